@@ -1,0 +1,142 @@
+//! The routes under `/simulator/`, outside the API: for tests that run in another process or another language.
+//!
+//! They need no credential and are not recorded. Bodies and answers are JSON; an answer has the envelope of the API.
+
+use std::time::Duration;
+
+use hyper::StatusCode;
+use hyper::http::request::Parts;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use crate::engine::Engine;
+use crate::envelope::{self, Answer};
+use crate::recording::{RecordedRequest, is_secret_header};
+use crate::service::control_error;
+use crate::{Fault, clock};
+
+pub(crate) const PREFIX: &str = "/simulator/";
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Pair {
+    client_id: String,
+    client_secret: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Advance {
+    advance_seconds: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Latency {
+    latency_ms: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct InUse {
+    token_id: String,
+    in_use: bool,
+}
+
+/// Carries out a request of the control routes.
+pub(crate) fn answer(engine: &Engine, parts: &Parts, body: &[u8]) -> Answer {
+    let result = match (parts.method.as_str(), parts.uri.path()) {
+        ("POST", "/simulator/authenticate") => authenticate(engine, body),
+        ("GET", "/simulator/faults") => Ok(json!(*engine.faults.lock())),
+        ("POST", "/simulator/faults") => inject(engine, body),
+        ("DELETE", "/simulator/faults") => {
+            engine.faults.lock().clear();
+            Ok(Value::Null)
+        }
+        ("POST", "/simulator/latency") => read(body).map(|Latency { latency_ms }| {
+            *engine.latency.lock() = Duration::from_millis(latency_ms);
+            Value::Null
+        }),
+        ("GET", "/simulator/clock") => Ok(time(engine)),
+        ("POST", "/simulator/clock") => read(body).map(|Advance { advance_seconds }| {
+            engine.clock.advance(Duration::from_secs(advance_seconds));
+            time(engine)
+        }),
+        ("POST", "/simulator/in-use") => read(body).map(|InUse { token_id, in_use }| {
+            engine.store.lock().mark(&token_id, in_use);
+            Value::Null
+        }),
+        ("GET", "/simulator/requests") => Ok(engine.recorder.requests().iter().map(shown).collect()),
+        ("GET", "/simulator/commits") => Ok(json!(engine.recorder.commits())),
+        ("DELETE", "/simulator/requests") => {
+            engine.recorder.clear();
+            Ok(Value::Null)
+        }
+        (method, path) => {
+            let text = format!("no control route {method} {path}; the README of the simulator lists them");
+            return control_error(StatusCode::NOT_FOUND, text);
+        }
+    };
+    match result {
+        Ok(result) => envelope::success(StatusCode::OK, result, None),
+        Err(message) => control_error(StatusCode::BAD_REQUEST, message),
+    }
+}
+
+fn authenticate(engine: &Engine, body: &[u8]) -> Result<Value, String> {
+    let Pair {
+        client_id,
+        client_secret,
+    } = read(body)?;
+    let outcome = engine
+        .store
+        .lock()
+        .authenticate(&client_id, &client_secret, engine.clock.now());
+    Ok(match outcome {
+        Ok(()) => json!({"passes": true}),
+        Err(refusal) => json!({"passes": false, "refusal": refusal}),
+    })
+}
+
+fn inject(engine: &Engine, body: &[u8]) -> Result<Value, String> {
+    let is_array = body.trim_ascii_start().starts_with(b"[");
+    let faults: Vec<Fault> = if is_array { read(body)? } else { vec![read(body)?] };
+    for fault in &faults {
+        fault.check().map_err(|error| error.to_string())?;
+    }
+    engine.faults.lock().extend(faults);
+    Ok(Value::Null)
+}
+
+fn time(engine: &Engine) -> Value {
+    json!({"now": clock::text(engine.clock.now())})
+}
+
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
+    serde_json::from_slice(body).map_err(|error| format!("the body is not what this control route takes: {error}"))
+}
+
+fn shown(request: &RecordedRequest) -> Value {
+    let headers = request.headers.iter().map(|(name, value)| {
+        let value = if is_secret_header(name) {
+            "[redacted]".into()
+        } else {
+            String::from_utf8_lossy(value)
+        };
+        json!([name, value])
+    });
+    json!({
+        "connection": request.connection,
+        "version": request.version,
+        "method": request.method,
+        "path": request.path,
+        "query": request.query,
+        "headers": headers.collect::<Value>(),
+        "body": String::from_utf8_lossy(&request.body),
+        "operation": request.operation,
+        "scope": request.scope,
+        "fault": request.fault,
+        "committed": request.committed,
+    })
+}
