@@ -1,1 +1,78 @@
-//! The guest.
+//! The guest of `cloudflare_access.wasm`: Cloudflare Access service tokens over `wasi:http`.
+//!
+//! This file is the bindings and the export. A call goes through the rooms in this order: `operations` (or `list_all`) checks
+//! its `arguments`, resolves its `settings` and makes a `request`; `call` sends it through a `host` as often as `repeat` allows;
+//! the answer is read by `envelope` and `token`; a failed attempt is judged by `trouble` with the `catalogue` and becomes an
+//! `error`. `wasi_host` is the host that WASI offers.
+
+mod arguments;
+mod call;
+mod catalogue;
+mod concurrent;
+mod envelope;
+mod error;
+mod host;
+mod json;
+mod list_all;
+mod operation;
+mod operations;
+mod reactor;
+mod repeat;
+mod request;
+mod retry_after;
+#[cfg(test)]
+mod scripted_host;
+mod secret;
+mod settings;
+mod token;
+mod trouble;
+mod wasi_host;
+
+/// Generated from `wit/`. The types of `wasi:http` and what it stands on are waki's, so that there is one set of them.
+#[allow(warnings, clippy::all, clippy::pedantic, clippy::restriction)]
+mod bindings {
+    wit_bindgen::generate!({
+        path: "wit",
+        world: "plugin",
+        with: {
+            "wasi:io/error@0.2.2": waki::bindings::wasi::io::error,
+            "wasi:io/poll@0.2.2": waki::bindings::wasi::io::poll,
+            "wasi:io/streams@0.2.2": waki::bindings::wasi::io::streams,
+            "wasi:clocks/monotonic-clock@0.2.2": waki::bindings::wasi::clocks::monotonic_clock,
+            "wasi:http/types@0.2.2": waki::bindings::wasi::http::types,
+            "wasi:http/outgoing-handler@0.2.2": waki::bindings::wasi::http::outgoing_handler,
+            "wasi:cli/environment@0.2.2": generate,
+        },
+    });
+}
+
+use bindings::exports::cloudflare::access::service_tokens::{
+    CreateParams, Error, Guest, IssuedToken, ListAllParams, ListParams, PreviousSecret, RequestOptions, Scope,
+    ServiceToken, TokenPage, UpdateParams, UpdatedToken,
+};
+use wasi_host::WasiHost;
+
+struct Plugin;
+
+type Options = Option<RequestOptions>;
+
+#[rustfmt::skip]
+impl Guest for Plugin {
+    fn list(scope: Scope, params: ListParams, options: Options) -> Result<TokenPage, Error> { run(async |host| operations::list(host, scope, params, options).await) }
+    fn list_all(scope: Scope, params: ListAllParams, options: Options) -> Result<Vec<ServiceToken>, Error> { run(async |host| list_all::list_all(host, scope, params, options).await) }
+    fn get(scope: Scope, id: String, options: Options) -> Result<ServiceToken, Error> { run(async |host| operations::get(host, scope, id, options).await) }
+    fn create(scope: Scope, params: CreateParams, options: Options) -> Result<IssuedToken, Error> { run(async |host| operations::create(host, scope, params, options).await) }
+    fn update(scope: Scope, id: String, params: UpdateParams, options: Options) -> Result<UpdatedToken, Error> { run(async |host| operations::update(host, scope, id, params, options).await) }
+    fn delete(scope: Scope, id: String, options: Options) -> Result<ServiceToken, Error> { run(async |host| operations::delete(host, scope, id, options).await) }
+    fn refresh(account_id: String, id: String, options: Options) -> Result<ServiceToken, Error> { run(async |host| operations::refresh(host, account_id, id, options).await) }
+    fn rotate(account_id: String, id: String, previous: PreviousSecret, options: Options) -> Result<IssuedToken, Error> { run(async |host| operations::rotate(host, account_id, id, previous, options).await) }
+}
+
+/// Runs one call on a host of its own.
+fn run<T>(call: impl AsyncFnOnce(&WasiHost) -> T) -> T {
+    let host = WasiHost::default();
+    host.block_on(call(&host))
+}
+
+#[cfg(target_family = "wasm")]
+bindings::export!(Plugin with_types_in bindings);

@@ -1,0 +1,166 @@
+//! One call: attempts, the waits between them, and the one deadline over all of it.
+//!
+//! Every request of the guest goes through [`Call::send`]. An attempt is judged (`trouble`), the repetition decided (`repeat`),
+//! and the error, if it comes to one, tells the whole call: how many attempts there were, and whether any of them may have
+//! made the change.
+
+use std::cell::Cell;
+use std::time::Duration;
+
+use serde_json::value::RawValue;
+
+use crate::bindings::exports::cloudflare::access::types::{Error, ErrorKind, Outcome};
+use crate::envelope::{self, Envelope, Info};
+use crate::error::{cleaned, message};
+use crate::host::{Answer, Failure, Host, Instant, Limits, Request};
+use crate::operation::Operation;
+use crate::repeat::{Class, Decision, Situation, decide};
+use crate::settings::Settings;
+use crate::token::Unusable;
+use crate::trouble::{Head, Trouble};
+
+/// The most bytes an answer may have. A page of 1000 tokens has about 400 kB.
+const BODY_LIMIT: usize = 8 * 1024 * 1024;
+/// The longest pause in the middle of an answer.
+const BETWEEN_BYTES: Duration = Duration::from_secs(15);
+
+/// A call under way.
+pub struct Call<'a, H> {
+    host: &'a H,
+    settings: &'a Settings,
+    deadline: Instant,
+    requests: Cell<u32>,
+}
+
+impl<'a, H: Host> Call<'a, H> {
+    /// Starts the time of the call.
+    pub fn begin(host: &'a H, settings: &'a Settings) -> Self {
+        Self {
+            host,
+            settings,
+            deadline: host.now().after(settings.timeout),
+            requests: Cell::new(0),
+        }
+    }
+
+    /// Sends a request until it succeeds or may not be repeated. `read` makes the result out of a successful answer.
+    /// `about` is the token that an error is about.
+    pub async fn send<T>(
+        &self,
+        operation: Operation,
+        request: &Request,
+        about: Option<&str>,
+        read: impl Fn(Option<&RawValue>, Info) -> Result<T, Unusable>,
+    ) -> Result<T, Error> {
+        let mut retries_left = self.settings.retries;
+        let mut attempt = 0_u32;
+        let mut may_have_changed = false;
+        loop {
+            attempt = attempt.saturating_add(1);
+            let trouble = match self.attempt(operation, request, &read).await {
+                Ok(result) => return Ok(result),
+                Err(trouble) => trouble,
+            };
+            let now = self.host.now();
+            let situation = Situation {
+                retries_left,
+                attempt,
+                asked_wait: trouble.head.as_ref().and_then(|head| head.asked_wait),
+                time_left: self.deadline.remaining(now),
+                chance: now.0,
+            };
+            match decide(operation, trouble.class, situation) {
+                Decision::AgainAfter(wait) => {
+                    may_have_changed |= trouble.outcome != Outcome::NotApplied;
+                    retries_left = retries_left.saturating_sub(1);
+                    self.host.sleep_until(now.after(wait)).await;
+                }
+                Decision::GiveUp => return Err(self.error(operation, trouble, about, may_have_changed)),
+            }
+        }
+    }
+
+    async fn attempt<T>(
+        &self,
+        operation: Operation,
+        request: &Request,
+        read: impl Fn(Option<&RawValue>, Info) -> Result<T, Unusable>,
+    ) -> Result<T, Trouble> {
+        self.requests.set(self.requests.get().saturating_add(1));
+        let limits = Limits {
+            until: self.attempt_ends(operation),
+            between_bytes: BETWEEN_BYTES,
+            body: BODY_LIMIT,
+        };
+        let secret = self.settings.credentials.secret();
+        let answer = match self.host.exchange(request, limits).await {
+            Ok(answer) => answer,
+            Err(Failure { cause, head }) => {
+                let head = head.map(|(status, headers)| Head::new(status, &headers, secret));
+                return Err(Trouble::without_answer(cause, head));
+            }
+        };
+        let Answer { status, headers, body } = &answer;
+        let head = || Head::new(*status, headers, secret);
+        match envelope::read(body) {
+            Envelope::Success { result, info } if (200..300).contains(status) => {
+                read(result, info).map_err(|unusable| Trouble::unusable(head(), unusable))
+            }
+            // A yes under a status that says no: the status counts.
+            Envelope::Success { .. } => Err(Trouble::refused(head(), Vec::new())),
+            Envelope::Failure { errors } => Err(Trouble::refused(head(), errors)),
+            Envelope::Foreign(foreign) => Err(Trouble::foreign(head(), foreign, body)),
+        }
+    }
+
+    /// Half of the call's time where a second attempt may follow, all of it where none may: giving up early on a `create` only
+    /// means not knowing.
+    fn attempt_ends(&self, operation: Operation) -> Instant {
+        let whole = self.settings.timeout;
+        let default = if operation.is_sent_once() {
+            whole
+        } else {
+            whole.checked_div(2).unwrap_or(whole)
+        };
+        let own = self.host.now().after(self.settings.attempt_timeout.unwrap_or(default));
+        own.min(self.deadline)
+    }
+
+    /// The error of a call whose answers are good, but too many.
+    pub fn too_large(&self, what: String) -> Error {
+        let trouble = Trouble {
+            kind: ErrorKind::InvalidResponse,
+            outcome: Outcome::NotApplied,
+            class: Class::Final,
+            what,
+            hint: None,
+            head: None,
+            api_errors: Vec::new(),
+            token_id: None,
+        };
+        self.error(Operation::List, trouble, None, false)
+    }
+
+    fn error(&self, operation: Operation, trouble: Trouble, about: Option<&str>, may_have_changed: bool) -> Error {
+        let outcome = match trouble.outcome {
+            _ if !operation.changes() => Outcome::NotApplied,
+            Outcome::NotApplied if may_have_changed => Outcome::Unknown,
+            outcome => outcome,
+        };
+        let api_errors = cleaned(trouble.api_errors, self.settings.credentials.secret());
+        let head = trouble.head.as_ref();
+        Error {
+            kind: trouble.kind,
+            outcome,
+            message: message(operation, &trouble.what, &api_errors, trouble.hint, outcome),
+            status: head.map(|head| head.status),
+            api_errors,
+            ray_id: head.and_then(|head| head.ray_id.clone()),
+            retry_after_ms: head
+                .and_then(|head| head.asked_wait)
+                .map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
+            attempts: self.requests.get(),
+            token_id: trouble.token_id.or_else(|| about.map(str::to_owned)),
+        }
+    }
+}

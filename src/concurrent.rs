@@ -1,0 +1,36 @@
+//! Several futures of one call at once. All wait through the same reactor, which asks each of them again.
+
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::task::Poll;
+
+enum Slot<F: Future> {
+    Running(Pin<Box<F>>),
+    Done(Option<F::Output>),
+}
+
+/// Runs all futures to their ends and returns what they gave, in their order.
+pub async fn all<F: Future>(futures: Vec<F>) -> Vec<F::Output> {
+    let mut slots: Vec<_> = futures
+        .into_iter()
+        .map(|future| Slot::Running(Box::pin(future)))
+        .collect();
+    poll_fn(|context| {
+        let mut is_done = true;
+        for slot in &mut slots {
+            if let Slot::Running(future) = slot {
+                match future.as_mut().poll(context) {
+                    Poll::Ready(output) => *slot = Slot::Done(Some(output)),
+                    Poll::Pending => is_done = false,
+                }
+            }
+        }
+        if is_done { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    let output = |slot| match slot {
+        Slot::Done(output) => output,
+        Slot::Running(_) => None,
+    };
+    slots.into_iter().filter_map(output).collect()
+}

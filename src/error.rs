@@ -1,0 +1,171 @@
+//! The error of the contract: made here and nowhere else, so that nothing secret can get into one.
+//!
+//! Text of the server is cleaned before it becomes part of an error: the credential of the call is taken out wherever it
+//! appears, what could break or turn a line of a log becomes a space, and long text is cut.
+
+use std::fmt::Write;
+
+use crate::arguments::{InvalidArgument, is_unprintable};
+use crate::bindings::exports::cloudflare::access::types::{ApiError, ApiErrorCause, Error, ErrorKind, Outcome};
+use crate::operation::Operation;
+
+/// A longer text of the server is cut: the API's own are below a hundred characters.
+const TEXT_LIMIT: usize = 500;
+
+/// An argument breaks a rule; nothing was sent.
+pub fn invalid_argument(InvalidArgument(message): InvalidArgument) -> Error {
+    before_sending(ErrorKind::InvalidArgument, message)
+}
+
+/// The set-up breaks a rule; nothing was sent.
+pub fn invalid_configuration(message: String) -> Error {
+    before_sending(ErrorKind::InvalidConfiguration, message)
+}
+
+fn before_sending(kind: ErrorKind, message: String) -> Error {
+    Error {
+        kind,
+        outcome: Outcome::NotApplied,
+        message,
+        status: None,
+        api_errors: Vec::new(),
+        ray_id: None,
+        retry_after_ms: None,
+        attempts: 0,
+        token_id: None,
+    }
+}
+
+/// The message of an error: what was done, what came of it, what the API said, and what to do.
+pub fn message(operation: Operation, what: &str, errors: &[ApiError], hint: Option<&str>, outcome: Outcome) -> String {
+    let mut message = format!("{}: {what}", operation.name());
+    for error in errors.iter().take(3) {
+        message.push_str("; ");
+        append(&mut message, error.code, &error.message);
+        for cause in error.chain.iter().take(3) {
+            message.push_str(" <- ");
+            append(&mut message, cause.code, &cause.message);
+        }
+    }
+    let effect = match (operation.changes(), outcome) {
+        (true, Outcome::Unknown) => Some("it may have been done all the same"),
+        (true, Outcome::Applied) => Some("it was done all the same"),
+        _ => None,
+    };
+    for part in effect.into_iter().chain(hint) {
+        message.push_str("; ");
+        message.push_str(part);
+    }
+    message
+}
+
+fn append(message: &mut String, code: Option<u32>, text: &str) {
+    message.push_str(if text.is_empty() {
+        "an error without a text"
+    } else {
+        text
+    });
+    if let Some(code) = code {
+        // Writing to a string cannot fail.
+        write!(message, " (code {code})").unwrap_or_default();
+    }
+}
+
+/// The errors of an answer, fit for the caller's eyes.
+pub fn cleaned(errors: Vec<ApiError>, secret: Option<&str>) -> Vec<ApiError> {
+    let clean = |text: String| clean(&text, secret);
+    let cause = |cause: ApiErrorCause| ApiErrorCause {
+        code: cause.code,
+        message: clean(cause.message),
+    };
+    let error = |error: ApiError| ApiError {
+        code: error.code,
+        message: clean(error.message),
+        documentation_url: error.documentation_url.map(clean),
+        pointer: error.pointer.map(clean),
+        chain: error.chain.into_iter().map(cause).collect(),
+    };
+    errors.into_iter().map(error).collect()
+}
+
+/// Text of the server without the secret, on one line, not too long.
+pub fn clean(text: &str, secret: Option<&str>) -> String {
+    let without_secret = match secret {
+        Some(secret) if !secret.is_empty() => text.replace(secret, "[redacted]"),
+        _ => text.to_owned(),
+    };
+    let printable = |character| if is_unprintable(character) { ' ' } else { character };
+    let mut cleaned: String = without_secret.chars().map(printable).take(TEXT_LIMIT).collect();
+    if without_secret.chars().nth(TEXT_LIMIT).is_some() {
+        cleaned.push('\u{2026}');
+    }
+    cleaned
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn api_error(code: Option<u32>, message: &str) -> ApiError {
+        ApiError {
+            code,
+            message: message.into(),
+            documentation_url: None,
+            pointer: None,
+            chain: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_message_tells_the_operation_the_cause_the_effect_and_the_remedy() {
+        let mut outer = api_error(Some(6003), "Invalid request headers");
+        outer.chain.push(ApiErrorCause {
+            code: Some(6111),
+            message: "Invalid format".into(),
+        });
+        let errors = [outer, api_error(None, "")];
+        assert_eq!(
+            message(
+                Operation::Create,
+                "400 Bad Request",
+                &errors,
+                Some("check it"),
+                Outcome::Unknown
+            ),
+            "create: 400 Bad Request; Invalid request headers (code 6003) <- Invalid format (code 6111); an error without a \
+             text; it may have been done all the same; check it"
+        );
+        assert_eq!(
+            message(Operation::Get, "500", &[], None, Outcome::NotApplied),
+            "get: 500"
+        );
+    }
+
+    #[test]
+    fn text_of_the_server_is_cleaned_of_the_secret_and_of_line_breaks() {
+        assert_eq!(
+            clean("a\r\nb\u{2028}c s3cret d s3crets3cret", Some("s3cret")),
+            "a  b c [redacted] d [redacted][redacted]"
+        );
+        assert_eq!(clean(&"x".repeat(501), None).chars().count(), 501);
+        let mut error = api_error(None, "s3cret");
+        error.documentation_url = Some("https://s3cret".into());
+        error.pointer = Some("s3cret".into());
+        error.chain.push(ApiErrorCause {
+            code: None,
+            message: "s3cret".into(),
+        });
+        for error in cleaned(vec![error], Some("s3cret")) {
+            let all = [
+                error.message,
+                error.documentation_url.unwrap_or_default(),
+                error.pointer.unwrap_or_default(),
+            ];
+            assert!(
+                all.iter()
+                    .chain(error.chain.iter().map(|cause| &cause.message))
+                    .all(|text| !text.contains("s3cret"))
+            );
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! What the guest needs from its host, as a trait: a clock, a wait, the environment, and one HTTP exchange.
+//!
+//! Everything before and after it is plain Rust that knows no WASI and is tested natively against a scripted host.
+//! `wasi_host` is the one real implementation. An exchange is a single request and its answer, within limits; it never
+//! repeats anything and never judges what the answer says.
+
+use std::time::Duration;
+
+/// A point on the host's monotonic clock, in nanoseconds since some fixed moment. The arithmetic saturates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Instant(pub u64);
+
+impl Instant {
+    pub fn after(self, duration: Duration) -> Self {
+        Self(
+            self.0
+                .saturating_add(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)),
+        )
+    }
+
+    /// How long it is from now until this point; zero if it has passed.
+    pub fn remaining(self, now: Self) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(now.0))
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    Get,
+    Post,
+    Put,
+    Delete,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    Http,
+    Https,
+}
+
+/// A request, ready to be sent as often as the rules allow. No `Debug`: the headers hold the credential.
+pub struct Request {
+    pub method: Method,
+    pub scheme: Scheme,
+    pub authority: String,
+    pub path_with_query: String,
+    /// Names in lower case.
+    pub headers: Vec<(String, Vec<u8>)>,
+    /// None sends no body at all, which is not the same as an empty JSON object.
+    pub body: Option<Vec<u8>>,
+}
+
+/// How long and how large one exchange may get.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// When it must be over.
+    pub until: Instant,
+    /// How long the body may pause.
+    pub between_bytes: Duration,
+    /// How many bytes the body may have.
+    pub body: usize,
+}
+
+/// The headers of an answer. Looked up by name, since a good answer needs none of them.
+pub trait Headers {
+    /// The first value under this lower-case name; none if it is absent or not text.
+    fn get(&self, name: &str) -> Option<String>;
+}
+
+/// A whole answer. The body may still be anything.
+pub struct Answer<H> {
+    pub status: u16,
+    pub headers: H,
+    pub body: Vec<u8>,
+}
+
+/// Why there is no whole answer, and the head of it where that much came.
+pub struct Failure<H> {
+    pub cause: Cause,
+    pub head: Option<(u16, H)>,
+}
+
+/// Why there is no whole answer. The texts are our own, never the host's: those can hold addresses and backtraces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// Proven: nothing of the request reached a server. Trying again can help.
+    NotSent(&'static str),
+    /// Proven: the host did not let it out. Trying again cannot help.
+    Denied(&'static str),
+    /// The request may have been processed; the connection or the answer was lost.
+    Lost(&'static str),
+    /// As `Lost`, for the reason that a limit of time was reached.
+    TimedOut(&'static str),
+    /// As `Lost`, but an answer came that breaks a limit of size or the protocol, and would again.
+    Unreadable(&'static str),
+}
+
+/// The host of one call.
+pub trait Host {
+    type Headers: Headers;
+
+    fn now(&self) -> Instant;
+
+    async fn sleep_until(&self, until: Instant);
+
+    /// Sends the request and reads the whole answer, within the limits.
+    async fn exchange(
+        &self,
+        request: &Request,
+        limits: Limits,
+    ) -> Result<Answer<Self::Headers>, Failure<Self::Headers>>;
+
+    /// The environment variables that the host grants.
+    fn environment(&self) -> Vec<(String, String)>;
+}

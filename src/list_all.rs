@@ -1,0 +1,262 @@
+//! `list-all`: every page, once, and then an end.
+//!
+//! The official clients ask for pages until an empty one comes, for ever where a server ignores `page`. This one ends at the
+//! last page that the answers name, at an empty page, at a page that repeats, and at a hard cap, which is an error: a list
+//! is whole or it is none. Pages whose number is known beforehand are fetched several at a time.
+
+use std::collections::BTreeSet;
+
+use crate::arguments::Collection;
+use crate::bindings::exports::cloudflare::access::types::{
+    Error, ListAllParams, ListParams, RequestOptions, Scope, ServiceToken, TokenPage,
+};
+use crate::call::Call;
+use crate::concurrent::all;
+use crate::error::invalid_argument;
+use crate::host::Host;
+use crate::operations::{check_filters, page};
+use crate::settings::Settings;
+use crate::token::Budget;
+
+/// About as many as the rate limit allows requests in five minutes.
+const PAGES_LIMIT: u32 = 1000;
+/// How many pages are under way at once, well under the rate limit of 200 requests a second.
+const AT_ONCE: u32 = 6;
+
+pub async fn list_all(
+    host: &impl Host,
+    scope: Scope,
+    params: ListAllParams,
+    options: Option<RequestOptions>,
+) -> Result<Vec<ServiceToken>, Error> {
+    let checked = || {
+        check_filters(params.name.as_deref(), params.search.as_deref(), params.per_page)?;
+        Collection::of(&scope)
+    };
+    let collection = checked().map_err(invalid_argument)?;
+    let settings = Settings::resolve(options, host)?;
+    let mut tokens = every_page(host, &settings, &collection, &params).await?;
+    if let Some(name) = &params.name {
+        tokens.retain(|token| token.name.as_ref() == Some(name));
+    }
+    Ok(tokens)
+}
+
+async fn every_page(
+    host: &impl Host,
+    settings: &Settings,
+    collection: &Collection,
+    params: &ListAllParams,
+) -> Result<Vec<ServiceToken>, Error> {
+    let call = Call::begin(host, settings);
+    let budget = Budget::default();
+    let fetch = async |number: Option<u32>| {
+        let ListAllParams { name, search, per_page } = params.clone();
+        page(
+            &call,
+            settings,
+            collection,
+            &ListParams {
+                name,
+                search,
+                page: number,
+                per_page,
+            },
+            &budget,
+        )
+        .await
+    };
+    let mut gathered = Gathered::default();
+    let mut last = 1_u32;
+    let mut more = gathered.add(fetch(None).await?, last);
+    while let More::UpTo(known) = more {
+        let first = last.saturating_add(1);
+        last = known.min(last.saturating_add(AT_ONCE));
+        if last > PAGES_LIMIT {
+            return Err(call.too_large(format!(
+                "the list has more than {PAGES_LIMIT} pages: ask for one page at a time"
+            )));
+        }
+        for (number, page) in (first..=last).zip(all((first..=last).map(|number| fetch(Some(number))).collect()).await)
+        {
+            more = gathered.add(page?, number);
+            if more == More::No {
+                break;
+            }
+        }
+    }
+    Ok(gathered.tokens)
+}
+
+/// Whether there are pages after this one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum More {
+    No,
+    /// All pages up to this one are known to exist.
+    UpTo(u32),
+}
+
+/// The pages so far.
+#[derive(Default)]
+struct Gathered {
+    tokens: Vec<ServiceToken>,
+    ids: BTreeSet<String>,
+    previous: Vec<String>,
+}
+
+impl Gathered {
+    /// Adds a page that was asked for by this number. A token that is there already has moved between two pages.
+    fn add(&mut self, page: TokenPage, number: u32) -> More {
+        let ids: Vec<String> = page.tokens.iter().map(|token| token.id.clone()).collect();
+        let repeats = !ids.is_empty() && ids == self.previous;
+        // A server that numbers the page as asked and knows how many there are is believed: one token a page may well move.
+        let is_ignored = repeats && (page.page != Some(number) || page.total_pages.is_none());
+        self.previous = ids;
+        let TokenPage {
+            tokens,
+            next_page,
+            total_pages,
+            ..
+        } = page;
+        self.tokens
+            .extend(tokens.into_iter().filter(|token| self.ids.insert(token.id.clone())));
+        match next_page {
+            Some(_) if !is_ignored => More::UpTo(total_pages.unwrap_or(0).max(number.saturating_add(1))),
+            _ => More::No,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bindings::exports::cloudflare::access::types::{Credentials, ErrorKind};
+    use crate::scripted_host::{Reply, ScriptedHost};
+
+    fn page_of(ids: &[&str], info: &str) -> Reply {
+        let tokens: Vec<String> = ids
+            .iter()
+            .map(|id| format!(r#"{{"id":"{id}","name":"n{id}"}}"#))
+            .collect();
+        Reply::json(
+            200,
+            &format!(
+                r#"{{"success":true,"result":[{}],"result_info":{info}}}"#,
+                tokens.join(",")
+            ),
+        )
+    }
+
+    fn run(host: &ScriptedHost, name: Option<&str>) -> Result<Vec<String>, Error> {
+        let options = RequestOptions {
+            credentials: Some(Credentials::Host),
+            base_url: Some("https://a.example".into()),
+            timeout_ms: None,
+            attempt_timeout_ms: None,
+            max_retries: Some(0),
+            headers: Vec::new(),
+        };
+        let params = ListAllParams {
+            name: name.map(str::to_owned),
+            search: None,
+            per_page: Some(2),
+        };
+        let tokens = host.block_on(list_all(host, Scope::Account("a".into()), params, Some(options)))?;
+        Ok(tokens.into_iter().map(|token| token.id).collect())
+    }
+
+    #[test]
+    fn it_ends_at_the_last_page_that_the_answers_name() {
+        let info = |page| format!(r#"{{"page":{page},"per_page":2,"total_pages":3}}"#);
+        let host = ScriptedHost::with_replies([
+            page_of(&["1", "2"], &info(1)),
+            page_of(&["3", "4"], &info(2)),
+            page_of(&["5"], &info(3)),
+        ]);
+        assert_eq!(run(&host, None).expect("a list"), ["1", "2", "3", "4", "5"]);
+        let paths = host.paths();
+        assert!(
+            paths[0].ends_with("?per_page=2") && paths[1].ends_with("?page=2&per_page=2"),
+            "{paths:?}"
+        );
+        assert_eq!(paths.len(), 3);
+    }
+
+    #[test]
+    fn without_a_number_of_pages_it_ends_at_the_first_page_that_is_not_full_or_is_empty() {
+        for last in [&["3"][..], &[]] {
+            let info = |page| format!(r#"{{"page":{page},"per_page":2}}"#);
+            let host = ScriptedHost::with_replies([page_of(&["1", "2"], &info(1)), page_of(last, &info(2))]);
+            assert_eq!(run(&host, None).expect("a list").len(), 2 + last.len());
+            assert_eq!(host.paths().len(), 2);
+        }
+        let counted = r#"{"page":1,"per_page":2,"total_count":2}"#;
+        let host = ScriptedHost::with_replies([page_of(&["1", "2"], counted)]);
+        assert_eq!(run(&host, None).expect("a list"), ["1", "2"]);
+    }
+
+    #[test]
+    fn it_ends_where_the_server_ignores_the_page() {
+        for info in [
+            r#"{"page":1,"per_page":2,"total_pages":9}"#,
+            r#"{"per_page":2}"#,
+            r#"{"page":1,"per_page":2}"#,
+        ] {
+            let host = ScriptedHost::with_replies(vec![page_of(&["1", "2"], info); 20]);
+            assert_eq!(run(&host, None).expect("a list"), ["1", "2"], "{info}");
+            assert!(host.paths().len() <= 7, "{info}");
+        }
+    }
+
+    #[test]
+    fn a_server_that_says_nothing_about_pages_has_one() {
+        for info in ["null", "{}"] {
+            let host = ScriptedHost::with_replies([page_of(&["1", "2", "3"], info)]);
+            assert_eq!(run(&host, None).expect("a list").len(), 3);
+        }
+    }
+
+    #[test]
+    fn a_token_that_moves_between_pages_comes_once() {
+        let info = |page| format!(r#"{{"page":{page},"per_page":2,"total_pages":2}}"#);
+        let host = ScriptedHost::with_replies([page_of(&["1", "2"], &info(1)), page_of(&["2", "3"], &info(2))]);
+        assert_eq!(run(&host, None).expect("a list"), ["1", "2", "3"]);
+    }
+
+    #[test]
+    fn names_are_compared_again() {
+        let host = ScriptedHost::with_replies([page_of(&["1", "11", "2"], "null")]);
+        assert_eq!(run(&host, Some("n1")).expect("a list"), ["1"]);
+        assert!(host.paths()[0].contains("name=n1&"));
+    }
+
+    #[test]
+    fn a_list_without_end_is_an_error_and_never_shortened() {
+        let host = ScriptedHost::with_replies([page_of(&["1", "2"], r#"{"page":1,"per_page":2,"total_pages":1001}"#)]);
+        host.then_repeat(|path| {
+            let (_, after) = path.split_once("?page=").expect("a page");
+            let number: u32 = after
+                .split('&')
+                .next()
+                .and_then(|digits| digits.parse().ok())
+                .expect("a number");
+            let (a, b) = (format!("{number}a"), format!("{number}b"));
+            page_of(
+                &[&a, &b],
+                &format!(r#"{{"page":{number},"per_page":2,"total_pages":1001}}"#),
+            )
+        });
+        let error = run(&host, None).err().expect("a list");
+        assert_eq!(error.kind, ErrorKind::InvalidResponse);
+        assert!(error.message.contains("more than 1000 pages"), "{}", error.message);
+    }
+
+    #[test]
+    fn a_page_that_fails_fails_the_list() {
+        let info = r#"{"page":1,"per_page":2,"total_pages":3}"#;
+        let host = ScriptedHost::with_replies([page_of(&["1", "2"], info), Reply::json(500, "{}")]);
+        host.then_repeat(|_| Reply::json(500, "{}"));
+        let error = run(&host, None).err().expect("a list");
+        assert_eq!((error.status, error.attempts), (Some(500), 2));
+    }
+}

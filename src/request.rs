@@ -1,0 +1,139 @@
+//! Checked arguments become requests: method, path, query, headers and body of each operation.
+//!
+//! Only what the caller gave is sent. Every request says its length, body or not: without it a host announces a body of
+//! unknown length, even on a DELETE, which some servers refuse.
+
+use serde::Serialize;
+
+use crate::arguments::{Collection, TokenId, encoded};
+use crate::bindings::exports::cloudflare::access::types::{CreateParams, ListParams, PreviousSecret, UpdateParams};
+use crate::host::{Method, Request};
+use crate::settings::{Credentials, Settings};
+
+/// The bodies of `create`, `update` and `rotate`, which share their fields.
+#[derive(Default, Serialize)]
+pub struct Body<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    duration: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    enabled: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_secret_version: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    previous_client_secret_expires_at: Option<&'a str>,
+}
+
+/// One page of the tokens of a scope.
+pub fn list(settings: &Settings, collection: &Collection, params: &ListParams) -> Request {
+    let mut query = Vec::new();
+    query.extend(params.name.as_deref().map(|name| format!("name={}", encoded(name))));
+    query.extend(
+        params
+            .search
+            .as_deref()
+            .map(|search| format!("search={}", encoded(search))),
+    );
+    query.extend(params.page.map(|page| format!("page={page}")));
+    query.extend(params.per_page.map(|per_page| format!("per_page={per_page}")));
+    let mut path = collection.path().to_owned();
+    if !query.is_empty() {
+        path.push('?');
+        path.push_str(&query.join("&"));
+    }
+    request(settings, Method::Get, &path, None)
+}
+
+pub fn get(settings: &Settings, collection: &Collection, id: &TokenId) -> Request {
+    request(settings, Method::Get, &member(collection, id), None)
+}
+
+pub fn create(settings: &Settings, collection: &Collection, params: &CreateParams) -> Request {
+    let body = Body {
+        name: Some(&params.name),
+        duration: params.duration.as_deref(),
+        enabled: params.enabled,
+        client_secret_version: params.client_secret_version,
+        previous_client_secret_expires_at: params.previous_client_secret_expires_at.as_deref(),
+    };
+    request(settings, Method::Post, collection.path(), Some(&body))
+}
+
+pub fn update(settings: &Settings, collection: &Collection, id: &TokenId, params: &UpdateParams) -> Request {
+    let body = Body {
+        name: params.name.as_deref(),
+        duration: params.duration.as_deref(),
+        enabled: params.enabled,
+        client_secret_version: params.client_secret_version,
+        previous_client_secret_expires_at: params.previous_client_secret_expires_at.as_deref(),
+    };
+    request(settings, Method::Put, &member(collection, id), Some(&body))
+}
+
+pub fn delete(settings: &Settings, collection: &Collection, id: &TokenId) -> Request {
+    request(settings, Method::Delete, &member(collection, id), None)
+}
+
+pub fn refresh(settings: &Settings, collection: &Collection, id: &TokenId) -> Request {
+    request(
+        settings,
+        Method::Post,
+        &format!("{}/refresh", member(collection, id)),
+        None,
+    )
+}
+
+pub fn rotate(settings: &Settings, collection: &Collection, id: &TokenId, previous: &PreviousSecret) -> Request {
+    let previous_client_secret_expires_at = match previous {
+        PreviousSecret::ExpiresNow => None,
+        PreviousSecret::ExpiresAt(time) => Some(time.as_str()),
+    };
+    let body = Body {
+        previous_client_secret_expires_at,
+        ..Body::default()
+    };
+    request(
+        settings,
+        Method::Post,
+        &format!("{}/rotate", member(collection, id)),
+        Some(&body),
+    )
+}
+
+fn member(collection: &Collection, id: &TokenId) -> String {
+    format!("{}/{}", collection.path(), id.segment())
+}
+
+fn request(settings: &Settings, method: Method, path: &str, body: Option<&Body<'_>>) -> Request {
+    // Strings, numbers and booleans always have a JSON form.
+    let body = body.map(|body| serde_json::to_vec(body).unwrap_or_default());
+    let length = body.as_ref().map_or(0, Vec::len);
+    let mut headers: Vec<(String, Vec<u8>)> = Vec::with_capacity(8);
+    let mut header = |name: &str, value: &str| headers.push((name.to_owned(), value.as_bytes().to_vec()));
+    header("accept", "application/json");
+    header("user-agent", &settings.user_agent);
+    header("content-length", &length.to_string());
+    if body.is_some() {
+        header("content-type", "application/json");
+    }
+    match &settings.credentials {
+        Credentials::ApiToken(token) => header("authorization", &format!("Bearer {}", token.reveal())),
+        Credentials::ApiKey { email, key } => {
+            header("x-auth-email", email);
+            header("x-auth-key", key.reveal());
+        }
+        Credentials::Host => {}
+    }
+    for (name, value) in &settings.headers {
+        header(name, value);
+    }
+    Request {
+        method,
+        scheme: settings.base.scheme,
+        authority: settings.base.authority.clone(),
+        path_with_query: format!("{}{path}", settings.base.path),
+        headers,
+        body,
+    }
+}

@@ -1,0 +1,131 @@
+//! How long an answer asks to wait: `Retry-After` in seconds or as a date, else `Ratelimit`.
+//!
+//! A date is measured from the answer's own `Date`, so no clock of ours can be wrong about it. What is not understood is no
+//! wait at all (never zero by accident, never negative, never not-a-number), and then the ordinary waits apply.
+
+use std::time::Duration;
+
+use time::{Date, Month, PrimitiveDateTime, Time};
+
+use crate::host::Headers;
+
+/// The wait that an answer names, if it names one.
+pub fn asked_wait(headers: &impl Headers) -> Option<Duration> {
+    match headers.get("retry-after") {
+        Some(value) => seconds(&value).or_else(|| until(&value, &headers.get("date")?)),
+        None => headers.get("ratelimit").and_then(|value| ratelimit(&value)),
+    }
+}
+
+/// Whole seconds. More digits than a `u64` has are still seconds: more than anyone waits.
+fn seconds(value: &str) -> Option<Duration> {
+    let value = value.trim();
+    let is_number = !value.is_empty() && value.chars().all(|character| character.is_ascii_digit());
+    is_number.then(|| Duration::from_secs(value.parse().unwrap_or(u64::MAX)))
+}
+
+/// From one date to the other; zero if it has passed.
+fn until(value: &str, from: &str) -> Option<Duration> {
+    let seconds = |date: &str| Some(http_date(date)?.assume_utc().unix_timestamp());
+    let wait = seconds(value)?.saturating_sub(seconds(from)?);
+    Some(Duration::from_secs(u64::try_from(wait).unwrap_or(0)))
+}
+
+/// A date as HTTP writes it today: `Sun, 06 Nov 1994 08:49:37 GMT`. The two older forms are not in use on this API.
+fn http_date(value: &str) -> Option<PrimitiveDateTime> {
+    let mut parts = value.trim().split_once(", ")?.1.split(' ');
+    let day = parts.next()?.parse().ok()?;
+    let month = match parts.next()? {
+        "Jan" => Month::January,
+        "Feb" => Month::February,
+        "Mar" => Month::March,
+        "Apr" => Month::April,
+        "May" => Month::May,
+        "Jun" => Month::June,
+        "Jul" => Month::July,
+        "Aug" => Month::August,
+        "Sep" => Month::September,
+        "Oct" => Month::October,
+        "Nov" => Month::November,
+        "Dec" => Month::December,
+        _ => return None,
+    };
+    let year = parts.next()?.parse().ok()?;
+    let mut clock = parts.next()?.split(':').map(str::parse::<u8>);
+    let mut next = || clock.next()?.ok();
+    let time = Time::from_hms(next()?, next()?, next()?).ok()?;
+    (parts.next() == Some("GMT")).then_some(())?;
+    Some(PrimitiveDateTime::new(
+        Date::from_calendar_date(year, month, day).ok()?,
+        time,
+    ))
+}
+
+/// The reset of a used-up window: `"default";r=0;t=30`. A window with requests left asks for no wait.
+fn ratelimit(value: &str) -> Option<Duration> {
+    let window = value.split(',').find(|window| parameter(window, "r") == Some("0"))?;
+    seconds(parameter(window, "t")?)
+}
+
+fn parameter<'a>(window: &'a str, name: &str) -> Option<&'a str> {
+    window
+        .split(';')
+        .find_map(|part| part.trim().strip_prefix(name)?.strip_prefix('='))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Pairs(Vec<(&'static str, &'static str)>);
+
+    impl Headers for Pairs {
+        fn get(&self, name: &str) -> Option<String> {
+            self.0
+                .iter()
+                .find(|(key, _)| *key == name)
+                .map(|(_, value)| (*value).to_owned())
+        }
+    }
+
+    #[test]
+    fn waits_are_read_from_every_form_and_garbage_is_none() {
+        const DATE: (&str, &str) = ("date", "Tue, 24 Nov 2026 10:00:00 GMT");
+        for (headers, expected) in [
+            (vec![("retry-after", "0")], Some(0)),
+            (vec![("retry-after", " 300 ")], Some(300)),
+            (vec![("retry-after", "7200")], Some(7200)),
+            (vec![("retry-after", "99999999999999999999999")], Some(u64::MAX)),
+            (vec![("retry-after", "-5")], None),
+            (vec![("retry-after", "1.5")], None),
+            (vec![("retry-after", "NaN")], None),
+            (vec![("retry-after", "")], None),
+            (vec![("retry-after", "soon")], None),
+            (vec![DATE, ("retry-after", "Tue, 24 Nov 2026 10:05:00 GMT")], Some(300)),
+            (vec![DATE, ("retry-after", "Tue, 24 Nov 2026 09:00:00 GMT")], Some(0)),
+            (vec![DATE, ("retry-after", "Tue, 99 Nov 2026 09:00:00 GMT")], None),
+            (vec![DATE, ("retry-after", "Tue, 24 Nov 2026 25:00:00 GMT")], None),
+            (vec![DATE, ("retry-after", "Tue, 24 Nov 2026 10:05:00 CET")], None),
+            (vec![("retry-after", "Tue, 24 Nov 2026 10:05:00 GMT")], None),
+            (vec![("ratelimit", "\"default\";r=0;t=30")], Some(30)),
+            (
+                vec![("ratelimit", "\"burst\";r=5;t=60, \"default\";r=0;t=30")],
+                Some(30),
+            ),
+            (vec![("ratelimit", "\"default\";r=50;t=30")], None),
+            (vec![("ratelimit", "\"default\";r=0")], None),
+            (
+                vec![("retry-after", "7"), ("ratelimit", "\"default\";r=0;t=30")],
+                Some(7),
+            ),
+            (vec![], None),
+        ] {
+            let shown = format!("{headers:?}");
+            assert_eq!(
+                asked_wait(&Pairs(headers)),
+                expected.map(Duration::from_secs),
+                "{shown}"
+            );
+        }
+    }
+}

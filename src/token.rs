@@ -1,0 +1,470 @@
+//! The result of an answer becomes a token, field by field.
+//!
+//! Nothing that the API says is lost: a field that is not known, or whose value has an unexpected type, goes into
+//! `additional-fields` as JSON text. Only what a caller cannot do without is required: the id, and the secret where the
+//! operation makes one. What is built is counted against a budget, since a few bytes of JSON can ask for many of memory.
+
+use std::cell::Cell;
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::bindings::exports::cloudflare::access::types::{ServiceToken, UpdatedToken};
+use crate::json::{boolean, is_null, text, whole_number};
+
+/// How much memory the tokens of one call may take. An account has 50 tokens by default, at about 500 bytes each.
+const BUDGET: usize = 16 * 1024 * 1024;
+/// What the allocator keeps for each text.
+const TEXT_OVERHEAD: usize = 16;
+
+/// Why a result cannot be used, and which token it is about if that could be read.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Unusable {
+    pub reason: String,
+    pub token_id: Option<String>,
+}
+
+/// Memory that a call may still use for tokens.
+pub struct Budget(Cell<usize>);
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self(Cell::new(BUDGET))
+    }
+}
+
+impl Budget {
+    fn spend(&self, bytes: usize) -> Result<(), String> {
+        let left = self
+            .0
+            .get()
+            .checked_sub(bytes)
+            .ok_or("the tokens take more than 16 MiB: ask for one page at a time")?;
+        self.0.set(left);
+        Ok(())
+    }
+}
+
+/// The token of a result, and the secret in it, which `needs_secret` demands. `asked`: the id that the token was asked for by,
+/// which stands in where the answer leaves it out.
+pub fn read(result: Option<&RawValue>, asked: Option<&str>, needs_secret: bool) -> Result<UpdatedToken, Unusable> {
+    let unusable = |reason: &str, id: Option<&str>| Unusable {
+        reason: reason.to_owned(),
+        token_id: id.map(str::to_owned),
+    };
+    let result = result.ok_or_else(|| unusable("it has no result", asked))?;
+    let (token, client_secret) = one(result, asked, &Budget::default())?;
+    if needs_secret && client_secret.is_none() {
+        return Err(unusable("it has no client_secret", Some(&token.id)));
+    }
+    Ok(UpdatedToken { token, client_secret })
+}
+
+/// All tokens of a result that is a list.
+pub fn list(result: Option<&RawValue>, budget: &Budget) -> Result<Vec<ServiceToken>, Unusable> {
+    let unusable = |reason: &str| Unusable {
+        reason: reason.to_owned(),
+        token_id: None,
+    };
+    let result = result.ok_or_else(|| unusable("it has no result"))?;
+    let mut problem = None;
+    let tokens = Tokens {
+        budget,
+        problem: &mut problem,
+    }
+    .deserialize(&mut serde_json::Deserializer::from_str(result.get()));
+    match (tokens, problem) {
+        (Ok(tokens), _) => Ok(tokens),
+        (Err(_), Some(problem)) => Err(problem),
+        (Err(_), None) => Err(unusable("its result is not a list of tokens")),
+    }
+}
+
+/// A token of which nothing but the id is known.
+pub fn with_id(id: &str) -> ServiceToken {
+    ServiceToken {
+        id: id.to_owned(),
+        client_id: None,
+        name: None,
+        duration: None,
+        enabled: None,
+        expires_at: None,
+        created_at: None,
+        updated_at: None,
+        last_seen_at: None,
+        client_secret_version: None,
+        previous_client_secret_expires_at: None,
+        additional_fields: Vec::new(),
+    }
+}
+
+fn one(raw: &RawValue, asked: Option<&str>, budget: &Budget) -> Result<(ServiceToken, Option<String>), Unusable> {
+    let mut problem = None;
+    let read = Fields {
+        budget,
+        problem: &mut problem,
+    }
+    .deserialize(&mut serde_json::Deserializer::from_str(raw.get()));
+    let reason = match (read, problem) {
+        (Ok((mut token, secret)), _) => {
+            if token.id.is_empty() {
+                token.id.push_str(asked.unwrap_or_default());
+            }
+            if !token.id.is_empty() {
+                return Ok((token, secret));
+            }
+            "it has no id".to_owned()
+        }
+        (Err(_), Some(problem)) => problem,
+        (Err(_), None) => "its result is not a token".to_owned(),
+    };
+    Err(Unusable {
+        reason,
+        token_id: id_alone(raw).or_else(|| asked.map(str::to_owned)),
+    })
+}
+
+/// The id of a result of which nothing else can be used.
+fn id_alone(raw: &RawValue) -> Option<String> {
+    #[derive(Deserialize)]
+    struct OnlyId<'a> {
+        #[serde(borrow)]
+        id: &'a RawValue,
+    }
+    let only: OnlyId<'_> = serde_json::from_str(raw.get()).ok()?;
+    text(only.id).filter(|id| !id.is_empty() && id.len() <= 64)
+}
+
+/// A list, token by token. `problem` carries what went wrong past serde, whose errors hold only text.
+struct Tokens<'b> {
+    budget: &'b Budget,
+    problem: &'b mut Option<Unusable>,
+}
+
+impl<'de> DeserializeSeed<'de> for Tokens<'_> {
+    type Value = Vec<ServiceToken>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Tokens<'_> {
+    type Value = Vec<ServiceToken>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a list of tokens")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Self::Value, A::Error> {
+        let mut tokens = Vec::new();
+        while let Some(raw) = sequence.next_element::<&RawValue>()? {
+            match one(raw, None, self.budget) {
+                Ok((token, _)) => tokens.push(token),
+                Err(unusable) => {
+                    *self.problem = Some(unusable);
+                    return Err(A::Error::custom(""));
+                }
+            }
+        }
+        Ok(tokens)
+    }
+}
+
+/// The fields of one token.
+struct Fields<'b> {
+    budget: &'b Budget,
+    problem: &'b mut Option<String>,
+}
+
+/// A key without a copy where it has no escapes.
+#[derive(Deserialize)]
+struct Key<'a>(#[serde(borrow)] std::borrow::Cow<'a, str>);
+
+impl<'de> DeserializeSeed<'de> for Fields<'_> {
+    type Value = (ServiceToken, Option<String>);
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Fields<'_> {
+    type Value = (ServiceToken, Option<String>);
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a token")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut reading = Reading {
+            token: with_id(""),
+            secret: None,
+            seen: 0,
+        };
+        let mut outcome = self.budget.spend(size_of::<ServiceToken>());
+        while outcome.is_ok() {
+            let Some(Key(key)) = map.next_key()? else {
+                return Ok((reading.token, reading.secret));
+            };
+            outcome = reading.take(&key, map.next_value()?, self.budget);
+        }
+        *self.problem = outcome.err();
+        Err(A::Error::custom(""))
+    }
+}
+
+/// A token of which some fields have been read.
+struct Reading {
+    token: ServiceToken,
+    secret: Option<String>,
+    /// A bit for each known field that has come.
+    seen: u32,
+}
+
+impl Reading {
+    fn take(&mut self, key: &str, raw: &RawValue, budget: &Budget) -> Result<(), String> {
+        budget.spend(raw.get().len().saturating_add(TEXT_OVERHEAD))?;
+        let token = &mut self.token;
+        let (bit, understood) = match key {
+            "id" => (0, put_required(&mut token.id, raw, key)?),
+            "client_secret" => {
+                let mut secret = String::new();
+                put_required(&mut secret, raw, key)?;
+                self.secret = Some(secret).filter(|secret| !secret.is_empty());
+                (1, true)
+            }
+            "client_id" => (2, put(&mut token.client_id, text(raw))),
+            "name" => (3, put(&mut token.name, text(raw))),
+            "duration" => (4, put(&mut token.duration, text(raw))),
+            "enabled" => (5, put(&mut token.enabled, boolean(raw))),
+            "expires_at" => (6, put(&mut token.expires_at, text(raw))),
+            "created_at" => (7, put(&mut token.created_at, text(raw))),
+            "updated_at" => (8, put(&mut token.updated_at, text(raw))),
+            "last_seen_at" => (9, put(&mut token.last_seen_at, text(raw))),
+            "client_secret_version" => (10, put(&mut token.client_secret_version, whole_number(raw))),
+            "previous_client_secret_expires_at" => (11, put(&mut token.previous_client_secret_expires_at, text(raw))),
+            _ => return self.keep(key, raw, budget),
+        };
+        let bit = 1_u32.checked_shl(bit).unwrap_or(0);
+        if self.seen & bit != 0 {
+            return Err(format!("it has two values for {key}"));
+        }
+        self.seen |= bit;
+        if understood || is_null(raw) {
+            Ok(())
+        } else {
+            self.keep(key, raw, budget)
+        }
+    }
+
+    /// Into the additional fields.
+    fn keep(&mut self, key: &str, raw: &RawValue, budget: &Budget) -> Result<(), String> {
+        let field = size_of::<(String, String)>()
+            .saturating_add(TEXT_OVERHEAD)
+            .saturating_add(key.len());
+        budget.spend(field)?;
+        self.token
+            .additional_fields
+            .push((key.to_owned(), raw.get().to_owned()));
+        Ok(())
+    }
+}
+
+/// Whether the value had the type of the field.
+fn put<T>(field: &mut Option<T>, value: Option<T>) -> bool {
+    *field = value;
+    field.is_some()
+}
+
+/// A field that must be text where it is there at all.
+fn put_required(field: &mut String, raw: &RawValue, key: &str) -> Result<bool, String> {
+    match text(raw) {
+        Some(value) => *field = value,
+        None if is_null(raw) => {}
+        None => return Err(format!("the value of {key} is not text")),
+    }
+    Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn raw(json: &str) -> Box<RawValue> {
+        RawValue::from_string(json.to_owned()).expect("JSON")
+    }
+
+    const FULL: &str = r#"{"id":"i","client_id":"c","client_secret":"s","name":"n\u00e9","duration":"forever","enabled":false,
+        "expires_at":"e","created_at":"r","updated_at":"u","last_seen_at":"l","client_secret_version":2,
+        "previous_client_secret_expires_at":"p","tags":["a", {"b": null}]}"#;
+
+    #[test]
+    fn every_field_arrives_and_unknown_ones_are_kept_as_json() {
+        let UpdatedToken { token, client_secret } = read(Some(&raw(FULL)), None, true).expect("a token");
+        assert_eq!(client_secret.as_deref(), Some("s"));
+        assert_eq!(
+            (token.id.as_str(), token.client_id.as_deref(), token.name.as_deref()),
+            ("i", Some("c"), Some("n\u{e9}"))
+        );
+        assert_eq!(
+            (token.duration.as_deref(), token.enabled),
+            (Some("forever"), Some(false))
+        );
+        assert_eq!(
+            (token.expires_at.as_deref(), token.created_at.as_deref()),
+            (Some("e"), Some("r"))
+        );
+        assert_eq!(
+            (token.updated_at.as_deref(), token.last_seen_at.as_deref()),
+            (Some("u"), Some("l"))
+        );
+        assert_eq!(token.client_secret_version, Some(2));
+        assert_eq!(token.previous_client_secret_expires_at.as_deref(), Some("p"));
+        assert_eq!(
+            token.additional_fields,
+            [("tags".to_owned(), r#"["a", {"b": null}]"#.to_owned())]
+        );
+    }
+
+    #[test]
+    fn absent_fields_are_none_and_null_is_absent() {
+        let null = r#"{"id":"i","client_id":null,"enabled":null,"client_secret_version":null,"client_secret":null}"#;
+        for json in [r#"{"id":"i"}"#, null] {
+            let UpdatedToken { token, client_secret } = read(Some(&raw(json)), None, false).expect("a token");
+            assert_eq!(
+                (
+                    token.client_id,
+                    token.enabled,
+                    token.client_secret_version,
+                    client_secret
+                ),
+                (None, None, None, None)
+            );
+            assert!(token.additional_fields.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_value_of_another_type_is_kept_beside_the_others_and_costs_no_secret() {
+        for field in [
+            "client_id",
+            "name",
+            "duration",
+            "enabled",
+            "expires_at",
+            "created_at",
+            "updated_at",
+            "last_seen_at",
+            "client_secret_version",
+            "previous_client_secret_expires_at",
+        ] {
+            let json = raw(&format!(r#"{{"id":"i","client_secret":"s","{field}":[1]}}"#));
+            let issued = read(Some(&json), None, true).expect("a token");
+            assert_eq!(issued.client_secret.as_deref(), Some("s"));
+            assert_eq!(issued.token.additional_fields, [(field.to_owned(), "[1]".to_owned())]);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_used_says_why_and_which_token() {
+        for (json, reason, id) in [
+            (r#"{"id":"i","name":"n"}"#, "it has no client_secret", Some("i")),
+            (r#"{"id":"i","client_secret":""}"#, "it has no client_secret", Some("i")),
+            (
+                r#"{"id":"i","client_secret":7}"#,
+                "the value of client_secret is not text",
+                Some("i"),
+            ),
+            (r#"{"id":7,"client_secret":"s"}"#, "the value of id is not text", None),
+            (r#"{"client_secret":"s"}"#, "it has no id", None),
+            (r#"{"id":"","client_secret":"s"}"#, "it has no id", None),
+            (
+                r#"{"id":"i","client_secret":"s","client_secret":"t"}"#,
+                "it has two values for client_secret",
+                Some("i"),
+            ),
+            (
+                r#"{"id":"i","name":"a","name":"b","client_secret":"s"}"#,
+                "it has two values for name",
+                Some("i"),
+            ),
+            ("[]", "its result is not a token", None),
+            ("\"text\"", "its result is not a token", None),
+        ] {
+            let unusable = read(Some(&raw(json)), None, true).err().expect("accepted");
+            assert_eq!(
+                (unusable.reason.as_str(), unusable.token_id.as_deref()),
+                (reason, id),
+                "{json}"
+            );
+        }
+        let unusable = read(None, Some("asked"), true).err().expect("accepted");
+        assert_eq!(
+            (unusable.reason.as_str(), unusable.token_id.as_deref()),
+            ("it has no result", Some("asked"))
+        );
+    }
+
+    #[test]
+    fn the_id_that_was_asked_for_stands_in_for_a_missing_one() {
+        assert_eq!(
+            read(Some(&raw(r#"{"name":"n"}"#)), Some("asked"), false)
+                .expect("a token")
+                .token
+                .id,
+            "asked"
+        );
+    }
+
+    #[test]
+    fn no_secret_gets_into_a_token() {
+        let UpdatedToken { token, .. } = read(Some(&raw(FULL)), None, false).expect("a token");
+        assert!(token.additional_fields.iter().all(|(key, _)| key != "client_secret"));
+    }
+
+    #[test]
+    fn a_list_is_read_token_by_token_or_refused_with_the_reason() {
+        let tokens = list(Some(&raw(r#"[{"id":"a"},{"id":"b","x":1}]"#)), &Budget::default()).expect("a list");
+        assert_eq!(
+            tokens.iter().map(|token| token.id.as_str()).collect::<Vec<_>>(),
+            ["a", "b"]
+        );
+        for (json, reason) in [
+            (r#"[{"id":"a"},{"name":"b"}]"#, "it has no id"),
+            (r#"[{"id":"a"},7]"#, "its result is not a token"),
+            (r#"{"id":"a"}"#, "its result is not a list of tokens"),
+        ] {
+            assert_eq!(
+                list(Some(&raw(json)), &Budget::default())
+                    .err()
+                    .expect("accepted")
+                    .reason,
+                reason,
+                "{json}"
+            );
+        }
+    }
+
+    #[test]
+    fn small_json_that_asks_for_much_memory_is_refused() {
+        let tokens = raw(&format!("[{}]", vec![r#"{"id":"a"}"#; 500_000].join(",")));
+        let fields = raw(&format!(r#"{{"id":"a",{}}}"#, vec![r#""b":1"#; 1_000_000].join(",")));
+        for (result, unusable) in [
+            ("tokens", list(Some(&tokens), &Budget::default()).err()),
+            ("fields", read(Some(&fields), None, false).err()),
+        ] {
+            assert!(unusable.expect("accepted").reason.contains("16 MiB"), "{result}");
+        }
+    }
+
+    #[test]
+    fn deep_nesting_in_a_field_is_kept_as_text() {
+        let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+        let json = raw(&format!(r#"{{"id":"a","deep":{deep}}}"#));
+        let UpdatedToken { token, .. } = read(Some(&json), None, false).expect("a token");
+        assert_eq!(token.additional_fields, [("deep".to_owned(), deep)]);
+    }
+}

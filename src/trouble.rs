@@ -1,0 +1,401 @@
+//! One attempt failed: what that means. Its kind, whether it may be repeated, and whether the change may have happened.
+//!
+//! The rule of certainty: `NotApplied` only where the request did not leave, where the API said no in a way it only says
+//! before acting (4xx but for the timeouts, or an envelope with a code that means a refusal), or where nothing changes
+//! anyway. `Applied` only after `success: true`. Everything between is `Unknown`.
+
+use std::time::Duration;
+
+use crate::bindings::exports::cloudflare::access::types::{ApiError, ErrorKind, Outcome};
+use crate::catalogue::{meaning, reason};
+use crate::envelope::Foreign;
+use crate::error::clean;
+use crate::host::{Cause, Headers};
+use crate::repeat::Class;
+use crate::retry_after::asked_wait;
+use crate::token::Unusable;
+
+/// A failed attempt.
+pub struct Trouble {
+    pub kind: ErrorKind,
+    /// As if the operation changed something; for one that only reads, nothing ever happened.
+    pub outcome: Outcome,
+    pub class: Class,
+    /// What happened, in words.
+    pub what: String,
+    pub hint: Option<&'static str>,
+    pub head: Option<Head>,
+    pub api_errors: Vec<ApiError>,
+    pub token_id: Option<String>,
+}
+
+/// What is worth keeping of the head of an answer.
+pub struct Head {
+    pub status: u16,
+    pub ray_id: Option<String>,
+    pub asked_wait: Option<Duration>,
+    content_type: Option<String>,
+}
+
+impl Head {
+    pub fn new(status: u16, headers: &impl Headers, secret: Option<&str>) -> Self {
+        let is_ray = |ray: &String| ray.len() <= 64 && ray.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+        Self {
+            status,
+            ray_id: headers.get("cf-ray").filter(is_ray),
+            asked_wait: asked_wait(headers),
+            content_type: headers.get("content-type").map(|value| clean(&value, secret)),
+        }
+    }
+
+    fn described(&self) -> String {
+        format!("{} {}", self.status, reason(self.status))
+    }
+}
+
+impl Trouble {
+    /// No whole answer came. With a head the status counts; a server that says 503 and breaks off still says 503.
+    pub fn without_answer(cause: Cause, head: Option<Head>) -> Self {
+        let (kind, class, outcome, what, hint) = match cause {
+            Cause::NotSent(what) => (ErrorKind::Connection, Class::NotSent, Outcome::NotApplied, what, None),
+            Cause::Denied(what) => (ErrorKind::DeniedByHost, Class::Final, Outcome::NotApplied, what, None),
+            Cause::Lost(what) => (ErrorKind::Connection, Class::Passing, Outcome::Unknown, what, None),
+            Cause::TimedOut(what) => (ErrorKind::Timeout, Class::Passing, Outcome::Unknown, what, None),
+            Cause::Unreadable(what) => (ErrorKind::InvalidResponse, Class::Final, Outcome::Unknown, what, None),
+        };
+        let trouble = |kind, outcome, class, what, head| Self {
+            kind,
+            outcome,
+            class,
+            what,
+            hint,
+            head,
+            api_errors: Vec::new(),
+            token_id: None,
+        };
+        match head {
+            None => trouble(kind, outcome, class, what.to_owned(), None),
+            Some(head) => {
+                let what = format!("{}, but {what}", head.described());
+                match head.status {
+                    429 => trouble(
+                        ErrorKind::RateLimited,
+                        Outcome::NotApplied,
+                        Class::RateLimited,
+                        what,
+                        Some(head),
+                    ),
+                    status if is_refusal(status) => trouble(kind, Outcome::NotApplied, class, what, Some(head)),
+                    _ => trouble(kind, outcome, class, what, Some(head)),
+                }
+            }
+        }
+    }
+
+    /// The API says no.
+    pub fn refused(head: Head, api_errors: Vec<ApiError>) -> Self {
+        let status = head.status;
+        let (kind, hint) = meaning(status, &api_errors);
+        let class = match (status, kind) {
+            (429, _) => Class::RateLimited,
+            (408 | 500.., _) | (_, ErrorKind::Unavailable | ErrorKind::RateLimited) => Class::Passing,
+            _ => Class::Final,
+        };
+        let outcome = match kind {
+            _ if status == 429 => Outcome::NotApplied,
+            // A code that the API gives only before it acts; elsewhere the status has to say it.
+            _ if is_refusal(status) && kind != ErrorKind::Unavailable => Outcome::NotApplied,
+            ErrorKind::Unauthenticated | ErrorKind::Forbidden | ErrorKind::NotFound | ErrorKind::InUse
+                if (200..300).contains(&status) =>
+            {
+                Outcome::NotApplied
+            }
+            _ => Outcome::Unknown,
+        };
+        let what = if (200..300).contains(&status) {
+            format!("{}, but the API says that it failed", head.described())
+        } else {
+            head.described()
+        };
+        Self {
+            kind,
+            outcome,
+            class,
+            what,
+            hint,
+            head: Some(head),
+            api_errors,
+            token_id: None,
+        }
+    }
+
+    /// An answer that is not this API's.
+    pub fn foreign(mut head: Head, foreign: Foreign, body: &[u8]) -> Self {
+        head.ray_id = head.ray_id.or_else(|| ray_id_in_page(body));
+        let status = head.status;
+        let body = match foreign {
+            Foreign::Empty => "an empty body".to_owned(),
+            Foreign::CutShort => "JSON that ends too early".to_owned(),
+            Foreign::OtherJson => "JSON that is not this API's".to_owned(),
+            Foreign::NotJson => {
+                format!(
+                    "a body that is not JSON ({})",
+                    head.content_type.as_deref().unwrap_or("no content-type")
+                )
+            }
+        };
+        let what = format!("{} with {body}", head.described());
+        let is_cut = matches!(foreign, Foreign::Empty | Foreign::CutShort);
+        let (kind, class, outcome, hint) = match status {
+            429 => (ErrorKind::RateLimited, Class::RateLimited, Outcome::NotApplied, None),
+            408 | 500.. => (ErrorKind::Unavailable, Class::Passing, Outcome::Unknown, None),
+            200..300 if is_cut => (ErrorKind::InvalidResponse, Class::Passing, Outcome::Unknown, None),
+            300..400 => (
+                ErrorKind::InvalidResponse,
+                Class::Final,
+                Outcome::Unknown,
+                Some(REDIRECT),
+            ),
+            _ if is_refusal(status) => (
+                ErrorKind::InvalidResponse,
+                Class::Final,
+                Outcome::NotApplied,
+                Some(BASE_URL),
+            ),
+            _ => (
+                ErrorKind::InvalidResponse,
+                Class::Final,
+                Outcome::Unknown,
+                Some(BASE_URL),
+            ),
+        };
+        Self {
+            kind,
+            outcome,
+            class,
+            what,
+            hint,
+            head: Some(head),
+            api_errors: Vec::new(),
+            token_id: None,
+        }
+    }
+
+    /// `success: true`, with a result that is no use.
+    pub fn unusable(head: Head, unusable: Unusable) -> Self {
+        Self {
+            kind: ErrorKind::InvalidResponse,
+            outcome: Outcome::Applied,
+            class: Class::Final,
+            what: format!("{}, but {}", head.described(), unusable.reason),
+            hint: None,
+            head: Some(head),
+            api_errors: Vec::new(),
+            token_id: unusable.token_id,
+        }
+    }
+}
+
+const REDIRECT: &str = "redirects are not followed, since they would carry the credential away: check the base URL";
+const BASE_URL: &str = "check that the base URL is the API's and that nothing between answers in its place";
+
+/// Statuses that a server gives instead of acting. 408 and 425 may come after it acted, 499 and 460 from a proxy that
+/// stopped waiting for it.
+fn is_refusal(status: u16) -> bool {
+    matches!(status, 400..500) && !matches!(status, 408 | 425 | 460 | 499)
+}
+
+/// The ray id that a page of the edge shows: `Ray ID: <strong>9f1c…</strong>`. Only the start of the body is looked at.
+fn ray_id_in_page(body: &[u8]) -> Option<String> {
+    let page = String::from_utf8_lossy(body.get(..65_536).unwrap_or(body));
+    let (_, after) = page.split_once("Ray ID:")?;
+    let candidates = after
+        .get(..80)
+        .unwrap_or(after)
+        .split(|character: char| !character.is_ascii_alphanumeric());
+    let is_ray = |word: &&str| word.len() == 16 && word.chars().all(|character| character.is_ascii_hexdigit());
+    candidates.into_iter().find(is_ray).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct NoHeaders;
+
+    impl Headers for NoHeaders {
+        fn get(&self, _: &str) -> Option<String> {
+            None
+        }
+    }
+
+    fn head(status: u16) -> Head {
+        Head::new(status, &NoHeaders, None)
+    }
+
+    fn coded(code: u32, message: &str) -> Vec<ApiError> {
+        vec![ApiError {
+            code: Some(code),
+            message: message.into(),
+            documentation_url: None,
+            pointer: None,
+            chain: Vec::new(),
+        }]
+    }
+
+    #[test]
+    fn a_no_is_certain_only_where_the_api_says_it_before_acting() {
+        use ErrorKind::{Conflict, NotFound, RateLimited, Rejected, Unavailable};
+        for (status, errors, kind, class, outcome) in [
+            (400, coded(12130, ""), Rejected, Class::Final, Outcome::NotApplied),
+            (404, coded(12135, ""), NotFound, Class::Final, Outcome::NotApplied),
+            (409, vec![], Conflict, Class::Final, Outcome::NotApplied),
+            (408, vec![], Unavailable, Class::Passing, Outcome::Unknown),
+            (
+                429,
+                coded(971, ""),
+                RateLimited,
+                Class::RateLimited,
+                Outcome::NotApplied,
+            ),
+            (429, vec![], RateLimited, Class::RateLimited, Outcome::NotApplied),
+            (403, coded(971, ""), RateLimited, Class::Passing, Outcome::NotApplied),
+            (500, coded(971, ""), RateLimited, Class::Passing, Outcome::Unknown),
+            (
+                403,
+                coded(10001, "internal error"),
+                Unavailable,
+                Class::Passing,
+                Outcome::Unknown,
+            ),
+            (500, vec![], Unavailable, Class::Passing, Outcome::Unknown),
+            (500, coded(12130, ""), Rejected, Class::Passing, Outcome::Unknown),
+            (200, coded(12135, ""), NotFound, Class::Final, Outcome::NotApplied),
+            (200, coded(10003, ""), Rejected, Class::Final, Outcome::Unknown),
+            (200, vec![], Rejected, Class::Final, Outcome::Unknown),
+        ] {
+            let trouble = Trouble::refused(head(status), errors);
+            assert_eq!(
+                (trouble.kind, trouble.class, trouble.outcome),
+                (kind, class, outcome),
+                "{status}: {}",
+                trouble.what
+            );
+        }
+    }
+
+    #[test]
+    fn an_answer_of_somebody_else_proves_little() {
+        use ErrorKind::{InvalidResponse, RateLimited, Unavailable};
+        for (status, foreign, kind, class, outcome) in [
+            (200, Foreign::Empty, InvalidResponse, Class::Passing, Outcome::Unknown),
+            (
+                200,
+                Foreign::CutShort,
+                InvalidResponse,
+                Class::Passing,
+                Outcome::Unknown,
+            ),
+            (200, Foreign::NotJson, InvalidResponse, Class::Final, Outcome::Unknown),
+            (200, Foreign::OtherJson, InvalidResponse, Class::Final, Outcome::Unknown),
+            (302, Foreign::Empty, InvalidResponse, Class::Final, Outcome::Unknown),
+            (
+                403,
+                Foreign::NotJson,
+                InvalidResponse,
+                Class::Final,
+                Outcome::NotApplied,
+            ),
+            (
+                404,
+                Foreign::NotJson,
+                InvalidResponse,
+                Class::Final,
+                Outcome::NotApplied,
+            ),
+            (413, Foreign::Empty, InvalidResponse, Class::Final, Outcome::NotApplied),
+            (408, Foreign::Empty, Unavailable, Class::Passing, Outcome::Unknown),
+            (499, Foreign::Empty, InvalidResponse, Class::Final, Outcome::Unknown),
+            (
+                429,
+                Foreign::OtherJson,
+                RateLimited,
+                Class::RateLimited,
+                Outcome::NotApplied,
+            ),
+            (502, Foreign::Empty, Unavailable, Class::Passing, Outcome::Unknown),
+            (523, Foreign::NotJson, Unavailable, Class::Passing, Outcome::Unknown),
+        ] {
+            let trouble = Trouble::foreign(head(status), foreign, b"");
+            assert_eq!(
+                (trouble.kind, trouble.class, trouble.outcome),
+                (kind, class, outcome),
+                "{status} {foreign:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn without_an_answer_only_proof_counts() {
+        use ErrorKind::{Connection, DeniedByHost, InvalidResponse, RateLimited, Timeout};
+        for (cause, status, kind, class, outcome) in [
+            (
+                Cause::NotSent(""),
+                None,
+                Connection,
+                Class::NotSent,
+                Outcome::NotApplied,
+            ),
+            (Cause::Denied(""), None, DeniedByHost, Class::Final, Outcome::NotApplied),
+            (Cause::Lost(""), None, Connection, Class::Passing, Outcome::Unknown),
+            (Cause::Lost(""), Some(201), Connection, Class::Passing, Outcome::Unknown),
+            (
+                Cause::Lost(""),
+                Some(400),
+                Connection,
+                Class::Passing,
+                Outcome::NotApplied,
+            ),
+            (
+                Cause::Lost(""),
+                Some(429),
+                RateLimited,
+                Class::RateLimited,
+                Outcome::NotApplied,
+            ),
+            (
+                Cause::TimedOut(""),
+                Some(200),
+                Timeout,
+                Class::Passing,
+                Outcome::Unknown,
+            ),
+            (
+                Cause::Unreadable(""),
+                Some(200),
+                InvalidResponse,
+                Class::Final,
+                Outcome::Unknown,
+            ),
+        ] {
+            let trouble = Trouble::without_answer(cause, status.map(head));
+            assert_eq!(
+                (trouble.kind, trouble.class, trouble.outcome),
+                (kind, class, outcome),
+                "{cause:?} {status:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_ray_id_comes_from_the_header_or_from_the_page() {
+        let page = b"<p>Cloudflare Ray ID: <strong class=\"font-semibold\">9f1c2ab34cd56ef7</strong> &bull;</p>";
+        let trouble = Trouble::foreign(head(520), Foreign::NotJson, page);
+        assert_eq!(
+            trouble.head.and_then(|head| head.ray_id).as_deref(),
+            Some("9f1c2ab34cd56ef7")
+        );
+        assert_eq!(ray_id_in_page(b"no ray"), None);
+        assert_eq!(ray_id_in_page(b"Ray ID: \xff\xff"), None);
+    }
+}

@@ -1,0 +1,327 @@
+//! The host as WASI offers it, and the only file that touches `wasi:http`. One exchange, in the order in which it happens.
+//!
+//! The rules it keeps, each with the failure that taught it:
+//! - `handle` comes before the body is written; the other way round, the write waits for a reader that is not there yet.
+//! - Writes stay within the permit of `check-write`; more than that traps.
+//! - A write that fails is no failure of the exchange: a server may answer early (413, 401) and close. The answer decides.
+//! - Every wait ends at the limit of the exchange by a timer of its own, since hosts may ignore the timeouts of a request.
+//! - Children are dropped before their parents: pollable, stream, body, response. Here that is the order of scopes.
+//! - `http-error-code` and `to-debug-string` are never called: the first throws on one host and knows nothing on others,
+//!   the second prints the host's backtrace. A read that fails is a lost answer; how late it failed tells a timeout.
+
+use std::rc::Rc;
+
+use waki::bindings::wasi::clocks::monotonic_clock::{now, subscribe_instant};
+use waki::bindings::wasi::http::outgoing_handler::handle;
+use waki::bindings::wasi::http::types::{
+    ErrorCode, Fields, FutureIncomingResponse, IncomingBody, IncomingResponse, Method as WasiMethod, OutgoingBody,
+    OutgoingRequest, RequestOptions, Scheme as WasiScheme,
+};
+use waki::bindings::wasi::io::poll::Pollable;
+use waki::bindings::wasi::io::streams::StreamError;
+
+use crate::bindings::wasi::cli::environment::get_environment;
+use crate::host::{Answer, Cause, Failure, Headers, Host, Instant, Limits, Method, Request, Scheme};
+use crate::reactor::Reactor;
+
+/// How much one read asks for. A host gives what it has, so a large number costs nothing.
+const READ_AT_MOST: u64 = 1024 * 1024;
+
+/// The host of one call.
+#[derive(Default)]
+pub struct WasiHost {
+    reactor: Reactor,
+}
+
+impl WasiHost {
+    /// Runs a call to its end.
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.reactor.block_on(future)
+    }
+}
+
+/// The headers of a response, which stays alive for them.
+pub struct ResponseHeaders {
+    fields: Fields, // a child of the response: dropped first
+    _response: IncomingResponse,
+}
+
+impl Headers for ResponseHeaders {
+    fn get(&self, name: &str) -> Option<String> {
+        let value = self.fields.get(&name.to_owned()).into_iter().next()?;
+        String::from_utf8(value).ok()
+    }
+}
+
+impl Host for WasiHost {
+    type Headers = ResponseHeaders;
+
+    fn now(&self) -> Instant {
+        Instant(now())
+    }
+
+    async fn sleep_until(&self, until: Instant) {
+        let timer = Rc::new(subscribe_instant(until.0));
+        self.reactor.wait([&timer]).await;
+    }
+
+    async fn exchange(
+        &self,
+        request: &Request,
+        limits: Limits,
+    ) -> Result<Answer<ResponseHeaders>, Failure<ResponseHeaders>> {
+        let timer = Rc::new(subscribe_instant(limits.until.0));
+        let response = self
+            .head(request, limits, &timer)
+            .await
+            .map_err(|cause| Failure { cause, head: None })?;
+        let status = response.status();
+        let headers = response.headers();
+        let body = match response.consume() {
+            Ok(body) => self.body(&body, limits, &timer).await,
+            Err(()) => Err(Cause::Lost("the host gave the answer no body")),
+        };
+        let headers = ResponseHeaders {
+            fields: headers,
+            _response: response,
+        };
+        match body {
+            Ok(body) => Ok(Answer { status, headers, body }),
+            Err(cause) => Err(Failure {
+                cause,
+                head: Some((status, headers)),
+            }),
+        }
+    }
+
+    fn environment(&self) -> Vec<(String, String)> {
+        get_environment()
+    }
+}
+
+impl WasiHost {
+    /// Sends the request and waits for the head of the answer.
+    async fn head(&self, request: &Request, limits: Limits, timer: &Rc<Pollable>) -> Result<IncomingResponse, Cause> {
+        let outgoing = outgoing_request(request)?;
+        let body = match &request.body {
+            Some(bytes) => Some((outgoing.body().map_err(|()| REFUSED)?, bytes)),
+            None => None,
+        };
+        let options = request_options(limits, Instant(now()));
+        let future = handle(outgoing, Some(options)).map_err(|code| cause(&code))?;
+        let arrival = Rc::new(future.subscribe());
+        if let Some((body, bytes)) = body {
+            self.write(body, bytes, &arrival, timer).await?;
+        }
+        loop {
+            if let Some(response) = response(&future)? {
+                return Ok(response);
+            }
+            if self.reactor.wait([&arrival, timer]).await == 1 {
+                return Err(Cause::TimedOut("no answer came in time"));
+            }
+        }
+    }
+
+    /// Writes the body, unless the answer is there first. Only a timeout is a failure.
+    async fn write(
+        &self,
+        body: OutgoingBody,
+        mut bytes: &[u8],
+        arrival: &Rc<Pollable>,
+        timer: &Rc<Pollable>,
+    ) -> Result<(), Cause> {
+        let Ok(stream) = body.write() else { return Ok(()) };
+        while !bytes.is_empty() {
+            let Ok(permit) = stream.check_write() else {
+                return Ok(());
+            };
+            let length = usize::try_from(permit).unwrap_or(usize::MAX).min(bytes.len());
+            if length == 0 {
+                let writable = Rc::new(stream.subscribe());
+                match self.reactor.wait([&writable, arrival, timer]).await {
+                    0 => continue,
+                    1 => return Ok(()),
+                    _ => return Err(Cause::TimedOut("the request could not be written in time")),
+                }
+            }
+            let Some((chunk, rest)) = bytes.split_at_checked(length) else {
+                return Ok(());
+            };
+            if stream.write(chunk).is_err() {
+                return Ok(());
+            }
+            bytes = rest;
+        }
+        drop(stream);
+        // What could be wrong with a complete body shows in the answer.
+        OutgoingBody::finish(body, None).unwrap_or_default();
+        Ok(())
+    }
+
+    /// Reads the body of the answer.
+    async fn body(&self, body: &IncomingBody, limits: Limits, timer: &Rc<Pollable>) -> Result<Vec<u8>, Cause> {
+        let stream = body
+            .stream()
+            .map_err(|()| Cause::Lost("the host gave the body of the answer no stream"))?;
+        let mut bytes = Vec::new();
+        let mut last_byte = None;
+        loop {
+            match stream.read(READ_AT_MOST) {
+                Ok(chunk) if chunk.is_empty() => {
+                    let pause_from = *last_byte.get_or_insert_with(|| Instant(now()));
+                    let stall = Rc::new(subscribe_instant(pause_from.after(limits.between_bytes).0));
+                    let readable = Rc::new(stream.subscribe());
+                    match self.reactor.wait([&readable, timer, &stall]).await {
+                        0 => {}
+                        1 => return Err(Cause::TimedOut("the answer did not end in time")),
+                        _ => return Err(Cause::TimedOut("the answer stopped in the middle")),
+                    }
+                }
+                Ok(chunk) => {
+                    if bytes.len().saturating_add(chunk.len()) > limits.body {
+                        return Err(Cause::Unreadable("the answer is larger than the limit of 8 MiB"));
+                    }
+                    if bytes.is_empty() {
+                        bytes = chunk;
+                    } else {
+                        bytes.extend_from_slice(&chunk);
+                    }
+                    last_byte = None;
+                }
+                Err(StreamError::Closed) => return Ok(bytes),
+                Err(StreamError::LastOperationFailed(_)) => {
+                    let paused = last_byte.is_some_and(|from| Instant(now()) >= from.after(limits.between_bytes));
+                    return Err(if paused {
+                        Cause::TimedOut("the answer stopped in the middle")
+                    } else {
+                        Cause::Lost("the connection broke in the middle of the answer")
+                    });
+                }
+            }
+        }
+    }
+}
+
+/// The host did not take the request as such: it is against its rules, and nothing was sent.
+const REFUSED: Cause = Cause::Denied("the host does not take a request of this form");
+const HEADER_REFUSED: Cause = Cause::Denied(
+    "the host refuses a header of the request; where it adds the credential itself, the credentials must be `host`",
+);
+
+fn outgoing_request(request: &Request) -> Result<OutgoingRequest, Cause> {
+    let refused = |()| REFUSED;
+    let fields = Fields::from_list(&request.headers).map_err(|_| HEADER_REFUSED)?;
+    let outgoing = OutgoingRequest::new(fields);
+    let method = match request.method {
+        Method::Get => WasiMethod::Get,
+        Method::Post => WasiMethod::Post,
+        Method::Put => WasiMethod::Put,
+        Method::Delete => WasiMethod::Delete,
+    };
+    let scheme = match request.scheme {
+        Scheme::Http => WasiScheme::Http,
+        Scheme::Https => WasiScheme::Https,
+    };
+    outgoing.set_method(&method).map_err(refused)?;
+    outgoing.set_scheme(Some(&scheme)).map_err(refused)?;
+    outgoing.set_authority(Some(&request.authority)).map_err(refused)?;
+    outgoing
+        .set_path_with_query(Some(&request.path_with_query))
+        .map_err(refused)?;
+    Ok(outgoing)
+}
+
+/// The limits as the host can keep them. It may refuse each; our own timers hold in any case.
+///
+/// Connecting gets the time of the whole exchange: on one host the connect timeout ends a request that is already being
+/// processed, so a shorter one would cut off a slow `create`.
+fn request_options(limits: Limits, now: Instant) -> RequestOptions {
+    let nanoseconds = |duration: std::time::Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+    let whole = nanoseconds(limits.until.remaining(now));
+    let options = RequestOptions::new();
+    options.set_connect_timeout(Some(whole)).unwrap_or_default();
+    options.set_first_byte_timeout(Some(whole)).unwrap_or_default();
+    options
+        .set_between_bytes_timeout(Some(nanoseconds(limits.between_bytes)))
+        .unwrap_or_default();
+    options
+}
+
+/// The head of the answer if it is there.
+fn response(future: &FutureIncomingResponse) -> Result<Option<IncomingResponse>, Cause> {
+    match future.get() {
+        None => Ok(None),
+        Some(Ok(Ok(response))) => Ok(Some(response)),
+        Some(Ok(Err(code))) => Err(cause(&code)),
+        Some(Err(())) => Err(Cause::Lost("the host gave the answer away")),
+    }
+}
+
+/// What an error code proves.
+///
+/// The codes are those of RFC 9209 (Proxy-Status), whose definitions decide. `NotSent` is claimed only where the definition
+/// excludes that a server got the request **and** no host is known to use the code otherwise: whoever trusts it sends a
+/// `create` again.
+fn cause(code: &ErrorCode) -> Cause {
+    match code {
+        // The name of the server was not found, so there was nobody to send to. wasmtime also reports here that it has no
+        // local port left, which is as early.
+        ErrorCode::DnsTimeout | ErrorCode::DnsError(_) => Cause::NotSent("the name of the API's host did not resolve"),
+        // "Unable to determine the appropriate next hop": no connection was tried.
+        ErrorCode::DestinationNotFound => Cause::NotSent("the host knows no way to the API"),
+        // "Considers the next hop to be unavailable": the decision is made before sending.
+        ErrorCode::DestinationUnavailable => Cause::NotSent("the API's host is unavailable"),
+        ErrorCode::DestinationIpUnroutable => Cause::NotSent("there is no route to the API's address"),
+        // A TCP handshake that was answered with a reset.
+        ErrorCode::ConnectionRefused => Cause::NotSent("the connection was refused"),
+        // The host opens no connection beyond its own limit.
+        ErrorCode::ConnectionLimitReached => Cause::NotSent("the host has too many connections open"),
+        // The handshake fails here, before any byte of HTTP. wasmtime reports an unknown issuer as a protocol error.
+        ErrorCode::TlsCertificateError => Cause::NotSent("the API's TLS certificate was not accepted"),
+        ErrorCode::TlsProtocolError => Cause::NotSent("the TLS handshake failed"),
+
+        // Decisions of the host against this request. No repetition changes them.
+        ErrorCode::HttpRequestDenied | ErrorCode::DestinationIpProhibited => {
+            Cause::Denied("the host does not let requests out to this address")
+        }
+
+        // In TLS 1.3 an alert about the client can arrive after the request has been sent.
+        ErrorCode::TlsAlertReceived(_) => Cause::Lost("the server ended TLS with an alert"),
+        // jco reports here also that a sent request has had no answer within the connect timeout.
+        ErrorCode::ConnectionTimeout => Cause::TimedOut("no connection or no answer in time"),
+        ErrorCode::ConnectionReadTimeout | ErrorCode::HttpResponseTimeout => Cause::TimedOut("no answer came in time"),
+        ErrorCode::ConnectionWriteTimeout => Cause::TimedOut("the request could not be written in time"),
+        ErrorCode::ConnectionTerminated => Cause::Lost("the connection broke before the answer"),
+        ErrorCode::HttpResponseIncomplete => Cause::Lost("the answer was cut short"),
+        // wasmtime reports here a connection closed before the answer as well as bytes that are not HTTP.
+        ErrorCode::HttpProtocolError => {
+            Cause::Lost("the connection broke before the answer, or what came was not HTTP")
+        }
+        // Whatever the host has no other code for, at any moment. Its text may hold a backtrace.
+        ErrorCode::InternalError(_) => Cause::Lost("the host reports an internal error"),
+        ErrorCode::ConfigurationError => Cause::Lost("the host reports an error of its configuration"),
+        ErrorCode::LoopDetected => Cause::Lost("a proxy reports a loop"),
+
+        // Either side may be the one that refuses the request here, so nothing is proven; and it would refuse it again.
+        ErrorCode::HttpRequestLengthRequired
+        | ErrorCode::HttpRequestBodySize(_)
+        | ErrorCode::HttpRequestMethodInvalid
+        | ErrorCode::HttpRequestUriInvalid
+        | ErrorCode::HttpRequestUriTooLong
+        | ErrorCode::HttpRequestHeaderSectionSize(_)
+        | ErrorCode::HttpRequestHeaderSize(_)
+        | ErrorCode::HttpRequestTrailerSectionSize(_)
+        | ErrorCode::HttpRequestTrailerSize(_) => Cause::Unreadable("the request was refused for its form"),
+
+        ErrorCode::HttpResponseHeaderSectionSize(_)
+        | ErrorCode::HttpResponseHeaderSize(_)
+        | ErrorCode::HttpResponseTrailerSectionSize(_)
+        | ErrorCode::HttpResponseTrailerSize(_) => Cause::Unreadable("the headers of the answer are too large"),
+        ErrorCode::HttpResponseBodySize(_) => Cause::Unreadable("the answer is too large for the host"),
+        ErrorCode::HttpResponseTransferCoding(_) | ErrorCode::HttpResponseContentCoding(_) => {
+            Cause::Unreadable("the coding of the answer is unknown")
+        }
+        ErrorCode::HttpUpgradeFailed => Cause::Unreadable("the server wants another protocol"),
+    }
+}
