@@ -9,6 +9,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::bindings::exports::cloudflare::access::types::Scope;
+use crate::error::Invalid;
 
 /// Everything but the unreserved characters of RFC 3986 is encoded, so that no identifier can end its path segment.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -16,34 +17,19 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 const NAME_LIMIT: usize = 350;
 const SEARCH_LIMIT: usize = 1024;
 
-/// Which argument breaks which rule.
-pub struct InvalidArgument(pub String);
-
-impl InvalidArgument {
-    fn new(argument: &str, value: impl fmt::Display, rule: &str) -> Self {
-        Self(format!("{argument} is {value}: {rule}"))
-    }
-}
-
 /// A path of the API below its base: the collection of tokens of a scope.
 pub struct Collection(String);
 
 impl Collection {
-    pub fn of(scope: &Scope) -> Result<Self, InvalidArgument> {
+    pub fn of(scope: &Scope) -> Result<Self, Invalid> {
         match scope {
             Scope::Account(id) => Self::of_account(id),
-            Scope::Zone(id) => Ok(Self(format!(
-                "/zones/{}/access/service_tokens",
-                segment("zone", id, 32)?
-            ))),
+            Scope::Zone(id) => Ok(Self(format!("/zones/{}/access/service_tokens", segment("zone", id, 32)?))),
         }
     }
 
-    pub fn of_account(id: &str) -> Result<Self, InvalidArgument> {
-        Ok(Self(format!(
-            "/accounts/{}/access/service_tokens",
-            segment("account", id, 32)?
-        )))
+    pub fn of_account(id: &str) -> Result<Self, Invalid> {
+        Ok(Self(format!("/accounts/{}/access/service_tokens", segment("account", id, 32)?)))
     }
 
     pub fn path(&self) -> &str {
@@ -58,11 +44,8 @@ pub struct TokenId {
 }
 
 impl TokenId {
-    pub fn new(id: String) -> Result<Self, InvalidArgument> {
-        Ok(Self {
-            segment: segment("id", &id, 36)?,
-            text: id,
-        })
+    pub fn new(id: String) -> Result<Self, Invalid> {
+        Ok(Self { segment: segment("id", &id, 36)?, text: id })
     }
 
     pub fn text(&self) -> &str {
@@ -75,25 +58,17 @@ impl TokenId {
 }
 
 /// An identifier as one path segment.
-fn segment(argument: &str, id: &str, limit: usize) -> Result<String, InvalidArgument> {
+fn segment(argument: &str, id: &str, limit: usize) -> Result<String, Invalid> {
     if id.is_empty() {
-        return Err(InvalidArgument::new(
-            argument,
-            "empty",
-            "an identifier is needed, as the dashboard shows it",
-        ));
+        return Err(invalid(argument, "empty", "an identifier is needed, as the dashboard shows it"));
     }
     if id == "." || id == ".." {
-        return Err(InvalidArgument::new(
-            argument,
-            quoted(id),
-            "that is a step in a path, not an identifier",
-        ));
+        return Err(invalid(argument, quoted(id), "that is a step in a path, not an identifier"));
     }
     let length = id.chars().count();
     if length > limit {
         let rule = format!("an identifier has at most {limit} characters, this one has {length}");
-        return Err(InvalidArgument::new(argument, quoted(id), &rule));
+        return Err(invalid(argument, quoted(id), &rule));
     }
     Ok(encoded(id))
 }
@@ -104,48 +79,44 @@ pub fn encoded(text: &str) -> String {
 }
 
 /// A name: 1 to 350 characters.
-pub fn name(name: &str) -> Result<(), InvalidArgument> {
+pub fn name(name: &str) -> Result<(), Invalid> {
     text("name", name, NAME_LIMIT)
 }
 
 /// A text to search for: 1 to 1024 characters, so that it fits into a URL.
-pub fn search(search: &str) -> Result<(), InvalidArgument> {
+pub fn search(search: &str) -> Result<(), Invalid> {
     text("search", search, SEARCH_LIMIT)
 }
 
-fn text(argument: &str, text: &str, limit: usize) -> Result<(), InvalidArgument> {
+fn text(argument: &str, text: &str, limit: usize) -> Result<(), Invalid> {
     match text.chars().count() {
-        0 => Err(InvalidArgument::new(
-            argument,
-            "empty",
-            "leave it out or give it at least one character",
-        )),
+        0 => Err(invalid(argument, "empty", "leave it out or give it at least one character")),
         length if length > limit => {
             let rule = format!("at most {limit} characters, this has {length}");
-            Err(InvalidArgument::new(argument, quoted(text), &rule))
+            Err(invalid(argument, quoted(text), &rule))
         }
         _ => Ok(()),
     }
 }
 
 /// A number that starts at one.
-pub fn from_one(argument: &str, number: Option<u32>) -> Result<(), InvalidArgument> {
+pub fn from_one(argument: &str, number: Option<u32>) -> Result<(), Invalid> {
     match number {
-        Some(0) => Err(InvalidArgument::new(argument, "0", "counting starts at 1")),
+        Some(0) => Err(invalid(argument, "0", "counting starts at 1")),
         _ => Ok(()),
     }
 }
 
 /// A duration in the grammar of Go that the API uses, or `forever`.
-pub fn duration(duration: &str) -> Result<(), InvalidArgument> {
+pub fn duration(duration: &str) -> Result<(), Invalid> {
     if duration == "forever" {
         return Ok(());
     }
-    let refuse = |rule: &str| InvalidArgument::new("duration", quoted(duration), rule);
+    let refuse = |rule: &str| invalid("duration", quoted(duration), rule);
     match go_nanoseconds(duration) {
-        None => Err(refuse(
-            "use `forever`, or numbers with the units ns, us, ms, s, m, h such as \"8760h\" or \"2h45m\"",
-        )),
+        None => {
+            Err(refuse("use `forever`, or numbers with the units ns, us, ms, s, m, h such as \"8760h\" or \"2h45m\""))
+        }
         Some(0) => Err(refuse("a token must live for some time")),
         Some(nanoseconds) if i64::try_from(nanoseconds).is_err() => {
             Err(refuse("the longest duration is 2562047h (292 years); use `forever`"))
@@ -170,23 +141,15 @@ fn go_nanoseconds(mut rest: &str) -> Option<u128> {
             return None;
         }
         let (unit, after_unit) = unit(after_number)?;
-        let whole = if whole.is_empty() {
-            0
-        } else {
-            whole.parse().unwrap_or(u128::MAX)
-        };
-        total = total
-            .saturating_add(whole.saturating_mul(unit))
-            .saturating_add(fraction_of(fraction, unit));
+        let whole = if whole.is_empty() { 0 } else { whole.parse().unwrap_or(u128::MAX) };
+        total = total.saturating_add(whole.saturating_mul(unit)).saturating_add(fraction_of(fraction, unit));
         rest = after_unit;
     }
     Some(total)
 }
 
 fn digits(text: &str) -> (&str, &str) {
-    let end = text
-        .find(|character: char| !character.is_ascii_digit())
-        .unwrap_or(text.len());
+    let end = text.find(|character: char| !character.is_ascii_digit()).unwrap_or(text.len());
     text.split_at_checked(end).unwrap_or((text, ""))
 }
 
@@ -202,9 +165,7 @@ fn unit(text: &str) -> Option<(u128, &str)> {
         ("m", 60_000_000_000),
         ("h", 3_600_000_000_000),
     ];
-    UNITS
-        .iter()
-        .find_map(|&(name, nanoseconds)| Some((nanoseconds, text.strip_prefix(name)?)))
+    UNITS.iter().find_map(|&(name, nanoseconds)| Some((nanoseconds, text.strip_prefix(name)?)))
 }
 
 fn fraction_of(digits: &str, unit: u128) -> u128 {
@@ -218,15 +179,15 @@ fn fraction_of(digits: &str, unit: u128) -> u128 {
 }
 
 /// A moment as RFC 3339 writes it.
-pub fn time(argument: &str, text: &str) -> Result<(), InvalidArgument> {
+pub fn time(argument: &str, text: &str) -> Result<(), Invalid> {
     match OffsetDateTime::parse(text, &Rfc3339) {
         Ok(_) => Ok(()),
-        Err(_) => Err(InvalidArgument::new(
-            argument,
-            quoted(text),
-            "a time is written as in RFC 3339: \"2030-01-31T12:00:00Z\"",
-        )),
+        Err(_) => Err(invalid(argument, quoted(text), "a time is written as in RFC 3339: \"2030-01-31T12:00:00Z\"")),
     }
+}
+
+fn invalid(argument: &str, value: impl fmt::Display, rule: &str) -> Invalid {
+    Invalid::Argument(format!("{argument} is {value}: {rule}"))
 }
 
 /// A value in a message: in quotes, escaped, and cut after 60 characters.
@@ -242,11 +203,7 @@ pub fn quoted(value: &str) -> String {
             _ => shown.push(character),
         }
     }
-    shown.push_str(if value.chars().nth(60).is_some() {
-        "\u{2026}\""
-    } else {
-        "\""
-    });
+    shown.push_str(if value.chars().nth(60).is_some() { "\u{2026}\"" } else { "\"" });
     shown
 }
 
@@ -260,11 +217,11 @@ pub fn is_unprintable(character: char) -> bool {
 mod tests {
     use super::*;
 
-    fn message<T>(result: Result<T, InvalidArgument>) -> String {
-        result
-            .err()
-            .map(|InvalidArgument(message)| message)
-            .unwrap_or_else(|| "accepted".to_owned())
+    fn message<T>(result: Result<T, Invalid>) -> String {
+        match result {
+            Ok(_) => "accepted".to_owned(),
+            Err(Invalid::Argument(message) | Invalid::Configuration(message)) => message,
+        }
     }
 
     #[test]
@@ -289,19 +246,12 @@ mod tests {
             "", "30d", "1y", "1w", "8760", "h", ".h", "-1h", "+1h", "1h ", " 1h", "1 h", "1H", "Forever", "1e3h",
             "\u{663}h",
         ] {
-            assert!(
-                message(duration(refused)).contains("units ns, us, ms, s, m, h"),
-                "{refused}"
-            );
+            assert!(message(duration(refused)).contains("units ns, us, ms, s, m, h"), "{refused}");
         }
         for zero in ["0s", "0h0m", "0.0h", ".0000000001ns"] {
             assert!(message(duration(zero)).contains("must live"), "{zero}");
         }
-        for long in [
-            "2562048h",
-            "99999999999999999999999999999999999999999999h",
-            "9223372037s",
-        ] {
+        for long in ["2562048h", "99999999999999999999999999999999999999999999h", "9223372037s"] {
             assert!(message(duration(long)).contains("292 years"), "{long}");
         }
     }
@@ -309,10 +259,7 @@ mod tests {
     #[test]
     fn identifiers_are_one_path_segment_whatever_they_hold() {
         for (id, segment) in [
-            (
-                "f174e90a-fafe-4643-bbbc-4a0ed4fc8415",
-                "f174e90a-fafe-4643-bbbc-4a0ed4fc8415",
-            ),
+            ("f174e90a-fafe-4643-bbbc-4a0ed4fc8415", "f174e90a-fafe-4643-bbbc-4a0ed4fc8415"),
             ("../x", "..%2Fx"),
             ("a?b#c", "a%3Fb%23c"),
             ("%2e%2e", "%252e%252e"),
@@ -321,22 +268,13 @@ mod tests {
             ("a\\b", "a%5Cb"),
             ("...", "..."),
         ] {
-            assert_eq!(
-                TokenId::new(id.to_owned())
-                    .ok()
-                    .map(|id| id.segment().to_owned())
-                    .as_deref(),
-                Some(segment)
-            );
+            assert_eq!(TokenId::new(id.to_owned()).ok().map(|id| id.segment().to_owned()).as_deref(), Some(segment));
         }
         assert_eq!(
             message(TokenId::new(String::new())),
             "id is empty: an identifier is needed, as the dashboard shows it"
         );
-        assert_eq!(
-            message(TokenId::new("..".into())),
-            "id is \"..\": that is a step in a path, not an identifier"
-        );
+        assert_eq!(message(TokenId::new("..".into())), "id is \"..\": that is a step in a path, not an identifier");
         assert!(message(TokenId::new("x".repeat(37))).ends_with("at most 36 characters, this one has 37"));
         assert!(message(Collection::of(&Scope::Account("x".repeat(33)))).starts_with("account is \"xxx"));
         assert!(message(Collection::of(&Scope::Zone(".".into()))).starts_with("zone is \".\""));
@@ -352,11 +290,7 @@ mod tests {
 
     #[test]
     fn times_are_rfc_3339() {
-        for accepted in [
-            "2030-01-01T00:00:00Z",
-            "2014-01-01T05:20:00.12345Z",
-            "2030-01-01T00:00:00+02:00",
-        ] {
+        for accepted in ["2030-01-01T00:00:00Z", "2014-01-01T05:20:00.12345Z", "2030-01-01T00:00:00+02:00"] {
             assert_eq!(message(time("t", accepted)), "accepted", "{accepted}");
         }
         for refused in [

@@ -35,12 +35,7 @@ pub struct Call<'a, H> {
 impl<'a, H: Host> Call<'a, H> {
     /// Starts the time of the call.
     pub fn begin(host: &'a H, settings: &'a Settings) -> Self {
-        Self {
-            host,
-            settings,
-            deadline: host.now().after(settings.timeout),
-            requests: Cell::new(0),
-        }
+        Self { host, settings, deadline: host.now().after(settings.timeout), requests: Cell::new(0) }
     }
 
     /// Sends a request until it succeeds or may not be repeated. `read` makes the result out of a successful answer.
@@ -87,11 +82,7 @@ impl<'a, H: Host> Call<'a, H> {
         read: impl Fn(Option<&RawValue>, Info) -> Result<T, Unusable>,
     ) -> Result<T, Trouble> {
         self.requests.set(self.requests.get().saturating_add(1));
-        let limits = Limits {
-            until: self.attempt_ends(operation),
-            between_bytes: BETWEEN_BYTES,
-            body: BODY_LIMIT,
-        };
+        let limits = Limits { until: self.attempt_ends(operation), between_bytes: BETWEEN_BYTES, body: BODY_LIMIT };
         let secret = self.settings.credentials.secret();
         let answer = match self.host.exchange(request, limits).await {
             Ok(answer) => answer,
@@ -117,11 +108,7 @@ impl<'a, H: Host> Call<'a, H> {
     /// means not knowing.
     fn attempt_ends(&self, operation: Operation) -> Instant {
         let whole = self.settings.timeout;
-        let default = if operation.is_sent_once() {
-            whole
-        } else {
-            whole.checked_div(2).unwrap_or(whole)
-        };
+        let default = if operation.is_sent_once() { whole } else { whole.checked_div(2).unwrap_or(whole) };
         let own = self.host.now().after(self.settings.attempt_timeout.unwrap_or(default));
         own.min(self.deadline)
     }

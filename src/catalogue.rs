@@ -10,10 +10,7 @@ pub type Meaning = (ErrorKind, Option<&'static str>);
 
 /// What an error of the API means.
 pub fn meaning(status: u16, errors: &[ApiError]) -> Meaning {
-    errors
-        .iter()
-        .find_map(|error| by_code(status, error))
-        .unwrap_or_else(|| (by_status(status), None))
+    errors.iter().find_map(|error| by_code(status, error)).unwrap_or_else(|| (by_status(status), None))
 }
 
 fn by_code(status: u16, error: &ApiError) -> Option<Meaning> {
@@ -23,22 +20,12 @@ fn by_code(status: u16, error: &ApiError) -> Option<Meaning> {
     }
     Some(match error.code? {
         971 => (ErrorKind::RateLimited, None),
-        6003 => (
-            ErrorKind::Unauthenticated,
-            Some("check the credential for stray characters"),
-        ),
-        7000 | 7003 => (
-            ErrorKind::NotFound,
-            Some("check the account or zone id and the base URL"),
-        ),
-        9103 | 9106 | 9109 => (
-            ErrorKind::Unauthenticated,
-            Some("check the credential, and that it is for this account"),
-        ),
-        9999 => (
-            ErrorKind::Forbidden,
-            Some("Access is not enabled for this account: set up Zero Trust first"),
-        ),
+        6003 => (ErrorKind::Unauthenticated, Some("check the credential for stray characters")),
+        7000 | 7003 => (ErrorKind::NotFound, Some("check the account or zone id and the base URL")),
+        9103 | 9106 | 9109 => {
+            (ErrorKind::Unauthenticated, Some("check the credential, and that it is for this account"))
+        }
+        9999 => (ErrorKind::Forbidden, Some("Access is not enabled for this account: set up Zero Trust first")),
         10000 if status == 405 => (
             ErrorKind::Unauthenticated,
             Some("this endpoint takes no API token: use the account instead of the zone, or the global API key"),
@@ -52,15 +39,9 @@ fn by_code(status: u16, error: &ApiError) -> Option<Meaning> {
         ),
         10001 if error.message.to_ascii_lowercase().contains("internal error") => (ErrorKind::Unavailable, None),
         10001 => (ErrorKind::Forbidden, Some("this kind of credential may not do this")),
-        12130 => (
-            ErrorKind::Rejected,
-            Some("check the values, and the number of tokens: 50 an account by default"),
-        ),
+        12130 => (ErrorKind::Rejected, Some("check the values, and the number of tokens: 50 an account by default")),
         12135 => (ErrorKind::NotFound, Some(CLIENT_ID)),
-        12139 => (
-            ErrorKind::InUse,
-            Some("take the token out of every policy, group and SCIM configuration first"),
-        ),
+        12139 => (ErrorKind::InUse, Some("take the token out of every policy, group and SCIM configuration first")),
         _ => return None,
     })
 }
@@ -133,21 +114,11 @@ mod tests {
             (12135, "access.api.error.not_found", NotFound, "not its client id"),
             (12139, "access.api.error.service_token_in_use", InUse, "policy"),
             (12130, "access.api.error.invalid_request: x", Rejected, "50"),
-            (
-                10000,
-                "Authentication error",
-                Unauthenticated,
-                "Access: Service Tokens Write",
-            ),
+            (10000, "Authentication error", Unauthenticated, "Access: Service Tokens Write"),
             (10001, "Method not allowed for token", Forbidden, "credential"),
             (10001, "Internal Error", Unavailable, ""),
             (9999, "access.api.error.not_enabled", Forbidden, "Zero Trust"),
-            (
-                9103,
-                "Unknown X-Auth-Key or X-Auth-Email",
-                Unauthenticated,
-                "credential",
-            ),
+            (9103, "Unknown X-Auth-Key or X-Auth-Email", Unauthenticated, "credential"),
             (9106, "Missing X-Auth-Key", Unauthenticated, "credential"),
             (9109, "Invalid access token", Unauthenticated, "credential"),
             (6003, "Invalid request headers", Unauthenticated, "stray"),
@@ -161,21 +132,9 @@ mod tests {
                 assert!(found_hint.unwrap_or_default().contains(hint), "{code}");
             }
         }
-        assert!(
-            meaning(405, &[error(10000, "")])
-                .1
-                .expect("a hint")
-                .contains("instead of the zone")
-        );
+        assert!(meaning(405, &[error(10000, "")]).1.expect("a hint").contains("instead of the zone"));
         assert_eq!(
-            meaning(
-                400,
-                &[ApiError {
-                    code: None,
-                    ..error(0, "access.api.error.service_token_not_found")
-                }]
-            )
-            .0,
+            meaning(400, &[ApiError { code: None, ..error(0, "access.api.error.service_token_not_found") }]).0,
             NotFound
         );
     }

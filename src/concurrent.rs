@@ -11,10 +11,7 @@ enum Slot<F: Future> {
 
 /// Runs all futures to their ends and returns what they gave, in their order.
 pub async fn all<F: Future>(futures: Vec<F>) -> Vec<F::Output> {
-    let mut slots: Vec<_> = futures
-        .into_iter()
-        .map(|future| Slot::Running(Box::pin(future)))
-        .collect();
+    let mut slots: Vec<_> = futures.into_iter().map(|future| Slot::Running(Box::pin(future))).collect();
     poll_fn(|context| {
         let mut is_done = true;
         for slot in &mut slots {

@@ -113,17 +113,9 @@ pub fn read(body: &[u8]) -> Envelope<'_> {
         return Envelope::Foreign(Foreign::OtherJson); // serde takes a list for a struct, by position
     }
     match envelope.success.map(RawValue::get) {
-        Some("true") => Envelope::Success {
-            result: envelope.result,
-            info: info(envelope.result_info),
-        },
-        Some("false") => Envelope::Failure {
-            errors: errors(envelope.errors),
-        },
-        _ => match envelope
-            .errors
-            .map_or_else(|| flat_error(body), |listed| errors(Some(listed)))
-        {
+        Some("true") => Envelope::Success { result: envelope.result, info: info(envelope.result_info) },
+        Some("false") => Envelope::Failure { errors: errors(envelope.errors) },
+        _ => match envelope.errors.map_or_else(|| flat_error(body), |listed| errors(Some(listed))) {
             errors if errors.is_empty() => Envelope::Foreign(Foreign::OtherJson),
             errors => Envelope::Failure { errors },
         },
@@ -131,9 +123,7 @@ pub fn read(body: &[u8]) -> Envelope<'_> {
 }
 
 fn info(raw: Raw<'_>) -> Info {
-    let info: RawInfo<'_> = raw
-        .and_then(|raw| serde_json::from_str(raw.get()).ok())
-        .unwrap_or_default();
+    let info: RawInfo<'_> = raw.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
     let number = |raw: Raw<'_>| raw.and_then(whole_number);
     Info {
         page: number(info.page),
@@ -157,22 +147,14 @@ fn errors(raw: Raw<'_>) -> Vec<ApiError> {
 
 /// An error that stands in place of the envelope: `{"code": .., "message": ..}` or `{"error": ..}`.
 fn flat_error(body: &[u8]) -> Vec<ApiError> {
-    let raw = Some(body)
-        .filter(|body| body.len() <= ERRORS_LIMIT)
-        .and_then(|body| serde_json::from_slice(body).ok());
+    let raw = Some(body).filter(|body| body.len() <= ERRORS_LIMIT).and_then(|body| serde_json::from_slice(body).ok());
     raw.and_then(error).into_iter().collect()
 }
 
 /// One error; none if there is neither a code nor a text in it.
 fn error(raw: &RawValue) -> Option<ApiError> {
     if let Some(message) = text(raw) {
-        return Some(ApiError {
-            code: None,
-            message,
-            documentation_url: None,
-            pointer: None,
-            chain: Vec::new(),
-        });
+        return Some(ApiError { code: None, message, documentation_url: None, pointer: None, chain: Vec::new() });
     }
     let error: RawError<'_> = serde_json::from_str(raw.get()).ok()?;
     let source: Option<RawSource<'_>> = error.source.and_then(|source| serde_json::from_str(source.get()).ok());
@@ -197,9 +179,7 @@ fn nested_message(raw: Raw<'_>) -> Option<String> {
 }
 
 fn chain(raw: Raw<'_>) -> Vec<ApiErrorCause> {
-    let list: Vec<RawError<'_>> = raw
-        .and_then(|raw| serde_json::from_str(raw.get()).ok())
-        .unwrap_or_default();
+    let list: Vec<RawError<'_>> = raw.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
     let cause = |cause: RawError<'_>| ApiErrorCause {
         code: cause.code.and_then(code),
         message: cause.message.and_then(text).unwrap_or_default(),
@@ -243,16 +223,8 @@ mod tests {
                 Some(10000),
                 "Authentication error",
             ),
-            (
-                r#"{"success":false,"errors":[{"code":"7000","message":"no"}]}"#,
-                Some(7000),
-                "no",
-            ),
-            (
-                r#"{"success":false,"errors":[{"code":7000.0,"message":"no"}]}"#,
-                Some(7000),
-                "no",
-            ),
+            (r#"{"success":false,"errors":[{"code":"7000","message":"no"}]}"#, Some(7000), "no"),
+            (r#"{"success":false,"errors":[{"code":7000.0,"message":"no"}]}"#, Some(7000), "no"),
             (r#"{"success":false,"errors":[{"message":"no"}]}"#, None, "no"),
             (r#"{"success":false,"errors":[{"code":1}]}"#, Some(1), ""),
             (r#"{"success":false,"errors":{"code":1,"message":"no"}}"#, Some(1), "no"),
@@ -291,32 +263,17 @@ mod tests {
         assert_eq!(error.documentation_url.as_deref(), Some("https://d"));
         assert_eq!(error.pointer.as_deref(), Some("/a"));
         let cause = error.chain.first().expect("a cause");
-        assert_eq!(
-            (cause.code, cause.message.as_str()),
-            (Some(6111), "Invalid format for Authorization header")
-        );
+        assert_eq!((cause.code, cause.message.as_str()), (Some(6111), "Invalid format for Authorization header"));
     }
 
     #[test]
     fn success_with_notes_among_the_errors_is_success() {
         let body = br#"{"errors":[{"code":1000,"message":"note"}],"messages":[{"type":null}],"success":true,"result":{"id":"x"},
             "result_info":{"page":1,"per_page":20.0,"count":"3","total_pages":null,"extra":[]}}"#;
-        let Envelope::Success { result, info } = read(body) else {
-            panic!("no success")
-        };
+        let Envelope::Success { result, info } = read(body) else { panic!("no success") };
         assert_eq!(result.map(RawValue::get), Some(r#"{"id":"x"}"#));
-        assert_eq!(
-            info,
-            Info {
-                page: Some(1),
-                per_page: Some(20),
-                ..Info::default()
-            }
-        );
-        assert!(matches!(
-            read(br#"{"success":true,"result":null}"#),
-            Envelope::Success { result: None, .. }
-        ));
+        assert_eq!(info, Info { page: Some(1), per_page: Some(20), ..Info::default() });
+        assert!(matches!(read(br#"{"success":true,"result":null}"#), Envelope::Success { result: None, .. }));
     }
 
     #[test]
@@ -342,20 +299,9 @@ mod tests {
 
     #[test]
     fn deep_nesting_costs_nothing() {
-        let deep = format!(
-            r#"{{"success":true,"result":{}{}}}"#,
-            "[".repeat(100_000),
-            "]".repeat(100_000)
-        );
-        assert!(matches!(
-            read(deep.as_bytes()),
-            Envelope::Success { result: Some(_), .. }
-        ));
-        let deep = format!(
-            r#"{{"success":false,"errors":{}{}}}"#,
-            "[".repeat(100_000),
-            "]".repeat(100_000)
-        );
+        let deep = format!(r#"{{"success":true,"result":{}{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
+        assert!(matches!(read(deep.as_bytes()), Envelope::Success { result: Some(_), .. }));
+        let deep = format!(r#"{{"success":false,"errors":{}{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
         assert!(failure(&deep).is_empty());
     }
 }

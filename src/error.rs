@@ -5,34 +5,37 @@
 
 use std::fmt::Write;
 
-use crate::arguments::{InvalidArgument, is_unprintable};
+use crate::arguments::is_unprintable;
 use crate::bindings::exports::cloudflare::access::types::{ApiError, ApiErrorCause, Error, ErrorKind, Outcome};
 use crate::operation::Operation;
 
 /// A longer text of the server is cut: the API's own are below a hundred characters.
 const TEXT_LIMIT: usize = 500;
 
-/// An argument breaks a rule; nothing was sent.
-pub fn invalid_argument(InvalidArgument(message): InvalidArgument) -> Error {
-    before_sending(ErrorKind::InvalidArgument, message)
+/// What the caller gave breaks a rule; nothing was sent. The text names what, its value where it cannot be secret, and the rule.
+#[derive(Debug)]
+pub enum Invalid {
+    Argument(String),
+    Configuration(String),
 }
 
-/// The set-up breaks a rule; nothing was sent.
-pub fn invalid_configuration(message: String) -> Error {
-    before_sending(ErrorKind::InvalidConfiguration, message)
-}
-
-fn before_sending(kind: ErrorKind, message: String) -> Error {
-    Error {
-        kind,
-        outcome: Outcome::NotApplied,
-        message,
-        status: None,
-        api_errors: Vec::new(),
-        ray_id: None,
-        retry_after_ms: None,
-        attempts: 0,
-        token_id: None,
+impl From<Invalid> for Error {
+    fn from(invalid: Invalid) -> Self {
+        let (kind, message) = match invalid {
+            Invalid::Argument(message) => (ErrorKind::InvalidArgument, message),
+            Invalid::Configuration(message) => (ErrorKind::InvalidConfiguration, message),
+        };
+        Self {
+            kind,
+            outcome: Outcome::NotApplied,
+            message,
+            status: None,
+            api_errors: Vec::new(),
+            ray_id: None,
+            retry_after_ms: None,
+            attempts: 0,
+            token_id: None,
+        }
     }
 }
 
@@ -60,11 +63,7 @@ pub fn message(operation: Operation, what: &str, errors: &[ApiError], hint: Opti
 }
 
 fn append(message: &mut String, code: Option<u32>, text: &str) {
-    message.push_str(if text.is_empty() {
-        "an error without a text"
-    } else {
-        text
-    });
+    message.push_str(if text.is_empty() { "an error without a text" } else { text });
     if let Some(code) = code {
         // Writing to a string cannot fail.
         write!(message, " (code {code})").unwrap_or_default();
@@ -74,10 +73,7 @@ fn append(message: &mut String, code: Option<u32>, text: &str) {
 /// The errors of an answer, fit for the caller's eyes.
 pub fn cleaned(errors: Vec<ApiError>, secret: Option<&str>) -> Vec<ApiError> {
     let clean = |text: String| clean(&text, secret);
-    let cause = |cause: ApiErrorCause| ApiErrorCause {
-        code: cause.code,
-        message: clean(cause.message),
-    };
+    let cause = |cause: ApiErrorCause| ApiErrorCause { code: cause.code, message: clean(cause.message) };
     let error = |error: ApiError| ApiError {
         code: error.code,
         message: clean(error.message),
@@ -107,38 +103,20 @@ mod tests {
     use super::*;
 
     fn api_error(code: Option<u32>, message: &str) -> ApiError {
-        ApiError {
-            code,
-            message: message.into(),
-            documentation_url: None,
-            pointer: None,
-            chain: Vec::new(),
-        }
+        ApiError { code, message: message.into(), documentation_url: None, pointer: None, chain: Vec::new() }
     }
 
     #[test]
     fn a_message_tells_the_operation_the_cause_the_effect_and_the_remedy() {
         let mut outer = api_error(Some(6003), "Invalid request headers");
-        outer.chain.push(ApiErrorCause {
-            code: Some(6111),
-            message: "Invalid format".into(),
-        });
+        outer.chain.push(ApiErrorCause { code: Some(6111), message: "Invalid format".into() });
         let errors = [outer, api_error(None, "")];
         assert_eq!(
-            message(
-                Operation::Create,
-                "400 Bad Request",
-                &errors,
-                Some("check it"),
-                Outcome::Unknown
-            ),
+            message(Operation::Create, "400 Bad Request", &errors, Some("check it"), Outcome::Unknown),
             "create: 400 Bad Request; Invalid request headers (code 6003) <- Invalid format (code 6111); an error without a \
              text; it may have been done all the same; check it"
         );
-        assert_eq!(
-            message(Operation::Get, "500", &[], None, Outcome::NotApplied),
-            "get: 500"
-        );
+        assert_eq!(message(Operation::Get, "500", &[], None, Outcome::NotApplied), "get: 500");
     }
 
     #[test]
@@ -151,20 +129,11 @@ mod tests {
         let mut error = api_error(None, "s3cret");
         error.documentation_url = Some("https://s3cret".into());
         error.pointer = Some("s3cret".into());
-        error.chain.push(ApiErrorCause {
-            code: None,
-            message: "s3cret".into(),
-        });
+        error.chain.push(ApiErrorCause { code: None, message: "s3cret".into() });
         for error in cleaned(vec![error], Some("s3cret")) {
-            let all = [
-                error.message,
-                error.documentation_url.unwrap_or_default(),
-                error.pointer.unwrap_or_default(),
-            ];
+            let all = [error.message, error.documentation_url.unwrap_or_default(), error.pointer.unwrap_or_default()];
             assert!(
-                all.iter()
-                    .chain(error.chain.iter().map(|cause| &cause.message))
-                    .all(|text| !text.contains("s3cret"))
+                all.iter().chain(error.chain.iter().map(|cause| &cause.message)).all(|text| !text.contains("s3cret"))
             );
         }
     }

@@ -5,21 +5,13 @@ use serde_json::value::RawValue;
 /// The text of a JSON string.
 pub fn text(raw: &RawValue) -> Option<String> {
     let inner = raw.get().strip_prefix('"')?.strip_suffix('"')?;
-    if inner.contains('\\') {
-        serde_json::from_str(raw.get()).ok()
-    } else {
-        Some(inner.to_owned())
-    }
+    if inner.contains('\\') { serde_json::from_str(raw.get()).ok() } else { Some(inner.to_owned()) }
 }
 
 /// A number without a sign that is whole: `3`, or `3.0` as clients with only one kind of number write it.
 pub fn whole_number(raw: &RawValue) -> Option<u32> {
     let (digits, zeros) = raw.get().split_once('.').unwrap_or((raw.get(), "0"));
-    if zeros.chars().all(|digit| digit == '0') {
-        digits.parse().ok()
-    } else {
-        None
-    }
+    if zeros.chars().all(|digit| digit == '0') { digits.parse().ok() } else { None }
 }
 
 pub fn boolean(raw: &RawValue) -> Option<bool> {

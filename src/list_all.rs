@@ -12,7 +12,6 @@ use crate::bindings::exports::cloudflare::access::types::{
 };
 use crate::call::Call;
 use crate::concurrent::all;
-use crate::error::invalid_argument;
 use crate::host::Host;
 use crate::operations::{check_filters, page};
 use crate::settings::Settings;
@@ -29,11 +28,8 @@ pub async fn list_all(
     params: ListAllParams,
     options: Option<RequestOptions>,
 ) -> Result<Vec<ServiceToken>, Error> {
-    let checked = || {
-        check_filters(params.name.as_deref(), params.search.as_deref(), params.per_page)?;
-        Collection::of(&scope)
-    };
-    let collection = checked().map_err(invalid_argument)?;
+    let collection = Collection::of(&scope)?;
+    check_filters(params.name.as_deref(), params.search.as_deref(), params.per_page)?;
     let settings = Settings::resolve(options, host)?;
     let mut tokens = every_page(host, &settings, &collection, &params).await?;
     if let Some(name) = &params.name {
@@ -52,19 +48,7 @@ async fn every_page(
     let budget = Budget::default();
     let fetch = async |number: Option<u32>| {
         let ListAllParams { name, search, per_page } = params.clone();
-        page(
-            &call,
-            settings,
-            collection,
-            &ListParams {
-                name,
-                search,
-                page: number,
-                per_page,
-            },
-            &budget,
-        )
-        .await
+        page(&call, settings, collection, &ListParams { name, search, page: number, per_page }, &budget).await
     };
     let mut gathered = Gathered::default();
     let mut last = 1_u32;
@@ -73,9 +57,9 @@ async fn every_page(
         let first = last.saturating_add(1);
         last = known.min(last.saturating_add(AT_ONCE));
         if last > PAGES_LIMIT {
-            return Err(call.too_large(format!(
-                "the list has more than {PAGES_LIMIT} pages: ask for one page at a time"
-            )));
+            return Err(
+                call.too_large(format!("the list has more than {PAGES_LIMIT} pages: ask for one page at a time"))
+            );
         }
         for (number, page) in (first..=last).zip(all((first..=last).map(|number| fetch(Some(number))).collect()).await)
         {
@@ -112,14 +96,8 @@ impl Gathered {
         // A server that numbers the page as asked and knows how many there are is believed: one token a page may well move.
         let is_ignored = repeats && (page.page != Some(number) || page.total_pages.is_none());
         self.previous = ids;
-        let TokenPage {
-            tokens,
-            next_page,
-            total_pages,
-            ..
-        } = page;
-        self.tokens
-            .extend(tokens.into_iter().filter(|token| self.ids.insert(token.id.clone())));
+        let TokenPage { tokens, next_page, total_pages, .. } = page;
+        self.tokens.extend(tokens.into_iter().filter(|token| self.ids.insert(token.id.clone())));
         match next_page {
             Some(_) if !is_ignored => More::UpTo(total_pages.unwrap_or(0).max(number.saturating_add(1))),
             _ => More::No,
@@ -134,17 +112,8 @@ mod tests {
     use crate::scripted_host::{Reply, ScriptedHost};
 
     fn page_of(ids: &[&str], info: &str) -> Reply {
-        let tokens: Vec<String> = ids
-            .iter()
-            .map(|id| format!(r#"{{"id":"{id}","name":"n{id}"}}"#))
-            .collect();
-        Reply::json(
-            200,
-            &format!(
-                r#"{{"success":true,"result":[{}],"result_info":{info}}}"#,
-                tokens.join(",")
-            ),
-        )
+        let tokens: Vec<String> = ids.iter().map(|id| format!(r#"{{"id":"{id}","name":"n{id}"}}"#)).collect();
+        Reply::json(200, &format!(r#"{{"success":true,"result":[{}],"result_info":{info}}}"#, tokens.join(",")))
     }
 
     fn run(host: &ScriptedHost, name: Option<&str>) -> Result<Vec<String>, Error> {
@@ -156,11 +125,7 @@ mod tests {
             max_retries: Some(0),
             headers: Vec::new(),
         };
-        let params = ListAllParams {
-            name: name.map(str::to_owned),
-            search: None,
-            per_page: Some(2),
-        };
+        let params = ListAllParams { name: name.map(str::to_owned), search: None, per_page: Some(2) };
         let tokens = host.block_on(list_all(host, Scope::Account("a".into()), params, Some(options)))?;
         Ok(tokens.into_iter().map(|token| token.id).collect())
     }
@@ -175,10 +140,7 @@ mod tests {
         ]);
         assert_eq!(run(&host, None).expect("a list"), ["1", "2", "3", "4", "5"]);
         let paths = host.paths();
-        assert!(
-            paths[0].ends_with("?per_page=2") && paths[1].ends_with("?page=2&per_page=2"),
-            "{paths:?}"
-        );
+        assert!(paths[0].ends_with("?per_page=2") && paths[1].ends_with("?page=2&per_page=2"), "{paths:?}");
         assert_eq!(paths.len(), 3);
     }
 
@@ -197,11 +159,7 @@ mod tests {
 
     #[test]
     fn it_ends_where_the_server_ignores_the_page() {
-        for info in [
-            r#"{"page":1,"per_page":2,"total_pages":9}"#,
-            r#"{"per_page":2}"#,
-            r#"{"page":1,"per_page":2}"#,
-        ] {
+        for info in [r#"{"page":1,"per_page":2,"total_pages":9}"#, r#"{"per_page":2}"#, r#"{"page":1,"per_page":2}"#] {
             let host = ScriptedHost::with_replies(vec![page_of(&["1", "2"], info); 20]);
             assert_eq!(run(&host, None).expect("a list"), ["1", "2"], "{info}");
             assert!(host.paths().len() <= 7, "{info}");
@@ -235,16 +193,9 @@ mod tests {
         let host = ScriptedHost::with_replies([page_of(&["1", "2"], r#"{"page":1,"per_page":2,"total_pages":1001}"#)]);
         host.then_repeat(|path| {
             let (_, after) = path.split_once("?page=").expect("a page");
-            let number: u32 = after
-                .split('&')
-                .next()
-                .and_then(|digits| digits.parse().ok())
-                .expect("a number");
+            let number: u32 = after.split('&').next().and_then(|digits| digits.parse().ok()).expect("a number");
             let (a, b) = (format!("{number}a"), format!("{number}b"));
-            page_of(
-                &[&a, &b],
-                &format!(r#"{{"page":{number},"per_page":2,"total_pages":1001}}"#),
-            )
+            page_of(&[&a, &b], &format!(r#"{{"page":{number},"per_page":2,"total_pages":1001}}"#))
         });
         let error = run(&host, None).err().expect("a list");
         assert_eq!(error.kind, ErrorKind::InvalidResponse);

@@ -4,14 +4,14 @@
 
 use serde_json::value::RawValue;
 
-use crate::arguments::{self, Collection, InvalidArgument, TokenId};
+use crate::arguments::{self, Collection, TokenId};
 use crate::bindings::exports::cloudflare::access::types::{
     CreateParams, Error, ErrorKind, IssuedToken, ListParams, Outcome, PreviousSecret, RequestOptions, Scope,
     ServiceToken, TokenPage, UpdateParams, UpdatedToken,
 };
 use crate::call::Call;
 use crate::envelope::Info;
-use crate::error::invalid_argument;
+use crate::error::Invalid;
 use crate::host::{Host, Request};
 use crate::operation::Operation;
 use crate::request;
@@ -21,25 +21,15 @@ use crate::token::{self, Budget};
 type Options = Option<RequestOptions>;
 
 pub async fn list(host: &impl Host, scope: Scope, params: ListParams, options: Options) -> Result<TokenPage, Error> {
-    let checked = || {
-        check_filters(params.name.as_deref(), params.search.as_deref(), params.per_page)?;
-        arguments::from_one("page", params.page)?;
-        Collection::of(&scope)
-    };
-    let collection = checked().map_err(invalid_argument)?;
+    let collection = Collection::of(&scope)?;
+    check_filters(params.name.as_deref(), params.search.as_deref(), params.per_page)?;
+    arguments::from_one("page", params.page)?;
     let settings = Settings::resolve(options, host)?;
-    page(
-        &Call::begin(host, &settings),
-        &settings,
-        &collection,
-        &params,
-        &Budget::default(),
-    )
-    .await
+    page(&Call::begin(host, &settings), &settings, &collection, &params, &Budget::default()).await
 }
 
 /// What `list` and `list-all` check alike.
-pub fn check_filters(name: Option<&str>, search: Option<&str>, per_page: Option<u32>) -> Result<(), InvalidArgument> {
+pub fn check_filters(name: Option<&str>, search: Option<&str>, per_page: Option<u32>) -> Result<(), Invalid> {
     name.map_or(Ok(()), arguments::name)?;
     search.map_or(Ok(()), arguments::search)?;
     arguments::from_one("per-page", per_page)
@@ -74,13 +64,8 @@ pub async fn page<H: Host>(
 /// whether this page is full. An empty page is the last one whatever the numbers say.
 fn next_page(page: Option<u32>, info: Info, tokens: usize) -> Option<u32> {
     let page = page.unwrap_or(1);
-    let pages = info
-        .total_pages
-        .or_else(|| Some(info.total_count?.div_ceil(info.per_page.filter(|size| *size > 0)?)));
-    let is_full = || {
-        info.per_page
-            .is_some_and(|size| usize::try_from(size).is_ok_and(|size| tokens >= size))
-    };
+    let pages = info.total_pages.or_else(|| Some(info.total_count?.div_ceil(info.per_page.filter(|size| *size > 0)?)));
+    let is_full = || info.per_page.is_some_and(|size| usize::try_from(size).is_ok_and(|size| tokens >= size));
     let has_next = tokens > 0 && pages.map_or_else(is_full, |pages| page < pages);
     page.checked_add(1).filter(|_| has_next)
 }
@@ -98,27 +83,17 @@ pub async fn create(
     params: CreateParams,
     options: Options,
 ) -> Result<IssuedToken, Error> {
-    let checked = || {
-        arguments::name(&params.name)?;
-        check_times(
-            params.duration.as_deref(),
-            params.previous_client_secret_expires_at.as_deref(),
-        )?;
-        Collection::of(&scope)
-    };
-    let collection = checked().map_err(invalid_argument)?;
+    let collection = Collection::of(&scope)?;
+    arguments::name(&params.name)?;
+    check_times(params.duration.as_deref(), params.previous_client_secret_expires_at.as_deref())?;
     let settings = Settings::resolve(options, host)?;
     let request = request::create(&settings, &collection, &params);
-    one(host, &settings, Operation::Create, &request, None)
-        .await
-        .map(issued)
+    one(host, &settings, Operation::Create, &request, None).await.map(issued)
 }
 
-fn check_times(duration: Option<&str>, previous: Option<&str>) -> Result<(), InvalidArgument> {
+fn check_times(duration: Option<&str>, previous: Option<&str>) -> Result<(), Invalid> {
     duration.map_or(Ok(()), arguments::duration)?;
-    previous.map_or(Ok(()), |time| {
-        arguments::time("previous-client-secret-expires-at", time)
-    })
+    previous.map_or(Ok(()), |time| arguments::time("previous-client-secret-expires-at", time))
 }
 
 pub async fn update(
@@ -129,19 +104,11 @@ pub async fn update(
     options: Options,
 ) -> Result<UpdatedToken, Error> {
     let (collection, id) = member(&scope, id)?;
-    let checked = || {
-        params.name.as_deref().map_or(Ok(()), arguments::name)?;
-        check_times(
-            params.duration.as_deref(),
-            params.previous_client_secret_expires_at.as_deref(),
-        )
-    };
-    checked().map_err(invalid_argument)?;
+    params.name.as_deref().map_or(Ok(()), arguments::name)?;
+    check_times(params.duration.as_deref(), params.previous_client_secret_expires_at.as_deref())?;
     let settings = Settings::resolve(options, host)?;
     let request = request::update(&settings, &collection, &id, &params);
-    let operation = Operation::Update {
-        raises_secret: params.client_secret_version.is_some(),
-    };
+    let operation = Operation::Update { raises_secret: params.client_secret_version.is_some() };
     one(host, &settings, operation, &request, Some(&id)).await
 }
 
@@ -151,11 +118,7 @@ pub async fn delete(host: &impl Host, scope: Scope, id: String, options: Options
     let request = request::delete(&settings, &collection, &id);
     match one(host, &settings, Operation::Delete, &request, Some(&id)).await {
         // The token is gone, and an earlier attempt may have been what removed it: it was.
-        Err(Error {
-            kind: ErrorKind::NotFound,
-            outcome: Outcome::Unknown,
-            ..
-        }) => Ok(token::with_id(id.text())),
+        Err(Error { kind: ErrorKind::NotFound, outcome: Outcome::Unknown, .. }) => Ok(token::with_id(id.text())),
         deleted => Ok(deleted?.token),
     }
 }
@@ -169,9 +132,7 @@ pub async fn refresh(
     let (collection, id) = member(&Scope::Account(account_id), id)?;
     let settings = Settings::resolve(options, host)?;
     let request = request::refresh(&settings, &collection, &id);
-    Ok(one(host, &settings, Operation::Refresh, &request, Some(&id))
-        .await?
-        .token)
+    Ok(one(host, &settings, Operation::Refresh, &request, Some(&id)).await?.token)
 }
 
 pub async fn rotate(
@@ -183,13 +144,11 @@ pub async fn rotate(
 ) -> Result<IssuedToken, Error> {
     let (collection, id) = member(&Scope::Account(account_id), id)?;
     if let PreviousSecret::ExpiresAt(time) = &previous {
-        arguments::time("previous.expires-at", time).map_err(invalid_argument)?;
+        arguments::time("previous.expires-at", time)?;
     }
     let settings = Settings::resolve(options, host)?;
     let request = request::rotate(&settings, &collection, &id, &previous);
-    one(host, &settings, Operation::Rotate, &request, Some(&id))
-        .await
-        .map(issued)
+    one(host, &settings, Operation::Rotate, &request, Some(&id)).await.map(issued)
 }
 
 /// The one request of an operation on a single token, and the token of its answer. One function for all of them, so that the
@@ -208,13 +167,9 @@ async fn one(
 
 /// What `create` and `rotate` return; that the secret is there has been checked in reading.
 fn issued(UpdatedToken { token, client_secret }: UpdatedToken) -> IssuedToken {
-    IssuedToken {
-        token,
-        client_secret: client_secret.unwrap_or_default(),
-    }
+    IssuedToken { token, client_secret: client_secret.unwrap_or_default() }
 }
 
-fn member(scope: &Scope, id: String) -> Result<(Collection, TokenId), Error> {
-    let checked = || Ok((Collection::of(scope)?, TokenId::new(id)?));
-    checked().map_err(invalid_argument)
+fn member(scope: &Scope, id: String) -> Result<(Collection, TokenId), Invalid> {
+    Ok((Collection::of(scope)?, TokenId::new(id)?))
 }

@@ -72,10 +72,7 @@ impl<const N: usize> Future for Wait<'_, N> {
     type Output = usize;
 
     fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<usize> {
-        self.flags
-            .iter()
-            .position(|flag| flag.get())
-            .map_or(Poll::Pending, Poll::Ready)
+        self.flags.iter().position(|flag| flag.get()).map_or(Poll::Pending, Poll::Ready)
     }
 }
 

@@ -55,9 +55,7 @@ pub fn decide(operation: Operation, class: Class, situation: Situation) -> Decis
         Class::Passing => !operation.is_sent_once(),
         Class::Final => false,
     };
-    let wait = situation
-        .asked_wait
-        .unwrap_or_else(|| backoff(situation.attempt, situation.chance));
+    let wait = situation.asked_wait.unwrap_or_else(|| backoff(situation.attempt, situation.chance));
     if may_repeat && situation.retries_left > 0 && wait < situation.time_left {
         Decision::AgainAfter(wait)
     } else {
@@ -69,9 +67,7 @@ pub fn decide(operation: Operation, class: Class, situation: Situation) -> Decis
 /// who failed together do not come back together.
 fn backoff(attempt: u32, chance: u64) -> Duration {
     let doublings = attempt.saturating_sub(1).min(16);
-    let bound = FIRST_WAIT
-        .saturating_mul(1_u32.checked_shl(doublings).unwrap_or(u32::MAX))
-        .min(LONGEST_WAIT);
+    let bound = FIRST_WAIT.saturating_mul(1_u32.checked_shl(doublings).unwrap_or(u32::MAX)).min(LONGEST_WAIT);
     let bound = u64::try_from(bound.as_nanos()).unwrap_or(u64::MAX);
     Duration::from_nanos(scrambled(chance).checked_rem(bound).unwrap_or(0))
 }
@@ -92,23 +88,15 @@ mod tests {
     const CLASSES: [Class; 4] = [Class::NotSent, Class::RateLimited, Class::Passing, Class::Final];
 
     fn situation() -> Situation {
-        Situation {
-            retries_left: 2,
-            attempt: 1,
-            asked_wait: None,
-            time_left: Duration::from_secs(60),
-            chance: 7,
-        }
+        Situation { retries_left: 2, attempt: 1, asked_wait: None, time_left: Duration::from_secs(60), chance: 7 }
     }
 
     #[test]
     fn the_table_holds_in_every_cell() {
         use Class::{Final, NotSent, Passing, RateLimited};
         for operation in Operation::ALL {
-            let once = matches!(
-                operation,
-                Operation::Create | Operation::Rotate | Operation::Update { raises_secret: true }
-            );
+            let once =
+                matches!(operation, Operation::Create | Operation::Rotate | Operation::Update { raises_secret: true });
             for (class, again) in [(NotSent, true), (RateLimited, true), (Passing, !once), (Final, false)] {
                 let decision = decide(operation, class, situation());
                 assert_eq!(decision != Decision::GiveUp, again, "{operation:?} after {class:?}");
@@ -120,15 +108,9 @@ mod tests {
     fn no_retry_is_made_beyond_the_number_allowed_or_the_time_left() {
         for operation in Operation::ALL {
             for class in CLASSES {
-                let spent = Situation {
-                    retries_left: 0,
-                    ..situation()
-                };
+                let spent = Situation { retries_left: 0, ..situation() };
                 assert_eq!(decide(operation, class, spent), Decision::GiveUp);
-                let late = Situation {
-                    time_left: Duration::ZERO,
-                    ..situation()
-                };
+                let late = Situation { time_left: Duration::ZERO, ..situation() };
                 assert_eq!(decide(operation, class, late), Decision::GiveUp);
             }
         }
@@ -136,10 +118,7 @@ mod tests {
 
     #[test]
     fn the_wait_that_the_api_names_is_kept_or_not_begun() {
-        let asked = |seconds| Situation {
-            asked_wait: Some(Duration::from_secs(seconds)),
-            ..situation()
-        };
+        let asked = |seconds| Situation { asked_wait: Some(Duration::from_secs(seconds)), ..situation() };
         let decide = |situation| decide(Operation::Create, Class::RateLimited, situation);
         assert_eq!(decide(asked(0)), Decision::AgainAfter(Duration::ZERO));
         assert_eq!(decide(asked(59)), Decision::AgainAfter(Duration::from_secs(59)));

@@ -29,12 +29,7 @@ pub struct Body<'a> {
 pub fn list(settings: &Settings, collection: &Collection, params: &ListParams) -> Request {
     let mut query = Vec::new();
     query.extend(params.name.as_deref().map(|name| format!("name={}", encoded(name))));
-    query.extend(
-        params
-            .search
-            .as_deref()
-            .map(|search| format!("search={}", encoded(search))),
-    );
+    query.extend(params.search.as_deref().map(|search| format!("search={}", encoded(search))));
     query.extend(params.page.map(|page| format!("page={page}")));
     query.extend(params.per_page.map(|per_page| format!("per_page={per_page}")));
     let mut path = collection.path().to_owned();
@@ -76,12 +71,7 @@ pub fn delete(settings: &Settings, collection: &Collection, id: &TokenId) -> Req
 }
 
 pub fn refresh(settings: &Settings, collection: &Collection, id: &TokenId) -> Request {
-    request(
-        settings,
-        Method::Post,
-        &format!("{}/refresh", member(collection, id)),
-        None,
-    )
+    request(settings, Method::Post, &format!("{}/refresh", member(collection, id)), None)
 }
 
 pub fn rotate(settings: &Settings, collection: &Collection, id: &TokenId, previous: &PreviousSecret) -> Request {
@@ -89,16 +79,8 @@ pub fn rotate(settings: &Settings, collection: &Collection, id: &TokenId, previo
         PreviousSecret::ExpiresNow => None,
         PreviousSecret::ExpiresAt(time) => Some(time.as_str()),
     };
-    let body = Body {
-        previous_client_secret_expires_at,
-        ..Body::default()
-    };
-    request(
-        settings,
-        Method::Post,
-        &format!("{}/rotate", member(collection, id)),
-        Some(&body),
-    )
+    let body = Body { previous_client_secret_expires_at, ..Body::default() };
+    request(settings, Method::Post, &format!("{}/rotate", member(collection, id)), Some(&body))
 }
 
 fn member(collection: &Collection, id: &TokenId) -> String {

@@ -55,10 +55,7 @@ fn http_date(value: &str) -> Option<PrimitiveDateTime> {
     let mut next = || clock.next()?.ok();
     let time = Time::from_hms(next()?, next()?, next()?).ok()?;
     (parts.next() == Some("GMT")).then_some(())?;
-    Some(PrimitiveDateTime::new(
-        Date::from_calendar_date(year, month, day).ok()?,
-        time,
-    ))
+    Some(PrimitiveDateTime::new(Date::from_calendar_date(year, month, day).ok()?, time))
 }
 
 /// The reset of a used-up window: `"default";r=0;t=30`. A window with requests left asks for no wait.
@@ -68,9 +65,7 @@ fn ratelimit(value: &str) -> Option<Duration> {
 }
 
 fn parameter<'a>(window: &'a str, name: &str) -> Option<&'a str> {
-    window
-        .split(';')
-        .find_map(|part| part.trim().strip_prefix(name)?.strip_prefix('='))
+    window.split(';').find_map(|part| part.trim().strip_prefix(name)?.strip_prefix('='))
 }
 
 #[cfg(test)]
@@ -81,10 +76,7 @@ mod tests {
 
     impl Headers for Pairs {
         fn get(&self, name: &str) -> Option<String> {
-            self.0
-                .iter()
-                .find(|(key, _)| *key == name)
-                .map(|(_, value)| (*value).to_owned())
+            self.0.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
         }
     }
 
@@ -108,24 +100,14 @@ mod tests {
             (vec![DATE, ("retry-after", "Tue, 24 Nov 2026 10:05:00 CET")], None),
             (vec![("retry-after", "Tue, 24 Nov 2026 10:05:00 GMT")], None),
             (vec![("ratelimit", "\"default\";r=0;t=30")], Some(30)),
-            (
-                vec![("ratelimit", "\"burst\";r=5;t=60, \"default\";r=0;t=30")],
-                Some(30),
-            ),
+            (vec![("ratelimit", "\"burst\";r=5;t=60, \"default\";r=0;t=30")], Some(30)),
             (vec![("ratelimit", "\"default\";r=50;t=30")], None),
             (vec![("ratelimit", "\"default\";r=0")], None),
-            (
-                vec![("retry-after", "7"), ("ratelimit", "\"default\";r=0;t=30")],
-                Some(7),
-            ),
+            (vec![("retry-after", "7"), ("ratelimit", "\"default\";r=0;t=30")], Some(7)),
             (vec![], None),
         ] {
             let shown = format!("{headers:?}");
-            assert_eq!(
-                asked_wait(&Pairs(headers)),
-                expected.map(Duration::from_secs),
-                "{shown}"
-            );
+            assert_eq!(asked_wait(&Pairs(headers)), expected.map(Duration::from_secs), "{shown}");
         }
     }
 }

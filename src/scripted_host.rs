@@ -12,30 +12,18 @@ use crate::host::{Answer, Cause, Failure, Headers, Host, Instant, Limits, Method
 /// What the host answers to a request.
 #[derive(Clone)]
 pub enum Reply {
-    Answer {
-        status: u16,
-        headers: Vec<(String, String)>,
-        body: Vec<u8>,
-    },
+    Answer { status: u16, headers: Vec<(String, String)>, body: Vec<u8> },
     Failure(Cause),
 }
 
 impl Reply {
     pub fn json(status: u16, body: &str) -> Self {
-        Self::Answer {
-            status,
-            headers: Vec::new(),
-            body: body.as_bytes().to_vec(),
-        }
+        Self::Answer { status, headers: Vec::new(), body: body.as_bytes().to_vec() }
     }
 
     pub fn with_header(self, name: &str, value: &str) -> Self {
         match self {
-            Self::Answer {
-                status,
-                mut headers,
-                body,
-            } => {
+            Self::Answer { status, mut headers, body } => {
                 headers.push((name.to_owned(), value.to_owned()));
                 Self::Answer { status, headers, body }
             }
@@ -60,17 +48,11 @@ pub struct ScriptedHost {
 impl ScriptedHost {
     pub fn with_environment(variables: &[(&str, &str)]) -> Self {
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-        Self {
-            environment: variables.iter().map(owned).collect(),
-            ..Self::default()
-        }
+        Self { environment: variables.iter().map(owned).collect(), ..Self::default() }
     }
 
     pub fn with_replies(replies: impl IntoIterator<Item = Reply>) -> Self {
-        Self {
-            replies: RefCell::new(replies.into_iter().collect()),
-            ..Self::default()
-        }
+        Self { replies: RefCell::new(replies.into_iter().collect()), ..Self::default() }
     }
 
     /// What to answer, by path, when the script has ended.
@@ -126,9 +108,7 @@ impl Host for ScriptedHost {
         limits: Limits,
     ) -> Result<Answer<Self::Headers>, Failure<Self::Headers>> {
         let path = request.path_with_query.clone();
-        self.sent
-            .borrow_mut()
-            .push((request.method, path.clone(), request.body.clone()));
+        self.sent.borrow_mut().push((request.method, path.clone(), request.body.clone()));
         self.limits.borrow_mut().push(limits);
         let scripted = self.replies.borrow_mut().pop_front();
         let reply = scripted.or_else(|| self.then.borrow().as_ref().map(|rule| rule(&path)));

@@ -32,9 +32,6 @@ mod tests {
 
     #[test]
     fn debug_shows_nothing_of_the_text() {
-        assert_eq!(
-            format!("{:?}", Some(Secret::new("cfut_abc".into()))),
-            "Some([redacted])"
-        );
+        assert_eq!(format!("{:?}", Some(Secret::new("cfut_abc".into()))), "Some([redacted])");
     }
 }

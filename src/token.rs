@@ -37,11 +37,8 @@ impl Default for Budget {
 
 impl Budget {
     fn spend(&self, bytes: usize) -> Result<(), String> {
-        let left = self
-            .0
-            .get()
-            .checked_sub(bytes)
-            .ok_or("the tokens take more than 16 MiB: ask for one page at a time")?;
+        let left =
+            self.0.get().checked_sub(bytes).ok_or("the tokens take more than 16 MiB: ask for one page at a time")?;
         self.0.set(left);
         Ok(())
     }
@@ -50,10 +47,8 @@ impl Budget {
 /// The token of a result, and the secret in it, which `needs_secret` demands. `asked`: the id that the token was asked for by,
 /// which stands in where the answer leaves it out.
 pub fn read(result: Option<&RawValue>, asked: Option<&str>, needs_secret: bool) -> Result<UpdatedToken, Unusable> {
-    let unusable = |reason: &str, id: Option<&str>| Unusable {
-        reason: reason.to_owned(),
-        token_id: id.map(str::to_owned),
-    };
+    let unusable =
+        |reason: &str, id: Option<&str>| Unusable { reason: reason.to_owned(), token_id: id.map(str::to_owned) };
     let result = result.ok_or_else(|| unusable("it has no result", asked))?;
     let (token, client_secret) = one(result, asked, &Budget::default())?;
     if needs_secret && client_secret.is_none() {
@@ -64,17 +59,11 @@ pub fn read(result: Option<&RawValue>, asked: Option<&str>, needs_secret: bool) 
 
 /// All tokens of a result that is a list.
 pub fn list(result: Option<&RawValue>, budget: &Budget) -> Result<Vec<ServiceToken>, Unusable> {
-    let unusable = |reason: &str| Unusable {
-        reason: reason.to_owned(),
-        token_id: None,
-    };
+    let unusable = |reason: &str| Unusable { reason: reason.to_owned(), token_id: None };
     let result = result.ok_or_else(|| unusable("it has no result"))?;
     let mut problem = None;
-    let tokens = Tokens {
-        budget,
-        problem: &mut problem,
-    }
-    .deserialize(&mut serde_json::Deserializer::from_str(result.get()));
+    let tokens =
+        Tokens { budget, problem: &mut problem }.deserialize(&mut serde_json::Deserializer::from_str(result.get()));
     match (tokens, problem) {
         (Ok(tokens), _) => Ok(tokens),
         (Err(_), Some(problem)) => Err(problem),
@@ -102,11 +91,7 @@ pub fn with_id(id: &str) -> ServiceToken {
 
 fn one(raw: &RawValue, asked: Option<&str>, budget: &Budget) -> Result<(ServiceToken, Option<String>), Unusable> {
     let mut problem = None;
-    let read = Fields {
-        budget,
-        problem: &mut problem,
-    }
-    .deserialize(&mut serde_json::Deserializer::from_str(raw.get()));
+    let read = Fields { budget, problem: &mut problem }.deserialize(&mut serde_json::Deserializer::from_str(raw.get()));
     let reason = match (read, problem) {
         (Ok((mut token, secret)), _) => {
             if token.id.is_empty() {
@@ -120,10 +105,7 @@ fn one(raw: &RawValue, asked: Option<&str>, budget: &Budget) -> Result<(ServiceT
         (Err(_), Some(problem)) => problem,
         (Err(_), None) => "its result is not a token".to_owned(),
     };
-    Err(Unusable {
-        reason,
-        token_id: id_alone(raw).or_else(|| asked.map(str::to_owned)),
-    })
+    Err(Unusable { reason, token_id: id_alone(raw).or_else(|| asked.map(str::to_owned)) })
 }
 
 /// The id of a result of which nothing else can be used.
@@ -199,11 +181,7 @@ impl<'de> Visitor<'de> for Fields<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut reading = Reading {
-            token: with_id(""),
-            secret: None,
-            seen: 0,
-        };
+        let mut reading = Reading { token: with_id(""), secret: None, seen: 0 };
         let mut outcome = self.budget.spend(size_of::<ServiceToken>());
         while outcome.is_ok() {
             let Some(Key(key)) = map.next_key()? else {
@@ -253,22 +231,14 @@ impl Reading {
             return Err(format!("it has two values for {key}"));
         }
         self.seen |= bit;
-        if understood || is_null(raw) {
-            Ok(())
-        } else {
-            self.keep(key, raw, budget)
-        }
+        if understood || is_null(raw) { Ok(()) } else { self.keep(key, raw, budget) }
     }
 
     /// Into the additional fields.
     fn keep(&mut self, key: &str, raw: &RawValue, budget: &Budget) -> Result<(), String> {
-        let field = size_of::<(String, String)>()
-            .saturating_add(TEXT_OVERHEAD)
-            .saturating_add(key.len());
+        let field = size_of::<(String, String)>().saturating_add(TEXT_OVERHEAD).saturating_add(key.len());
         budget.spend(field)?;
-        self.token
-            .additional_fields
-            .push((key.to_owned(), raw.get().to_owned()));
+        self.token.additional_fields.push((key.to_owned(), raw.get().to_owned()));
         Ok(())
     }
 }
@@ -309,24 +279,12 @@ mod tests {
             (token.id.as_str(), token.client_id.as_deref(), token.name.as_deref()),
             ("i", Some("c"), Some("n\u{e9}"))
         );
-        assert_eq!(
-            (token.duration.as_deref(), token.enabled),
-            (Some("forever"), Some(false))
-        );
-        assert_eq!(
-            (token.expires_at.as_deref(), token.created_at.as_deref()),
-            (Some("e"), Some("r"))
-        );
-        assert_eq!(
-            (token.updated_at.as_deref(), token.last_seen_at.as_deref()),
-            (Some("u"), Some("l"))
-        );
+        assert_eq!((token.duration.as_deref(), token.enabled), (Some("forever"), Some(false)));
+        assert_eq!((token.expires_at.as_deref(), token.created_at.as_deref()), (Some("e"), Some("r")));
+        assert_eq!((token.updated_at.as_deref(), token.last_seen_at.as_deref()), (Some("u"), Some("l")));
         assert_eq!(token.client_secret_version, Some(2));
         assert_eq!(token.previous_client_secret_expires_at.as_deref(), Some("p"));
-        assert_eq!(
-            token.additional_fields,
-            [("tags".to_owned(), r#"["a", {"b": null}]"#.to_owned())]
-        );
+        assert_eq!(token.additional_fields, [("tags".to_owned(), r#"["a", {"b": null}]"#.to_owned())]);
     }
 
     #[test]
@@ -335,12 +293,7 @@ mod tests {
         for json in [r#"{"id":"i"}"#, null] {
             let UpdatedToken { token, client_secret } = read(Some(&raw(json)), None, false).expect("a token");
             assert_eq!(
-                (
-                    token.client_id,
-                    token.enabled,
-                    token.client_secret_version,
-                    client_secret
-                ),
+                (token.client_id, token.enabled, token.client_secret_version, client_secret),
                 (None, None, None, None)
             );
             assert!(token.additional_fields.is_empty());
@@ -373,50 +326,25 @@ mod tests {
         for (json, reason, id) in [
             (r#"{"id":"i","name":"n"}"#, "it has no client_secret", Some("i")),
             (r#"{"id":"i","client_secret":""}"#, "it has no client_secret", Some("i")),
-            (
-                r#"{"id":"i","client_secret":7}"#,
-                "the value of client_secret is not text",
-                Some("i"),
-            ),
+            (r#"{"id":"i","client_secret":7}"#, "the value of client_secret is not text", Some("i")),
             (r#"{"id":7,"client_secret":"s"}"#, "the value of id is not text", None),
             (r#"{"client_secret":"s"}"#, "it has no id", None),
             (r#"{"id":"","client_secret":"s"}"#, "it has no id", None),
-            (
-                r#"{"id":"i","client_secret":"s","client_secret":"t"}"#,
-                "it has two values for client_secret",
-                Some("i"),
-            ),
-            (
-                r#"{"id":"i","name":"a","name":"b","client_secret":"s"}"#,
-                "it has two values for name",
-                Some("i"),
-            ),
+            (r#"{"id":"i","client_secret":"s","client_secret":"t"}"#, "it has two values for client_secret", Some("i")),
+            (r#"{"id":"i","name":"a","name":"b","client_secret":"s"}"#, "it has two values for name", Some("i")),
             ("[]", "its result is not a token", None),
             ("\"text\"", "its result is not a token", None),
         ] {
             let unusable = read(Some(&raw(json)), None, true).err().expect("accepted");
-            assert_eq!(
-                (unusable.reason.as_str(), unusable.token_id.as_deref()),
-                (reason, id),
-                "{json}"
-            );
+            assert_eq!((unusable.reason.as_str(), unusable.token_id.as_deref()), (reason, id), "{json}");
         }
         let unusable = read(None, Some("asked"), true).err().expect("accepted");
-        assert_eq!(
-            (unusable.reason.as_str(), unusable.token_id.as_deref()),
-            ("it has no result", Some("asked"))
-        );
+        assert_eq!((unusable.reason.as_str(), unusable.token_id.as_deref()), ("it has no result", Some("asked")));
     }
 
     #[test]
     fn the_id_that_was_asked_for_stands_in_for_a_missing_one() {
-        assert_eq!(
-            read(Some(&raw(r#"{"name":"n"}"#)), Some("asked"), false)
-                .expect("a token")
-                .token
-                .id,
-            "asked"
-        );
+        assert_eq!(read(Some(&raw(r#"{"name":"n"}"#)), Some("asked"), false).expect("a token").token.id, "asked");
     }
 
     #[test]
@@ -428,23 +356,13 @@ mod tests {
     #[test]
     fn a_list_is_read_token_by_token_or_refused_with_the_reason() {
         let tokens = list(Some(&raw(r#"[{"id":"a"},{"id":"b","x":1}]"#)), &Budget::default()).expect("a list");
-        assert_eq!(
-            tokens.iter().map(|token| token.id.as_str()).collect::<Vec<_>>(),
-            ["a", "b"]
-        );
+        assert_eq!(tokens.iter().map(|token| token.id.as_str()).collect::<Vec<_>>(), ["a", "b"]);
         for (json, reason) in [
             (r#"[{"id":"a"},{"name":"b"}]"#, "it has no id"),
             (r#"[{"id":"a"},7]"#, "its result is not a token"),
             (r#"{"id":"a"}"#, "its result is not a list of tokens"),
         ] {
-            assert_eq!(
-                list(Some(&raw(json)), &Budget::default())
-                    .err()
-                    .expect("accepted")
-                    .reason,
-                reason,
-                "{json}"
-            );
+            assert_eq!(list(Some(&raw(json)), &Budget::default()).err().expect("accepted").reason, reason, "{json}");
         }
     }
 

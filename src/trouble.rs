@@ -78,13 +78,7 @@ impl Trouble {
             Some(head) => {
                 let what = format!("{}, but {what}", head.described());
                 match head.status {
-                    429 => trouble(
-                        ErrorKind::RateLimited,
-                        Outcome::NotApplied,
-                        Class::RateLimited,
-                        what,
-                        Some(head),
-                    ),
+                    429 => trouble(ErrorKind::RateLimited, Outcome::NotApplied, Class::RateLimited, what, Some(head)),
                     status if is_refusal(status) => trouble(kind, Outcome::NotApplied, class, what, Some(head)),
                     _ => trouble(kind, outcome, class, what, Some(head)),
                 }
@@ -117,16 +111,7 @@ impl Trouble {
         } else {
             head.described()
         };
-        Self {
-            kind,
-            outcome,
-            class,
-            what,
-            hint,
-            head: Some(head),
-            api_errors,
-            token_id: None,
-        }
+        Self { kind, outcome, class, what, hint, head: Some(head), api_errors, token_id: None }
     }
 
     /// An answer that is not this API's.
@@ -138,10 +123,7 @@ impl Trouble {
             Foreign::CutShort => "JSON that ends too early".to_owned(),
             Foreign::OtherJson => "JSON that is not this API's".to_owned(),
             Foreign::NotJson => {
-                format!(
-                    "a body that is not JSON ({})",
-                    head.content_type.as_deref().unwrap_or("no content-type")
-                )
+                format!("a body that is not JSON ({})", head.content_type.as_deref().unwrap_or("no content-type"))
             }
         };
         let what = format!("{} with {body}", head.described());
@@ -150,35 +132,11 @@ impl Trouble {
             429 => (ErrorKind::RateLimited, Class::RateLimited, Outcome::NotApplied, None),
             408 | 500.. => (ErrorKind::Unavailable, Class::Passing, Outcome::Unknown, None),
             200..300 if is_cut => (ErrorKind::InvalidResponse, Class::Passing, Outcome::Unknown, None),
-            300..400 => (
-                ErrorKind::InvalidResponse,
-                Class::Final,
-                Outcome::Unknown,
-                Some(REDIRECT),
-            ),
-            _ if is_refusal(status) => (
-                ErrorKind::InvalidResponse,
-                Class::Final,
-                Outcome::NotApplied,
-                Some(BASE_URL),
-            ),
-            _ => (
-                ErrorKind::InvalidResponse,
-                Class::Final,
-                Outcome::Unknown,
-                Some(BASE_URL),
-            ),
+            300..400 => (ErrorKind::InvalidResponse, Class::Final, Outcome::Unknown, Some(REDIRECT)),
+            _ if is_refusal(status) => (ErrorKind::InvalidResponse, Class::Final, Outcome::NotApplied, Some(BASE_URL)),
+            _ => (ErrorKind::InvalidResponse, Class::Final, Outcome::Unknown, Some(BASE_URL)),
         };
-        Self {
-            kind,
-            outcome,
-            class,
-            what,
-            hint,
-            head: Some(head),
-            api_errors: Vec::new(),
-            token_id: None,
-        }
+        Self { kind, outcome, class, what, hint, head: Some(head), api_errors: Vec::new(), token_id: None }
     }
 
     /// `success: true`, with a result that is no use.
@@ -209,10 +167,7 @@ fn is_refusal(status: u16) -> bool {
 fn ray_id_in_page(body: &[u8]) -> Option<String> {
     let page = String::from_utf8_lossy(body.get(..65_536).unwrap_or(body));
     let (_, after) = page.split_once("Ray ID:")?;
-    let candidates = after
-        .get(..80)
-        .unwrap_or(after)
-        .split(|character: char| !character.is_ascii_alphanumeric());
+    let candidates = after.get(..80).unwrap_or(after).split(|character: char| !character.is_ascii_alphanumeric());
     let is_ray = |word: &&str| word.len() == 16 && word.chars().all(|character| character.is_ascii_hexdigit());
     candidates.into_iter().find(is_ray).map(str::to_owned)
 }
@@ -251,23 +206,11 @@ mod tests {
             (404, coded(12135, ""), NotFound, Class::Final, Outcome::NotApplied),
             (409, vec![], Conflict, Class::Final, Outcome::NotApplied),
             (408, vec![], Unavailable, Class::Passing, Outcome::Unknown),
-            (
-                429,
-                coded(971, ""),
-                RateLimited,
-                Class::RateLimited,
-                Outcome::NotApplied,
-            ),
+            (429, coded(971, ""), RateLimited, Class::RateLimited, Outcome::NotApplied),
             (429, vec![], RateLimited, Class::RateLimited, Outcome::NotApplied),
             (403, coded(971, ""), RateLimited, Class::Passing, Outcome::NotApplied),
             (500, coded(971, ""), RateLimited, Class::Passing, Outcome::Unknown),
-            (
-                403,
-                coded(10001, "internal error"),
-                Unavailable,
-                Class::Passing,
-                Outcome::Unknown,
-            ),
+            (403, coded(10001, "internal error"), Unavailable, Class::Passing, Outcome::Unknown),
             (500, vec![], Unavailable, Class::Passing, Outcome::Unknown),
             (500, coded(12130, ""), Rejected, Class::Passing, Outcome::Unknown),
             (200, coded(12135, ""), NotFound, Class::Final, Outcome::NotApplied),
@@ -289,49 +232,21 @@ mod tests {
         use ErrorKind::{InvalidResponse, RateLimited, Unavailable};
         for (status, foreign, kind, class, outcome) in [
             (200, Foreign::Empty, InvalidResponse, Class::Passing, Outcome::Unknown),
-            (
-                200,
-                Foreign::CutShort,
-                InvalidResponse,
-                Class::Passing,
-                Outcome::Unknown,
-            ),
+            (200, Foreign::CutShort, InvalidResponse, Class::Passing, Outcome::Unknown),
             (200, Foreign::NotJson, InvalidResponse, Class::Final, Outcome::Unknown),
             (200, Foreign::OtherJson, InvalidResponse, Class::Final, Outcome::Unknown),
             (302, Foreign::Empty, InvalidResponse, Class::Final, Outcome::Unknown),
-            (
-                403,
-                Foreign::NotJson,
-                InvalidResponse,
-                Class::Final,
-                Outcome::NotApplied,
-            ),
-            (
-                404,
-                Foreign::NotJson,
-                InvalidResponse,
-                Class::Final,
-                Outcome::NotApplied,
-            ),
+            (403, Foreign::NotJson, InvalidResponse, Class::Final, Outcome::NotApplied),
+            (404, Foreign::NotJson, InvalidResponse, Class::Final, Outcome::NotApplied),
             (413, Foreign::Empty, InvalidResponse, Class::Final, Outcome::NotApplied),
             (408, Foreign::Empty, Unavailable, Class::Passing, Outcome::Unknown),
             (499, Foreign::Empty, InvalidResponse, Class::Final, Outcome::Unknown),
-            (
-                429,
-                Foreign::OtherJson,
-                RateLimited,
-                Class::RateLimited,
-                Outcome::NotApplied,
-            ),
+            (429, Foreign::OtherJson, RateLimited, Class::RateLimited, Outcome::NotApplied),
             (502, Foreign::Empty, Unavailable, Class::Passing, Outcome::Unknown),
             (523, Foreign::NotJson, Unavailable, Class::Passing, Outcome::Unknown),
         ] {
             let trouble = Trouble::foreign(head(status), foreign, b"");
-            assert_eq!(
-                (trouble.kind, trouble.class, trouble.outcome),
-                (kind, class, outcome),
-                "{status} {foreign:?}"
-            );
+            assert_eq!((trouble.kind, trouble.class, trouble.outcome), (kind, class, outcome), "{status} {foreign:?}");
         }
     }
 
@@ -339,51 +254,17 @@ mod tests {
     fn without_an_answer_only_proof_counts() {
         use ErrorKind::{Connection, DeniedByHost, InvalidResponse, RateLimited, Timeout};
         for (cause, status, kind, class, outcome) in [
-            (
-                Cause::NotSent(""),
-                None,
-                Connection,
-                Class::NotSent,
-                Outcome::NotApplied,
-            ),
+            (Cause::NotSent(""), None, Connection, Class::NotSent, Outcome::NotApplied),
             (Cause::Denied(""), None, DeniedByHost, Class::Final, Outcome::NotApplied),
             (Cause::Lost(""), None, Connection, Class::Passing, Outcome::Unknown),
             (Cause::Lost(""), Some(201), Connection, Class::Passing, Outcome::Unknown),
-            (
-                Cause::Lost(""),
-                Some(400),
-                Connection,
-                Class::Passing,
-                Outcome::NotApplied,
-            ),
-            (
-                Cause::Lost(""),
-                Some(429),
-                RateLimited,
-                Class::RateLimited,
-                Outcome::NotApplied,
-            ),
-            (
-                Cause::TimedOut(""),
-                Some(200),
-                Timeout,
-                Class::Passing,
-                Outcome::Unknown,
-            ),
-            (
-                Cause::Unreadable(""),
-                Some(200),
-                InvalidResponse,
-                Class::Final,
-                Outcome::Unknown,
-            ),
+            (Cause::Lost(""), Some(400), Connection, Class::Passing, Outcome::NotApplied),
+            (Cause::Lost(""), Some(429), RateLimited, Class::RateLimited, Outcome::NotApplied),
+            (Cause::TimedOut(""), Some(200), Timeout, Class::Passing, Outcome::Unknown),
+            (Cause::Unreadable(""), Some(200), InvalidResponse, Class::Final, Outcome::Unknown),
         ] {
             let trouble = Trouble::without_answer(cause, status.map(head));
-            assert_eq!(
-                (trouble.kind, trouble.class, trouble.outcome),
-                (kind, class, outcome),
-                "{cause:?} {status:?}"
-            );
+            assert_eq!((trouble.kind, trouble.class, trouble.outcome), (kind, class, outcome), "{cause:?} {status:?}");
         }
     }
 
@@ -391,10 +272,7 @@ mod tests {
     fn the_ray_id_comes_from_the_header_or_from_the_page() {
         let page = b"<p>Cloudflare Ray ID: <strong class=\"font-semibold\">9f1c2ab34cd56ef7</strong> &bull;</p>";
         let trouble = Trouble::foreign(head(520), Foreign::NotJson, page);
-        assert_eq!(
-            trouble.head.and_then(|head| head.ray_id).as_deref(),
-            Some("9f1c2ab34cd56ef7")
-        );
+        assert_eq!(trouble.head.and_then(|head| head.ray_id).as_deref(), Some("9f1c2ab34cd56ef7"));
         assert_eq!(ray_id_in_page(b"no ray"), None);
         assert_eq!(ray_id_in_page(b"Ray ID: \xff\xff"), None);
     }

@@ -71,26 +71,17 @@ impl Host for WasiHost {
         limits: Limits,
     ) -> Result<Answer<ResponseHeaders>, Failure<ResponseHeaders>> {
         let timer = Rc::new(subscribe_instant(limits.until.0));
-        let response = self
-            .head(request, limits, &timer)
-            .await
-            .map_err(|cause| Failure { cause, head: None })?;
+        let response = self.head(request, limits, &timer).await.map_err(|cause| Failure { cause, head: None })?;
         let status = response.status();
         let headers = response.headers();
         let body = match response.consume() {
             Ok(body) => self.body(&body, limits, &timer).await,
             Err(()) => Err(Cause::Lost("the host gave the answer no body")),
         };
-        let headers = ResponseHeaders {
-            fields: headers,
-            _response: response,
-        };
+        let headers = ResponseHeaders { fields: headers, _response: response };
         match body {
             Ok(body) => Ok(Answer { status, headers, body }),
-            Err(cause) => Err(Failure {
-                cause,
-                head: Some((status, headers)),
-            }),
+            Err(cause) => Err(Failure { cause, head: Some((status, headers)) }),
         }
     }
 
@@ -161,9 +152,7 @@ impl WasiHost {
 
     /// Reads the body of the answer.
     async fn body(&self, body: &IncomingBody, limits: Limits, timer: &Rc<Pollable>) -> Result<Vec<u8>, Cause> {
-        let stream = body
-            .stream()
-            .map_err(|()| Cause::Lost("the host gave the body of the answer no stream"))?;
+        let stream = body.stream().map_err(|()| Cause::Lost("the host gave the body of the answer no stream"))?;
         let mut bytes = Vec::new();
         let mut last_byte = None;
         loop {
@@ -226,9 +215,7 @@ fn outgoing_request(request: &Request) -> Result<OutgoingRequest, Cause> {
     outgoing.set_method(&method).map_err(refused)?;
     outgoing.set_scheme(Some(&scheme)).map_err(refused)?;
     outgoing.set_authority(Some(&request.authority)).map_err(refused)?;
-    outgoing
-        .set_path_with_query(Some(&request.path_with_query))
-        .map_err(refused)?;
+    outgoing.set_path_with_query(Some(&request.path_with_query)).map_err(refused)?;
     Ok(outgoing)
 }
 
@@ -242,9 +229,7 @@ fn request_options(limits: Limits, now: Instant) -> RequestOptions {
     let options = RequestOptions::new();
     options.set_connect_timeout(Some(whole)).unwrap_or_default();
     options.set_first_byte_timeout(Some(whole)).unwrap_or_default();
-    options
-        .set_between_bytes_timeout(Some(nanoseconds(limits.between_bytes)))
-        .unwrap_or_default();
+    options.set_between_bytes_timeout(Some(nanoseconds(limits.between_bytes))).unwrap_or_default();
     options
 }
 
