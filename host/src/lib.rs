@@ -1,1 +1,60 @@
-//! To be written.
+//! Manage Cloudflare Access service tokens from an application, through the component `cloudflare_access.wasm`.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use cloudflare_access_host::{AccessTokens, CreateParams};
+//!
+//! let access = AccessTokens::from_environment()?;
+//! let account = access.account("023e105f4ecef8ad9ca31a8372d0c353");
+//! let issued = account.create(CreateParams::named("CI")).await?;
+//! println!("{} {:?}", issued.token.id, issued.client_secret); // Debug does not show the secret
+//! # Ok(()) }
+//! ```
+//!
+//! - The component is inside this crate; another of the same world can be given instead ([`Runtime::builder`]).
+//! - The credential stays with the host: the component asks, [`hooks`] add it, only for the API's own origin.
+//! - Only the API can be reached ([`egress`]), over one pool of connections for all calls ([`transport`]).
+//! - Each call has an instance of its own with a memory limit and a time limit; dropping its future stops it ([`Runtime`]).
+//! - Each call is a `tracing` span, `service_token_call`, with the operation, the scope's kind, the number of requests, the status,
+//!   the ray id, the outcome, the error's kind and the duration; no name, no id and no secret.
+//!
+//! An application with a wasmtime of its own can take the parts one by one: [`COMPONENT`], [`bindings`], [`linker`], [`hooks`],
+//! [`transport`], [`egress`], [`HostState`].
+
+pub mod bindings;
+pub mod egress;
+pub mod hooks;
+pub mod linker;
+pub mod transport;
+
+mod access_tokens;
+mod base_url;
+mod build_error;
+mod call;
+mod component;
+mod conversions;
+mod credentials;
+mod error;
+mod operation;
+mod options;
+mod runtime;
+mod state;
+mod ticker;
+mod tokens;
+mod types;
+
+pub use access_tokens::{AccessTokens, AccessTokensBuilder};
+pub use base_url::{BaseUrl, InvalidBaseUrl};
+pub use build_error::BuildError;
+pub use component::COMPONENT;
+pub use credentials::{Credentials, InvalidCredentials};
+pub use error::{ApiError, ApiErrorCause, Details, Error, ErrorKind, Outcome};
+pub use options::CallOptions;
+pub use runtime::{CodeCache, Runtime, RuntimeBuilder};
+pub use secrecy::{ExposeSecret, SecretString};
+pub use state::HostState;
+pub use tokens::{Account, Scope, Tokens, Zone};
+pub use types::{
+    CreateParams, IssuedToken, ListAllParams, ListParams, PreviousSecret, ServiceToken, TokenDuration, TokenPage,
+    UpdateParams, UpdatedToken,
+};

@@ -1,0 +1,237 @@
+//! The way in: a credential, an API, and the runtime that runs the component; from it come handles on accounts and zones.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::base_url::{BaseUrl, InvalidBaseUrl};
+use crate::build_error::BuildError;
+use crate::credentials::{CredentialHeaders, Credentials};
+use crate::egress::{Addresses, EgressPolicy};
+use crate::error::{Details, Error, ErrorKind, Outcome};
+use crate::hooks::AccessHooks;
+use crate::options::CallOptions;
+use crate::runtime::Runtime;
+use crate::tokens::{Account, Scope, Tokens, Zone};
+use crate::transport::{Proxy, Timeouts, Transport, TransportConfig};
+use rustls::pki_types::CertificateDer;
+
+const BASE_URL_VARIABLE: &str = "CLOUDFLARE_BASE_URL";
+
+/// Service tokens of everything that one credential can reach. Cheap to clone; clones share connections and instances.
+///
+/// Its calls need a tokio runtime with time and I/O enabled, as `#[tokio::main]` gives.
+#[derive(Clone)]
+pub struct AccessTokens(Arc<Shared>);
+
+struct Shared {
+    runtime: Runtime,
+    transport: Transport,
+    policy: Arc<EgressPolicy>,
+    credential: Arc<CredentialHeaders>,
+    base_url: BaseUrl,
+    options: CallOptions,
+}
+
+impl AccessTokens {
+    /// The settings. A credential is the only one without a default.
+    #[must_use]
+    pub fn builder() -> AccessTokensBuilder {
+        AccessTokensBuilder::default()
+    }
+
+    /// With the credential and the base URL of the process's environment: `CLOUDFLARE_API_TOKEN`, or `CLOUDFLARE_API_KEY` with
+    /// `CLOUDFLARE_EMAIL`; `CLOUDFLARE_BASE_URL`. They are read once, here, and the component does not see them.
+    ///
+    /// # Errors
+    ///
+    /// As [`AccessTokensBuilder::build`].
+    pub fn from_environment() -> Result<Self, BuildError> {
+        Self::builder().from_environment()?.build()
+    }
+
+    /// The tokens of an account (32 hexadecimal digits, as the dashboard shows it). It is checked when it is used.
+    pub fn account(&self, id: impl Into<String>) -> Tokens<Account> {
+        Tokens::new(self.clone(), Account(id.into()))
+    }
+
+    /// The tokens of a zone, an older home of tokens without refresh and rotate.
+    pub fn zone(&self, id: impl Into<String>) -> Tokens<Zone> {
+        Tokens::new(self.clone(), Zone(id.into()))
+    }
+
+    /// The tokens of a scope that is known only when the program runs.
+    #[must_use]
+    pub fn scope(&self, scope: Scope) -> Tokens<Scope> {
+        Tokens::new(self.clone(), scope)
+    }
+
+    /// Where the API is.
+    #[must_use]
+    pub fn base_url(&self) -> &BaseUrl {
+        &self.0.base_url
+    }
+
+    pub(crate) fn runtime(&self) -> &Runtime {
+        &self.0.runtime
+    }
+
+    pub(crate) fn options(&self) -> &CallOptions {
+        &self.0.options
+    }
+
+    /// The hooks of one call, with its own credential if it brings one.
+    pub(crate) fn hooks(&self, options: &CallOptions) -> Result<AccessHooks, Error> {
+        let credential = match &options.credentials {
+            Some(own) => Arc::new(own.headers().map_err(|error| invalid_credential(&error))?),
+            None => Arc::clone(&self.0.credential),
+        };
+        Ok(AccessHooks::new(self.0.transport.clone(), Arc::clone(&self.0.policy)).with_credential_headers(credential))
+    }
+}
+
+fn invalid_credential(error: &crate::InvalidCredentials) -> Error {
+    Error::new(Details {
+        kind: ErrorKind::InvalidConfiguration,
+        outcome: Outcome::NotApplied,
+        message: error.to_string(),
+        status: None,
+        api_errors: Vec::new(),
+        ray_id: None,
+        retry_after: None,
+        attempts: 0,
+        token_id: None,
+    })
+}
+
+impl fmt::Debug for AccessTokens {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("AccessTokens")
+            .field("base_url", &self.0.base_url)
+            .field("credential", &self.0.credential)
+            .field("runtime", &self.0.runtime)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Settings for an [`AccessTokens`].
+#[derive(Debug, Default)]
+pub struct AccessTokensBuilder {
+    credentials: Option<Credentials>,
+    base_url: Option<BaseUrl>,
+    runtime: Option<Runtime>,
+    addresses: Option<Addresses>,
+    extra_roots: Vec<CertificateDer<'static>>,
+    proxy: Option<Proxy>,
+    timeouts: Option<Timeouts>,
+    options: CallOptions,
+}
+
+impl AccessTokensBuilder {
+    /// Who asks.
+    #[must_use]
+    pub fn credentials(mut self, credentials: Credentials) -> Self {
+        self.credentials = Some(credentials);
+        self
+    }
+
+    /// Where the API is. Default: Cloudflare's. Nothing else can be reached, and the credential goes nowhere else.
+    #[must_use]
+    pub fn base_url(mut self, base_url: BaseUrl) -> Self {
+        self.base_url = Some(base_url);
+        self
+    }
+
+    /// Takes the credential and the base URL from the process's environment where they have not been set here.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError::Credentials`] when the environment has no complete credential or two kinds at once, and
+    /// [`BuildError::BaseUrl`] when `CLOUDFLARE_BASE_URL` breaks a rule.
+    pub fn from_environment(mut self) -> Result<Self, BuildError> {
+        if self.credentials.is_none() {
+            self.credentials = Some(Credentials::from_environment()?);
+        }
+        if self.base_url.is_none() {
+            self.base_url = base_url_of_environment()?;
+        }
+        Ok(self)
+    }
+
+    /// The engine and the component. Default: one of its own with the default settings. Share one among several
+    /// `AccessTokens`, since making one compiles the component.
+    #[must_use]
+    pub fn runtime(mut self, runtime: Runtime) -> Self {
+        self.runtime = Some(runtime);
+        self
+    }
+
+    /// Which addresses connections may be made to. Default: public ones, or only loopback ones for a loopback base URL.
+    #[must_use]
+    pub fn addresses(mut self, addresses: Addresses) -> Self {
+        self.addresses = Some(addresses);
+        self
+    }
+
+    /// Trusts this certificate authority (DER) besides the platform's.
+    #[must_use]
+    pub fn extra_root(mut self, certificate: CertificateDer<'static>) -> Self {
+        self.extra_roots.push(certificate);
+        self
+    }
+
+    /// The way out. Default: `HTTPS_PROXY` and `NO_PROXY` of the environment.
+    #[must_use]
+    pub fn proxy(mut self, proxy: Proxy) -> Self {
+        self.proxy = Some(proxy);
+        self
+    }
+
+    /// Limits of the phases of a request. The limit of a whole call is in [`CallOptions`].
+    #[must_use]
+    pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
+        self.timeouts = Some(timeouts);
+        self
+    }
+
+    /// Options for all calls that do not say otherwise.
+    #[must_use]
+    pub fn options(mut self, options: CallOptions) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// Checks the settings and makes what is needed. Connects to nothing. Compiles the component where no
+    /// [`runtime`](Self::runtime) was given and the code is not cached, which takes a tenth of a second.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError::Credentials`] when there is none or no header can carry it, and what [`Runtime::new`] and
+    /// [`Transport::new`] return.
+    pub fn build(self) -> Result<AccessTokens, BuildError> {
+        let credentials = self.credentials.ok_or(crate::InvalidCredentials::Missing)?;
+        let credential = Arc::new(credentials.headers()?);
+        let base_url = self.base_url.unwrap_or_default();
+        let mut transport = TransportConfig::for_base_url(&base_url);
+        transport.addresses = self.addresses.unwrap_or(transport.addresses);
+        transport.extra_roots = self.extra_roots;
+        transport.proxy = self.proxy.unwrap_or(transport.proxy);
+        transport.timeouts = self.timeouts.unwrap_or(transport.timeouts);
+        Ok(AccessTokens(Arc::new(Shared {
+            transport: Transport::new(transport)?,
+            runtime: self.runtime.map_or_else(Runtime::new, Ok)?,
+            policy: Arc::new(EgressPolicy::only(base_url.clone())),
+            credential,
+            base_url,
+            options: self.options,
+        })))
+    }
+}
+
+fn base_url_of_environment() -> Result<Option<BaseUrl>, InvalidBaseUrl> {
+    match std::env::var(BASE_URL_VARIABLE) {
+        Ok(text) if !text.is_empty() => BaseUrl::new(&text).map(Some),
+        Ok(_) | Err(std::env::VarError::NotPresent) => Ok(None),
+        Err(std::env::VarError::NotUnicode(_)) => Err(InvalidBaseUrl::NotUnicode),
+    }
+}

@@ -1,0 +1,245 @@
+//! The command line, in clap's terms. Its help texts are also the man page's.
+
+#![allow(clippy::doc_markdown, reason = "these comments are help texts, where backticks would be shown")]
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use cloudflare_access_host::TokenDuration;
+
+use crate::words;
+
+/// What the man page says about the exit status; the codes are in `failure.rs`.
+pub const EXIT_CODES: &str = "\
+Exit status:
+  0    done
+  1    this program or the component failed, or its output could not be written
+  2    the command line is wrong, or a name fits no single token
+  3    the set-up is wrong: no credential, two of them, a bad base URL
+  4    the API does not accept the credential, or it may not do this
+  5    there is no such token, account or zone
+  6    the API refused: a conflict, a token in use, values it does not take, a quota
+  7    too many requests; the message says how long to wait
+  8    no usable answer from the API, and nothing has changed
+  9    no usable answer from the API, and something may have changed: look before you try again
+  10   not confirmed
+  130  interrupted";
+
+/// Manage Cloudflare Access service tokens.
+///
+/// The credential comes from the environment, CLOUDFLARE_API_TOKEN or CLOUDFLARE_API_KEY with CLOUDFLARE_EMAIL, or from a file;
+/// never from an argument, which other users of the machine could read. The account is --account or CLOUDFLARE_ACCOUNT_ID.
+#[derive(Debug, Parser)]
+#[command(name = "access-tokens", version, about, after_help = EXIT_CODES, max_term_width = 100)]
+pub struct Arguments {
+    #[command(flatten)]
+    pub connection: Connection,
+
+    /// The form of the output
+    #[arg(long, short, global = true, value_enum, default_value_t = Output::Table)]
+    pub output: Output,
+
+    /// Log what happens to standard error (twice: with the details); RUST_LOG overrides it
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Where and as whom.
+#[derive(Debug, Args)]
+pub struct Connection {
+    /// The account whose tokens are meant, 32 hexadecimal digits
+    #[arg(long, global = true, env = "CLOUDFLARE_ACCOUNT_ID", hide_env_values = true, value_name = "ID")]
+    pub account: Option<String>,
+
+    /// The zone whose tokens are meant, instead of an account
+    #[arg(long, global = true, env = "CLOUDFLARE_ZONE_ID", hide_env_values = true, value_name = "ID")]
+    pub zone: Option<String>,
+
+    /// A file with the API token alone, or with lines such as CLOUDFLARE_API_TOKEN=…
+    #[arg(long, global = true, env = "CLOUDFLARE_CREDENTIALS_FILE", hide_env_values = true, value_name = "FILE")]
+    pub credentials_file: Option<PathBuf>,
+
+    /// Where the API is, if not at Cloudflare
+    #[arg(long, global = true, env = "CLOUDFLARE_BASE_URL", hide_env_values = true, value_name = "URL")]
+    pub base_url: Option<String>,
+
+    /// Certificate authorities (PEM) to trust besides the platform's
+    #[arg(long, global = true, value_name = "FILE")]
+    pub ca_certificates: Option<PathBuf>,
+
+    /// Time for the whole command, such as 30s or 2m
+    #[arg(long, global = true, value_parser = words::parse_duration, value_name = "DURATION", default_value = "60s")]
+    pub timeout: Duration,
+
+    /// How often a failure that may be repeated is repeated, 0 to 10
+    #[arg(long, global = true, value_name = "NUMBER")]
+    pub max_retries: Option<u32>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// Aligned, for a person
+    Table,
+    /// For scripts; stable, the names are the API's
+    Json,
+    /// `CF_ACCESS_CLIENT_ID=…` lines for a shell; for commands that give one token
+    Env,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// List tokens, all pages
+    List(List),
+    /// Show one token
+    Get(Get),
+    /// Make a token
+    Create(Create),
+    /// Change a token
+    Update(Update),
+    /// Revoke a token for good
+    Delete(Delete),
+    /// Let a token live a year longer, with the same secret
+    Refresh(Refresh),
+    /// Give a token a new secret
+    Rotate(Rotate),
+    /// Walk a token through its life, against a simulator inside this program
+    Demo,
+    /// Write a completion script for a shell to standard output
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Write the man page to standard output
+    #[command(name = "man-page")]
+    ManPage,
+}
+
+#[derive(Debug, Args)]
+pub struct List {
+    /// Only tokens with exactly this name
+    #[arg(long)]
+    pub name: Option<String>,
+    /// Only tokens that match this text, by the API's own rule
+    #[arg(long)]
+    pub search: Option<String>,
+    /// Tokens per request; the API's default is best
+    #[arg(long, value_name = "NUMBER")]
+    pub per_page: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+pub struct Get {
+    #[command(flatten)]
+    pub token: Token,
+}
+
+/// Which token.
+#[derive(Debug, Args)]
+pub struct Token {
+    /// Its id, or its name if no other token has the same
+    #[arg(value_name = "ID_OR_NAME")]
+    pub token: String,
+}
+
+/// Where a new secret goes. It is shown once.
+#[derive(Debug, Args)]
+pub struct Secret {
+    /// Write the client id and the secret to a new file that only you can read, and nowhere else
+    #[arg(long, value_name = "FILE")]
+    pub secret_file: Option<PathBuf>,
+    /// Show the secret below the table
+    #[arg(long, conflicts_with = "secret_file")]
+    pub show_secret: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Create {
+    /// Its name, at most 350 characters
+    pub name: String,
+    /// How long it lives: 90d, 8760h, forever [the API's default: a year]
+    #[arg(long, value_parser = words::parse_token_duration)]
+    pub duration: Option<TokenDuration>,
+    /// Make it switched off
+    #[arg(long)]
+    pub disabled: bool,
+    /// The version to count its secrets from [the API's default: 1]
+    #[arg(long, value_name = "NUMBER")]
+    pub client_secret_version: Option<u32>,
+    /// The time, in RFC 3339, that the API takes for a previous secret here too
+    #[arg(long, value_name = "TIME")]
+    pub previous_client_secret_expires_at: Option<String>,
+    #[command(flatten)]
+    pub secret: Secret,
+}
+
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("change").required(true).multiple(true))]
+pub struct Update {
+    #[command(flatten)]
+    pub token: Token,
+    /// Its new name
+    #[arg(long, group = "change")]
+    pub name: Option<String>,
+    /// How long it lives from now: 90d, 8760h, forever
+    #[arg(long, value_parser = words::parse_token_duration, group = "change")]
+    pub duration: Option<TokenDuration>,
+    /// Switch it on or off; off also ends a previous secret
+    #[arg(long, group = "change", value_name = "true|false")]
+    pub enabled: Option<bool>,
+    /// A number above the current one makes a new secret
+    #[arg(long, group = "change", value_name = "NUMBER")]
+    pub client_secret_version: Option<u32>,
+    /// Until when the previous secret passes, in RFC 3339
+    #[arg(long, group = "change", value_name = "TIME")]
+    pub previous_client_secret_expires_at: Option<String>,
+    #[command(flatten)]
+    pub secret: Secret,
+}
+
+#[derive(Debug, Args)]
+pub struct Delete {
+    #[command(flatten)]
+    pub token: Token,
+    /// Do not ask
+    #[arg(long, short)]
+    pub yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Refresh {
+    #[command(flatten)]
+    pub token: Token,
+}
+
+#[derive(Debug, Args)]
+pub struct Rotate {
+    #[command(flatten)]
+    pub token: Token,
+    /// How long the old secret still passes: 24h, 7d. Without it, the old secret ends now
+    #[arg(long, value_parser = words::parse_duration, value_name = "DURATION")]
+    pub grace: Option<Duration>,
+    /// Until when the old secret still passes, in RFC 3339
+    #[arg(long, conflicts_with = "grace", value_name = "TIME")]
+    pub previous_expires_at: Option<String>,
+    /// Do not ask, even where the old secret ends now
+    #[arg(long, short)]
+    pub yes: bool,
+    #[command(flatten)]
+    pub secret: Secret,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+}

@@ -1,0 +1,25 @@
+//! Asks before what cannot be undone.
+
+use std::io::{IsTerminal, Write, stderr, stdin};
+
+use crate::failure::Failure;
+
+/// Goes on if `yes`, or if a person at a terminal says so. Without a terminal there is nobody to ask.
+pub fn confirm(question: &str, yes: bool) -> Result<(), Failure> {
+    if yes {
+        return Ok(());
+    }
+    if !stdin().is_terminal() || !stderr().is_terminal() {
+        return Err(Failure::not_confirmed(format!("not confirmed: {question}"))
+            .advice("There is no terminal to ask on. Give --yes to do it without asking."));
+    }
+    let cannot_ask = |error| Failure::defect(format!("cannot ask: {error}"));
+    let mut terminal = stderr();
+    write!(terminal, "{question} [y/N] ").and_then(|()| terminal.flush()).map_err(cannot_ask)?;
+    let mut answer = String::new();
+    stdin().read_line(&mut answer).map_err(cannot_ask)?;
+    match answer.trim().to_lowercase().as_str() {
+        "y" | "yes" => Ok(()),
+        _ => Err(Failure::not_confirmed("not confirmed; nothing was changed")),
+    }
+}

@@ -1,0 +1,183 @@
+//! What went wrong, as one message on standard error and as an exit code. The codes are documented in `arguments.rs`.
+//!
+//! The message has up to four parts: the error, what is known about its effect, what to do, and the ray id for Cloudflare's support.
+
+use std::fmt::Display;
+use std::process::ExitCode;
+
+use anstyle::{AnsiColor, Style};
+use cloudflare_access_host::{BuildError, Error, ErrorKind, Outcome};
+
+const DEFECT: u8 = 1;
+const USAGE: u8 = 2;
+const CONFIGURATION: u8 = 3;
+const CREDENTIAL: u8 = 4;
+const NOT_FOUND: u8 = 5;
+const REFUSED: u8 = 6;
+const RATE_LIMITED: u8 = 7;
+const NO_ANSWER: u8 = 8;
+const MAY_HAVE_CHANGED: u8 = 9;
+const NOT_CONFIRMED: u8 = 10;
+const INTERRUPTED: u8 = 130;
+
+/// Why a command did not do what it was told.
+#[derive(Debug)]
+pub struct Failure {
+    pub code: u8,
+    pub message: String,
+    pub advice: Option<String>,
+    pub ray_id: Option<String>,
+}
+
+impl Failure {
+    fn new(code: u8, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), advice: None, ray_id: None }
+    }
+
+    /// This program's own fault, or that of the machine it runs on.
+    pub fn defect(message: impl Into<String>) -> Self {
+        Self::new(DEFECT, message)
+    }
+
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(USAGE, message)
+    }
+
+    pub fn configuration(error: &impl Display) -> Self {
+        Self::new(CONFIGURATION, error.to_string())
+    }
+
+    pub fn not_found(message: impl Into<String>) -> Self {
+        Self::new(NOT_FOUND, message)
+    }
+
+    pub fn not_confirmed(message: impl Into<String>) -> Self {
+        Self::new(NOT_CONFIRMED, message)
+    }
+
+    pub fn interrupted(message: impl Into<String>) -> Self {
+        Self::new(INTERRUPTED, message)
+    }
+
+    pub fn advice(mut self, advice: impl Into<String>) -> Self {
+        self.advice = Some(advice.into());
+        self
+    }
+}
+
+impl From<BuildError> for Failure {
+    fn from(error: BuildError) -> Self {
+        match error {
+            BuildError::Engine(_) | BuildError::Component(_) => Self::defect(error.to_string()),
+            _ => Self::configuration(&error),
+        }
+    }
+}
+
+/// What was attempted, for advice that fits.
+#[derive(Debug, Clone)]
+pub enum Attempt {
+    Read,
+    Create { name: String },
+    Update { token: String, new_secret: bool },
+    Delete { token: String },
+    Refresh { token: String },
+    Rotate { token: String },
+}
+
+impl Attempt {
+    /// A failed call of this attempt.
+    pub fn failed(&self, error: &Error) -> Failure {
+        let mut advice = Vec::new();
+        match error.outcome {
+            Outcome::NotApplied => {}
+            Outcome::Unknown => advice.push(self.if_unknown()),
+            Outcome::Applied => advice.push(self.if_applied(error.token_id.as_deref())),
+        }
+        if let Some(wait) = error.retry_after {
+            advice.push(format!("Wait {} seconds before the next request.", wait.as_secs().max(1)));
+        }
+        Failure {
+            code: code(error),
+            message: error.message.clone(),
+            advice: (!advice.is_empty()).then(|| advice.join(" ")),
+            ray_id: error.ray_id.clone(),
+        }
+    }
+
+    /// The true thing to say when the command is stopped in the middle.
+    pub fn interrupted(&self) -> Failure {
+        let advice = match self {
+            Self::Read => return Failure::interrupted("interrupted; nothing was changed"),
+            _ => self.if_unknown(),
+        };
+        Failure::interrupted("interrupted while the change was under way").advice(advice)
+    }
+
+    fn if_unknown(&self) -> String {
+        match self {
+            Self::Read => "Nothing was changed.".to_owned(),
+            Self::Create { name } => format!(
+                "The token may exist, with a secret that nobody has. Look for it with `access-tokens list --name {name:?}`; if it is \
+                 there, rotate it to get a secret, or delete it. Do not create it again before you have looked."
+            ),
+            Self::Update { token, new_secret: true } | Self::Rotate { token } => format!(
+                "The token may have a new secret that nobody has, and the old secret may have ended. Rotate it again with \
+                 `access-tokens rotate {token:?}` to have a secret that passes."
+            ),
+            Self::Update { token, .. } => format!(
+                "The change may have been made. Making it again does no harm; `access-tokens get {token:?}` shows the state."
+            ),
+            Self::Delete { token } => {
+                format!(
+                    "The token may be gone. Deleting it again does no harm; `access-tokens get {token:?}` shows the state."
+                )
+            }
+            Self::Refresh { token } => format!(
+                "The token may live longer now. Refreshing it again does no harm; `access-tokens get {token:?}` shows the state."
+            ),
+        }
+    }
+
+    fn if_applied(&self, id: Option<&str>) -> String {
+        match (self, id) {
+            (Self::Create { .. }, Some(id)) => format!(
+                "The token exists and its secret is lost. Get a new one with `access-tokens rotate {id}`, or delete it."
+            ),
+            (Self::Rotate { .. } | Self::Update { new_secret: true, .. }, Some(id)) => {
+                format!("The token has a new secret, and it is lost. Rotate it again with `access-tokens rotate {id}`.")
+            }
+            _ => format!("The change was made, but the answer could not be read. {}", self.if_unknown()),
+        }
+    }
+}
+
+fn code(error: &Error) -> u8 {
+    if error.outcome != Outcome::NotApplied {
+        return MAY_HAVE_CHANGED;
+    }
+    match error.kind {
+        ErrorKind::InvalidArgument => USAGE,
+        ErrorKind::InvalidConfiguration | ErrorKind::DeniedByHost => CONFIGURATION,
+        ErrorKind::Unauthenticated | ErrorKind::Forbidden => CREDENTIAL,
+        ErrorKind::NotFound => NOT_FOUND,
+        ErrorKind::Conflict | ErrorKind::InUse | ErrorKind::Rejected => REFUSED,
+        ErrorKind::RateLimited => RATE_LIMITED,
+        ErrorKind::Unavailable | ErrorKind::Connection | ErrorKind::Timeout | ErrorKind::InvalidResponse => NO_ANSWER,
+        _ => DEFECT,
+    }
+}
+
+/// Writes the failure to standard error.
+pub fn report(failure: &Failure) -> ExitCode {
+    let bold_red = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
+    let dimmed = Style::new().dimmed();
+    anstream::eprintln!("{bold_red}error{bold_red:#}: {}", failure.message);
+    if let Some(advice) = &failure.advice {
+        anstream::eprintln!("{advice}");
+    }
+    if let Some(ray_id) = &failure.ray_id {
+        anstream::eprintln!("{dimmed}Cloudflare's name for the request (cf-ray): {ray_id}{dimmed:#}");
+    }
+    ExitCode::from(failure.code)
+}

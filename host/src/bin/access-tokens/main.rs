@@ -1,0 +1,37 @@
+//! `access-tokens`: manage Cloudflare Access service tokens from a terminal, with the same component that applications embed.
+//!
+//! A command line becomes an [`arguments::Arguments`], the settings and the environment an `AccessTokens`, and one file per
+//! concern does the rest: [`commands`] carries a command out, [`output`] prints what came of it, [`failure`] says what went wrong
+//! and what to do, as a text and as an exit code.
+
+mod arguments;
+mod commands;
+mod confirm;
+mod demo;
+mod failure;
+mod find;
+mod manual;
+mod output;
+mod progress;
+mod secret_file;
+mod settings;
+mod words;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::arguments::Arguments;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    settings::start_logging(arguments.verbose);
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failure::report(&failure::Failure::defect(format!("tokio cannot be started: {error}"))),
+    };
+    match runtime.block_on(commands::run(arguments)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure::report(&failure),
+    }
+}

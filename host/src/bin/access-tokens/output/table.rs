@@ -1,0 +1,136 @@
+//! Aligned text for a person: times in words, and colour for what is off or ends soon (standard output takes the colour out
+//! where no terminal looks on, or `NO_COLOR` is set).
+
+use anstyle::{AnsiColor, Style};
+use cloudflare_access_host::{ExposeSecret, SecretString, ServiceToken};
+use comfy_table::presets::NOTHING;
+use comfy_table::{ContentArrangement, Table};
+use jiff::Timestamp;
+
+use crate::words::{Nearness, nearness, relative};
+
+const BOLD: Style = Style::new().bold();
+const DIMMED: Style = Style::new().dimmed();
+const RED: Style = AnsiColor::Red.on_default();
+const YELLOW: Style = AnsiColor::Yellow.on_default();
+
+pub fn list(tokens: &[ServiceToken], now: Timestamp) -> String {
+    if tokens.is_empty() {
+        return "No tokens.\n".to_owned();
+    }
+    let mut table = plain_table();
+    table.set_header(["NAME", "ID", "CLIENT ID", "EXPIRES", "LAST USED", "STATE"].map(|title| styled(BOLD, title)));
+    for token in tokens {
+        table.add_row([
+            text(token.name.as_deref()),
+            printable(&token.id),
+            text(token.client_id.as_deref()),
+            expiry(token, now),
+            token
+                .last_seen_at
+                .as_deref()
+                .map_or_else(|| styled(DIMMED, "never"), |time| printable(&relative(time, now))),
+            state(token),
+        ]);
+    }
+    lines(&table)
+}
+
+pub fn token(token: &ServiceToken, secret: Option<&SecretString>, now: Timestamp) -> String {
+    let mut table = plain_table();
+    let mut row = |title: &str, value: String| {
+        table.add_row([styled(DIMMED, title), value]);
+    };
+    let time = |time: &str| format!("{} ({})", printable(time), printable(&relative(time, now)));
+    row("name", text(token.name.as_deref()));
+    row("id", printable(&token.id));
+    row("client id", text(token.client_id.as_deref()));
+    row("state", state(token));
+    row(
+        "expires",
+        token
+            .expires_at
+            .as_deref()
+            .map_or_else(|| text(None), |at| format!("{} ({})", printable(at), expiry_words(at, token, now))),
+    );
+    row("duration", text(token.duration.as_deref()));
+    row("last used", token.last_seen_at.as_deref().map_or_else(|| styled(DIMMED, "never"), time));
+    for (title, value) in [("created", &token.created_at), ("updated", &token.updated_at)] {
+        row(title, value.as_deref().map_or_else(|| text(None), time));
+    }
+    if let Some(version) = token.client_secret_version {
+        row("secret version", version.to_string());
+    }
+    if let Some(until) = &token.previous_client_secret_expires_at {
+        row("previous secret", format!("until {}", time(until)));
+    }
+    for (name, json) in &token.additional_fields {
+        row(&printable(name), printable(json));
+    }
+    if let Some(secret) = secret {
+        row("client secret", secret.expose_secret().to_owned());
+    }
+    let mut shown = lines(&table);
+    if secret.is_some() {
+        shown.push_str("\nThe secret is shown this once. Keep it now.\n");
+    }
+    shown
+}
+
+/// Without borders, and never wrapped: ids are there to be copied.
+fn plain_table() -> Table {
+    let mut table = Table::new();
+    table.load_preset(NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table
+}
+
+/// The table's lines without the space at either end.
+fn lines(table: &Table) -> String {
+    table.lines().fold(String::new(), |text, line| text + line.trim() + "\n")
+}
+
+fn expiry(token: &ServiceToken, now: Timestamp) -> String {
+    token.expires_at.as_deref().map_or_else(|| text(None), |at| expiry_words(at, token, now))
+}
+
+fn expiry_words(at: &str, token: &ServiceToken, now: Timestamp) -> String {
+    if token.duration.as_deref() == Some("forever") {
+        return "never".to_owned();
+    }
+    let words = printable(&relative(at, now));
+    match nearness(at, now) {
+        Some(Nearness::Past) => styled(RED, &words),
+        Some(Nearness::Within30Days) => styled(YELLOW, &words),
+        Some(Nearness::Later) | None => words,
+    }
+}
+
+fn state(token: &ServiceToken) -> String {
+    match token.enabled {
+        Some(false) => styled(RED, "off"),
+        Some(true) | None => "on".to_owned(),
+    }
+}
+
+fn text(value: Option<&str>) -> String {
+    value.map_or_else(|| styled(DIMMED, "–"), printable)
+}
+
+/// Without the characters that a terminal would obey: names are free text of whoever may make tokens.
+fn printable(text: &str) -> String {
+    text.chars().map(|character| if character.is_control() { char::REPLACEMENT_CHARACTER } else { character }).collect()
+}
+
+fn styled(style: Style, text: &str) -> String {
+    format!("{style}{text}{style:#}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_cannot_command_the_terminal() {
+        assert_eq!(printable("a\u{1b}[2Jb\r\nc"), "a\u{fffd}[2Jb\u{fffd}\u{fffd}c");
+    }
+}

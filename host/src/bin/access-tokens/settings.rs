@@ -1,0 +1,121 @@
+//! From arguments and environment to an `AccessTokens` and a scope.
+
+use std::path::Path;
+
+use cloudflare_access_host::{AccessTokens, BaseUrl, CallOptions, Credentials, Scope};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::FmtSpan;
+
+use crate::arguments::Connection;
+use crate::failure::Failure;
+
+/// Logs to standard error. Nothing without `--verbose` or `RUST_LOG`: the command's own messages say what a person needs.
+pub fn start_logging(verbose: u8) {
+    let default = match verbose {
+        0 => "off",
+        1 => "cloudflare_access_host=info",
+        _ => "cloudflare_access_host=debug",
+    };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_span_events(FmtSpan::CLOSE)
+        .with_writer(std::io::stderr)
+        .init();
+}
+
+/// The account or the zone; exactly one of them.
+pub fn scope(connection: &Connection) -> Result<Scope, Failure> {
+    match (&connection.account, &connection.zone) {
+        (Some(account), None) => Ok(Scope::Account(account.clone())),
+        (None, Some(zone)) => Ok(Scope::Zone(zone.clone())),
+        (None, None) => {
+            Err(Failure::usage("no account: give --account or set CLOUDFLARE_ACCOUNT_ID (or --zone for a zone)"))
+        }
+        (Some(_), Some(_)) => Err(Failure::usage(
+            "both an account and a zone: give only one of --account and --zone, and look at CLOUDFLARE_ACCOUNT_ID and CLOUDFLARE_ZONE_ID",
+        )),
+    }
+}
+
+/// Everything that the connection arguments say.
+pub fn access_tokens(connection: &Connection) -> Result<AccessTokens, Failure> {
+    let credentials = match &connection.credentials_file {
+        Some(path) => credentials_of_file(path)?,
+        None => Credentials::from_environment().map_err(|error| {
+            Failure::configuration(&error).advice("Or put the token into a file and give --credentials-file.")
+        })?,
+    };
+    let mut options = CallOptions::new().timeout(connection.timeout);
+    if let Some(retries) = connection.max_retries {
+        options = options.max_retries(retries);
+    }
+    let mut builder = AccessTokens::builder().credentials(credentials).options(options);
+    if let Some(url) = connection.base_url.as_deref().filter(|url| !url.is_empty()) {
+        builder = builder.base_url(BaseUrl::new(url).map_err(|error| Failure::configuration(&error))?);
+    }
+    for certificate in extra_roots(connection.ca_certificates.as_deref())? {
+        builder = builder.extra_root(certificate);
+    }
+    Ok(builder.build()?)
+}
+
+fn credentials_of_file(path: &Path) -> Result<Credentials, Failure> {
+    let wrong = |what: String| Failure::configuration(&format!("the credentials file {} {what}", path.display()));
+    let text = std::fs::read_to_string(path).map_err(|error| wrong(format!("cannot be read: {error}")))?;
+    warn_if_others_can_read(path);
+    if !text.contains('=') {
+        return Ok(Credentials::api_token(text.trim()));
+    }
+    Credentials::from_variables(|wanted| variable(&text, wanted))
+        .map_err(|error| wrong(format!("has no usable credential: {error}")))
+}
+
+/// The value of a line `NAME=value`, `export NAME=value` or `NAME="value"`.
+fn variable(text: &str, wanted: &str) -> Option<String> {
+    text.lines().find_map(|line| {
+        let line = line.trim();
+        let (name, value) = line.strip_prefix("export ").unwrap_or(line).split_once('=')?;
+        let value = value.trim();
+        let unquoted = ['"', '\''].iter().find_map(|quote| value.strip_prefix(*quote)?.strip_suffix(*quote));
+        (name.trim() == wanted).then(|| unquoted.unwrap_or(value).to_owned())
+    })
+}
+
+#[cfg(unix)]
+fn warn_if_others_can_read(path: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    if std::fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0) {
+        anstream::eprintln!("warning: other users can read {}; `chmod 600` it", path.display());
+    }
+}
+
+#[cfg(not(unix))]
+fn warn_if_others_can_read(_: &Path) {}
+
+fn extra_roots(path: Option<&Path>) -> Result<Vec<CertificateDer<'static>>, Failure> {
+    let Some(path) = path else { return Ok(Vec::new()) };
+    let wrong = |what: String| Failure::configuration(&format!("the certificate file {} {what}", path.display()));
+    let certificates: Vec<_> = CertificateDer::pem_file_iter(path)
+        .and_then(Iterator::collect)
+        .map_err(|error| wrong(format!("cannot be read: {error}")))?;
+    if certificates.is_empty() {
+        return Err(wrong("has no certificate in it".to_owned()));
+    }
+    Ok(certificates)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_may_hold_variables_as_a_shell_has_them() {
+        let text = "# comment\nexport CLOUDFLARE_EMAIL='me@example.com'\nCLOUDFLARE_API_KEY = \"abc\" \n";
+        assert_eq!(variable(text, "CLOUDFLARE_EMAIL").as_deref(), Some("me@example.com"));
+        assert_eq!(variable(text, "CLOUDFLARE_API_KEY").as_deref(), Some("abc"));
+        assert_eq!(variable(text, "CLOUDFLARE_API_TOKEN"), None);
+    }
+}

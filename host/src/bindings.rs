@@ -1,0 +1,21 @@
+//! What wasmtime's `bindgen!` makes of the contract in `wit/`: its types, and the calls of what the component exports.
+//!
+//! For hosts with a wasmtime of their own; everyone else uses [`AccessTokens`](crate::AccessTokens). What the component
+//! imports is WASI, which [`linker::add_to_linker`](crate::linker::add_to_linker) provides; so the world that these bindings
+//! are made of has the contract's export and no imports.
+
+#![allow(missing_docs, clippy::pedantic, reason = "generated; the documentation is in the WIT files")]
+
+wasmtime::component::bindgen!({
+    path: "wit",
+    inline: "
+        package cloudflare:access-host;
+        world plugin { export cloudflare:access/service-tokens@0.1.0; }
+    ",
+    world: "cloudflare:access-host/plugin",
+    exports: { default: async },
+    require_store_data_send: true,
+});
+
+pub use cloudflare::access::types;
+pub use exports::cloudflare::access::service_tokens;

@@ -1,0 +1,170 @@
+//! One call of the component, from the waiting for a place to the error that says what is known.
+//!
+//! The component keeps the time limit itself; this file enforces it with a little grace for a component that does not, and
+//! stands in with an error of the same form where the component has none to give (a trap, a limit, its time over).
+//!
+//! Each call has a span `service_token_call` on the level `info`, with these fields, none of them secret:
+//!
+//! | field | value |
+//! |---|---|
+//! | `operation` | `list`, `list-all`, `get`, `create`, `update`, `delete`, `refresh`, `rotate` |
+//! | `scope` | `account` or `zone` |
+//! | `requests` | how many requests were sent or tried, repeats and pages included |
+//! | `status` | the HTTP status of the last answer |
+//! | `ray_id` | Cloudflare's name for the last request |
+//! | `outcome` | `ok`, or of an error `not-applied`, `unknown`, `applied` |
+//! | `error` | the kind of the error, such as `rate-limited` |
+//! | `duration_ms` | from the call to its result |
+//!
+//! A call whose future is dropped ends its span without `outcome` and `duration_ms`.
+
+use std::pin::Pin;
+use std::time::{Duration, Instant};
+
+use tokio::time::timeout_at;
+use tracing::Instrument;
+use tracing::field::Empty;
+use wasmtime::Store;
+
+use crate::access_tokens::AccessTokens;
+use crate::bindings::service_tokens::Guest;
+use crate::bindings::types as contract;
+use crate::conversions::{milliseconds, request_options};
+use crate::error::{Details, Error, ErrorKind, Outcome};
+use crate::hooks::Exchanges;
+use crate::operation::Operation;
+use crate::options::CallOptions;
+use crate::state::HostState;
+
+/// How much longer than its own limit the component is given to report that it reached it.
+const GRACE: Duration = Duration::from_secs(1);
+/// A wait for a place that is longer than this is taken off the component's time.
+const NOTABLE_WAIT: Duration = Duration::from_millis(5);
+
+/// The export's own future.
+pub(crate) type Answer<'a, T> = Pin<Box<dyn Future<Output = wasmtime::Result<Result<T, contract::Error>>> + Send + 'a>>;
+
+/// Calls one export of a fresh instance.
+pub(crate) async fn call<T, F>(
+    access: &AccessTokens,
+    operation: Operation,
+    scope: &'static str,
+    options: &CallOptions,
+    export: F,
+) -> Result<T, Error>
+where
+    F: for<'a> FnOnce(&'a Guest, &'a mut Store<HostState>, &'a contract::RequestOptions) -> Answer<'a, T>,
+{
+    let span = tracing::info_span!(
+        "service_token_call",
+        operation = operation.name(),
+        scope,
+        requests = Empty,
+        status = Empty,
+        ray_id = Empty,
+        outcome = Empty,
+        error = Empty,
+        duration_ms = Empty,
+    );
+    run(access, operation, options, export, Instant::now()).instrument(span).await
+}
+
+async fn run<T, F>(
+    access: &AccessTokens,
+    operation: Operation,
+    options: &CallOptions,
+    export: F,
+    started: Instant,
+) -> Result<T, Error>
+where
+    F: for<'a> FnOnce(&'a Guest, &'a mut Store<HostState>, &'a contract::RequestOptions) -> Answer<'a, T>,
+{
+    let hooks = access.hooks(options)?;
+    let exchanges = hooks.exchanges();
+    let limit = options.timeout_or_default();
+    let deadline = started + limit + GRACE;
+    let answer = timeout_at(deadline.into(), async {
+        let _place = access.runtime().place().await;
+        let mut instance = access.runtime().instantiate(hooks).await?;
+        let mut options = request_options(access.base_url(), options);
+        let waited = started.elapsed();
+        if waited > NOTABLE_WAIT {
+            options.timeout_ms = Some(milliseconds(limit.saturating_sub(waited)).max(1));
+        }
+        let guest = instance.exports.cloudflare_access_service_tokens();
+        export(guest, &mut instance.store, &options).await
+    });
+    let result = match answer.await {
+        Ok(Ok(Ok(value))) => Ok(value),
+        Ok(Ok(Err(error))) => Err(with_what_the_host_knows(error.into(), &exchanges)),
+        Ok(Err(failure)) => Err(component_failed(operation, &exchanges, &failure)),
+        Err(_) => Err(out_of_time(operation, &exchanges, started.elapsed())),
+    };
+    record(&exchanges, started, result.as_ref().err());
+    result
+}
+
+/// The component must assume the worst of some failures that look the same on all hosts. This host saw whether a request can
+/// have left.
+fn with_what_the_host_knows(error: Error, exchanges: &Exchanges) -> Error {
+    if error.outcome == Outcome::Unknown && !exchanges.may_have_left() {
+        let mut details = error.into_details();
+        details.outcome = Outcome::NotApplied;
+        return Error::new(details);
+    }
+    error
+}
+
+fn component_failed(operation: Operation, exchanges: &Exchanges, failure: &wasmtime::Error) -> Error {
+    // The causes above the root carry the component's stack over many lines.
+    let cause = failure.root_cause().to_string();
+    let cause = cause.lines().next().unwrap_or_default();
+    tracing::error!(failure = format!("{failure:#}"), "the component failed");
+    without_the_components_word(
+        operation,
+        exchanges,
+        ErrorKind::Component,
+        format!("the component failed: {cause}. This is a defect of it or a limit that is too low; see the log"),
+    )
+}
+
+fn out_of_time(operation: Operation, exchanges: &Exchanges, after: Duration) -> Error {
+    without_the_components_word(
+        operation,
+        exchanges,
+        ErrorKind::Timeout,
+        match exchanges.requests() {
+            0 => format!(
+                "no place for the call in {after:.1?}: too many run at once; raise max_calls or call less often"
+            ),
+            _ => format!("the call did not end in {after:.1?} and was stopped"),
+        },
+    )
+}
+
+fn without_the_components_word(operation: Operation, exchanges: &Exchanges, kind: ErrorKind, message: String) -> Error {
+    Error::new(Details {
+        kind,
+        outcome: operation.outcome_if(exchanges.may_have_left()),
+        message,
+        status: exchanges.status(),
+        api_errors: Vec::new(),
+        ray_id: exchanges.ray_id(),
+        retry_after: None,
+        attempts: exchanges.requests(),
+        token_id: None,
+    })
+}
+
+fn record(exchanges: &Exchanges, started: Instant, error: Option<&Error>) {
+    let span = tracing::Span::current();
+    if span.is_disabled() {
+        return;
+    }
+    span.record("requests", exchanges.requests());
+    span.record("status", exchanges.status());
+    span.record("ray_id", exchanges.ray_id());
+    span.record("outcome", error.map_or("ok", |error| error.outcome.as_str()));
+    span.record("error", error.map(|error| error.kind.as_str()));
+    span.record("duration_ms", u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX));
+}

@@ -1,0 +1,186 @@
+//! Why a call failed, what is known about its effect, and what the API said: the contract's error record as Rust types.
+//!
+//! A failure of the component itself (a trap, a limit of this host) has the same form, so that a caller has one error to look at
+//! and always an answer to the question whether the change happened.
+
+use std::fmt;
+use std::time::Duration;
+
+/// What went wrong, by what to do about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// An argument breaks a rule; nothing was sent. Fix the call.
+    InvalidArgument,
+    /// The credential, the base URL or a header is missing, incomplete or malformed; nothing was sent. Fix the set-up.
+    InvalidConfiguration,
+    /// The API does not accept the credential. Code 10000 also means that a valid token lacks the permission.
+    Unauthenticated,
+    /// The credential is valid but not for this.
+    Forbidden,
+    /// No such token, account or zone. Also what a client id in place of an id gives.
+    NotFound,
+    /// The API says that it contradicts its state (409). Never repeated.
+    Conflict,
+    /// The token cannot be deleted: a policy, a group or a SCIM configuration uses it.
+    InUse,
+    /// The API refused the values, or a quota is reached.
+    Rejected,
+    /// Too many requests; [`Error::retry_after`] says how long to wait.
+    RateLimited,
+    /// The API or the edge before it failed. Trying later can help.
+    Unavailable,
+    /// The host did not let the request out: it was not for the API's origin.
+    DeniedByHost,
+    /// No answer: the name did not resolve, nothing listens, TLS failed, or the connection broke. See [`Error::outcome`].
+    Connection,
+    /// The time of the call ran out. See [`Error::outcome`].
+    Timeout,
+    /// An answer came, but not one of this API.
+    InvalidResponse,
+    /// The component itself failed: it trapped, reached its memory limit, or is of another world. Not the API's doing; the
+    /// call ran in an instance of its own, so the next call is not affected.
+    Component,
+}
+
+impl ErrorKind {
+    /// The kind as the contract writes it, such as `rate-limited`; `component` for the one that the contract does not have.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidArgument => "invalid-argument",
+            Self::InvalidConfiguration => "invalid-configuration",
+            Self::Unauthenticated => "unauthenticated",
+            Self::Forbidden => "forbidden",
+            Self::NotFound => "not-found",
+            Self::Conflict => "conflict",
+            Self::InUse => "in-use",
+            Self::Rejected => "rejected",
+            Self::RateLimited => "rate-limited",
+            Self::Unavailable => "unavailable",
+            Self::DeniedByHost => "denied-by-host",
+            Self::Connection => "connection",
+            Self::Timeout => "timeout",
+            Self::InvalidResponse => "invalid-response",
+            Self::Component => "component",
+        }
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+/// The question a caller has after a failed change: did it happen? For operations that only read, always `NotApplied`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// Certainly not. The call can be made again.
+    NotApplied,
+    /// It may have. After a create, look for the name and rotate or delete what is found; after a rotate or an update that
+    /// raised the version, rotate again; after another update, a refresh or a delete, make the call again.
+    Unknown,
+    /// It did, but the answer could not be used. A secret in it is lost; [`Error::token_id`] names the token to rotate.
+    Applied,
+}
+
+impl Outcome {
+    /// The outcome as the contract writes it, such as `not-applied`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NotApplied => "not-applied",
+            Self::Unknown => "unknown",
+            Self::Applied => "applied",
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+/// One error as the API reports it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ApiError {
+    /// Cloudflare's code, such as 12135. Never the HTTP status.
+    pub code: Option<u32>,
+    /// The text; may be empty.
+    pub message: String,
+    /// A page about the error.
+    pub documentation_url: Option<String>,
+    /// Which part of the request it is about, as a JSON pointer.
+    pub pointer: Option<String>,
+    /// Deeper causes, outermost first.
+    pub chain: Vec<ApiErrorCause>,
+}
+
+/// A cause below an [`ApiError`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ApiErrorCause {
+    /// Cloudflare's code.
+    pub code: Option<u32>,
+    /// The text; may be empty.
+    pub message: String,
+}
+
+/// Why a call failed. `Display` is one line for a person, safe to log: no credential, no secret, no response body.
+#[derive(Debug, Clone)]
+pub struct Error(Box<Details>);
+
+/// The fields of an [`Error`], which dereferences to them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Details {
+    /// What went wrong, by what to do about it.
+    pub kind: ErrorKind,
+    /// Whether the change happened.
+    pub outcome: Outcome,
+    /// One line for a person, with a hint where there is one.
+    pub message: String,
+    /// The HTTP status of the last answer, where one came.
+    pub status: Option<u16>,
+    /// What the API listed in its answer.
+    pub api_errors: Vec<ApiError>,
+    /// Cloudflare's name for the request (`cf-ray`), for its support.
+    pub ray_id: Option<String>,
+    /// How long the API asks to wait, where it does and the wait did not fit in the call.
+    pub retry_after: Option<Duration>,
+    /// How many requests were sent or tried. 0: nothing left the component.
+    pub attempts: u32,
+    /// The token concerned, where it is known.
+    pub token_id: Option<String>,
+}
+
+impl Error {
+    pub(crate) fn new(details: Details) -> Self {
+        Self(Box::new(details))
+    }
+
+    /// All fields, to take apart.
+    #[must_use]
+    pub fn into_details(self) -> Details {
+        *self.0
+    }
+}
+
+impl std::ops::Deref for Error {
+    type Target = Details;
+
+    fn deref(&self) -> &Details {
+        &self.0
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Error {}

@@ -1,0 +1,171 @@
+//! What a store does when the component sends a request: checks where it goes, adds the credential, sends it.
+//!
+//! Usable alone in an application with a wasmtime of its own: keep an [`AccessHooks`] in the store's state and return it from
+//! `WasiHttpView::http`; `examples/own_wasmtime.rs` shows it. The credential is added here, on the host's side of the
+//! boundary and after the check of the origin, so it is never in the component's memory and never sent elsewhere.
+
+use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+
+use http::header::AUTHORIZATION;
+use http::{HeaderName, HeaderValue, Request, Response};
+use wasmtime_wasi_http::{
+    DEFAULT_FORBIDDEN_HEADERS, Error as HttpError, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpHooks,
+};
+
+use crate::credentials::{CredentialHeaders, Credentials, InvalidCredentials, X_AUTH_EMAIL, X_AUTH_KEY};
+use crate::egress::EgressPolicy;
+use crate::transport::Transport;
+
+/// The hooks of one store.
+#[derive(Debug)]
+pub struct AccessHooks {
+    transport: Transport,
+    policy: Arc<EgressPolicy>,
+    credential: Option<Arc<CredentialHeaders>>,
+    exchanges: Arc<Exchanges>,
+}
+
+impl AccessHooks {
+    /// Hooks that send what `policy` allows over `transport`, without a credential.
+    #[must_use]
+    pub fn new(transport: Transport, policy: impl Into<Arc<EgressPolicy>>) -> Self {
+        Self { transport, policy: policy.into(), credential: None, exchanges: Arc::default() }
+    }
+
+    /// Adds `credentials` to every request from now on. The component is then told `credentials::host`, and cannot set the
+    /// headers of a credential itself.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidCredentials::NotAHeader`] when no request header can carry them.
+    pub fn with_credentials(mut self, credentials: &Credentials) -> Result<Self, InvalidCredentials> {
+        self.credential = Some(Arc::new(credentials.headers()?));
+        Ok(self)
+    }
+
+    pub(crate) fn with_credential_headers(mut self, credential: Arc<CredentialHeaders>) -> Self {
+        self.credential = Some(credential);
+        self
+    }
+
+    /// What these hooks have sent so far. Stays up to date.
+    #[must_use]
+    pub fn exchanges(&self) -> Arc<Exchanges> {
+        Arc::clone(&self.exchanges)
+    }
+}
+
+impl WasiHttpHooks for AccessHooks {
+    fn is_forbidden_header(&mut self, name: &HeaderName) -> bool {
+        DEFAULT_FORBIDDEN_HEADERS.contains(name) || (self.credential.is_some() && is_credential_header(name))
+    }
+
+    fn forbidden_header_filter(&mut self) -> ForbiddenHeaderFilter {
+        Arc::clone(if self.credential.is_some() { &WITHOUT_CREDENTIALS } else { &DEFAULT })
+    }
+
+    /// The client sets it, as HTTP/1.1 needs it and HTTP/2 does without.
+    fn set_host_header(&mut self) -> bool {
+        false
+    }
+
+    fn send_request(
+        &mut self,
+        mut request: Request<WasiBody>,
+        options: Option<RequestOptions>,
+        _response_processed: Box<dyn Future<Output = Result<(), HttpError>> + Send>,
+    ) -> Box<dyn Future<Output = Result<(Response<WasiBody>, RequestProcessed), HttpError>> + Send> {
+        if !self.policy.allows(request.uri()) {
+            tracing::warn!(
+                scheme = request.uri().scheme_str(),
+                host = request.uri().host(),
+                port = request.uri().port_u16(),
+                "refused a request of the component: it is not for the API's origin"
+            );
+            return Box::new(async { Err(HttpError::HttpRequestDenied) });
+        }
+        if let Some(credential) = &self.credential {
+            credential.apply(request.headers_mut());
+        }
+        let transport = self.transport.clone();
+        let exchanges = Arc::clone(&self.exchanges);
+        Box::new(async move {
+            exchanges.record_request();
+            let response = transport.send(request, options).await.inspect_err(|error| {
+                if Transport::proves_that_nothing_left(error) {
+                    exchanges.record_that_it_did_not_leave();
+                }
+            })?;
+            exchanges.record_answer(&response);
+            let processed: RequestProcessed = Box::new(std::future::ready(Ok(())));
+            Ok((response, processed))
+        })
+    }
+}
+
+type RequestProcessed = Box<dyn Future<Output = Result<(), HttpError>> + Send>;
+
+static DEFAULT: LazyLock<ForbiddenHeaderFilter> =
+    LazyLock::new(|| Arc::new(|name| DEFAULT_FORBIDDEN_HEADERS.contains(name)));
+static WITHOUT_CREDENTIALS: LazyLock<ForbiddenHeaderFilter> =
+    LazyLock::new(|| Arc::new(|name| DEFAULT_FORBIDDEN_HEADERS.contains(name) || is_credential_header(name)));
+
+fn is_credential_header(name: &HeaderName) -> bool {
+    *name == AUTHORIZATION || *name == X_AUTH_EMAIL || *name == X_AUTH_KEY
+}
+
+/// What a store has sent and received: enough to tell afterwards whether a call can have had an effect, and under which name
+/// Cloudflare knows its last request.
+#[derive(Debug, Default)]
+pub struct Exchanges {
+    requests: AtomicU32,
+    /// Those of which it is proven that no byte reached a server.
+    not_left: AtomicU32,
+    /// 0: no answer yet.
+    status: AtomicU16,
+    ray_id: Mutex<Option<HeaderValue>>,
+}
+
+impl Exchanges {
+    /// How many requests were sent or tried.
+    #[must_use]
+    pub fn requests(&self) -> u32 {
+        self.requests.load(Ordering::Acquire)
+    }
+
+    /// Whether a server can have got one of them. True from the moment in which a request is sent, until its failure proves
+    /// that it cannot.
+    #[must_use]
+    pub fn may_have_left(&self) -> bool {
+        self.requests.load(Ordering::Acquire) > self.not_left.load(Ordering::Acquire)
+    }
+
+    /// The status of the last answer.
+    #[must_use]
+    pub fn status(&self) -> Option<u16> {
+        Some(self.status.load(Ordering::Acquire)).filter(|status| *status != 0)
+    }
+
+    /// The ray id (`cf-ray`) of the last answer that had one.
+    #[must_use]
+    pub fn ray_id(&self) -> Option<String> {
+        let ray_id = self.ray_id.lock().unwrap_or_else(PoisonError::into_inner);
+        ray_id.as_ref().and_then(|value| value.to_str().ok()).map(str::to_owned)
+    }
+
+    fn record_request(&self) {
+        self.requests.fetch_add(1, Ordering::AcqRel);
+    }
+
+    fn record_that_it_did_not_leave(&self) {
+        self.not_left.fetch_add(1, Ordering::AcqRel);
+    }
+
+    fn record_answer<T>(&self, response: &Response<T>) {
+        self.status.store(response.status().as_u16(), Ordering::Release);
+        if let Some(ray_id) = response.headers().get("cf-ray") {
+            *self.ray_id.lock().unwrap_or_else(PoisonError::into_inner) = Some(ray_id.clone());
+        }
+    }
+}

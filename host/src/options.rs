@@ -1,0 +1,114 @@
+//! How to carry a call out. Everything has a default, so most calls say nothing.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::Credentials;
+
+/// The contract's own default for a whole call.
+const DEFAULT_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// Time limits, repeats, more headers and another credential for one call or for all calls of a handle.
+#[derive(Clone, Default)]
+pub struct CallOptions {
+    pub(crate) credentials: Option<Credentials>,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) attempt_timeout: Option<Duration>,
+    pub(crate) max_retries: Option<u32>,
+    pub(crate) headers: Vec<(String, String)>,
+}
+
+impl CallOptions {
+    /// The defaults.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Another credential than the one of the [`AccessTokens`](crate::AccessTokens); kept on the host just the same.
+    #[must_use]
+    pub fn credentials(mut self, credentials: Credentials) -> Self {
+        self.credentials = Some(credentials);
+        self
+    }
+
+    /// Time for the whole call: connecting, every attempt, the waits between them, reading every answer. 60 seconds by default;
+    /// at least a millisecond, at most 49 days.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Time for one attempt, within the timeout. By default half of it for what may be repeated, all of it for what is sent only
+    /// once.
+    #[must_use]
+    pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
+        self.attempt_timeout = Some(timeout);
+        self
+    }
+
+    /// How often a failure that may be repeated is repeated: 0 to 10, by default 2.
+    #[must_use]
+    pub fn max_retries(mut self, retries: u32) -> Self {
+        self.max_retries = Some(retries);
+        self
+    }
+
+    /// One more request header. Names that the component or HTTP sets itself are refused when the call is made.
+    #[must_use]
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// These options, and for what they leave open those of `defaults`. Headers of both are sent.
+    #[must_use]
+    pub fn or(&self, defaults: &Self) -> Self {
+        Self {
+            credentials: self.credentials.clone().or_else(|| defaults.credentials.clone()),
+            timeout: self.timeout.or(defaults.timeout),
+            attempt_timeout: self.attempt_timeout.or(defaults.attempt_timeout),
+            max_retries: self.max_retries.or(defaults.max_retries),
+            headers: defaults.headers.iter().chain(&self.headers).cloned().collect(),
+        }
+    }
+
+    pub(crate) fn timeout_or_default(&self) -> Duration {
+        self.timeout.unwrap_or(DEFAULT_TIMEOUT)
+    }
+}
+
+impl fmt::Debug for CallOptions {
+    /// Header values stay out: one of them may be a credential for a proxy.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("CallOptions")
+            .field("credentials", &self.credentials)
+            .field("timeout", &self.timeout)
+            .field("attempt_timeout", &self.attempt_timeout)
+            .field("max_retries", &self.max_retries)
+            .field("headers", &self.headers.iter().map(|(name, _)| name).collect::<Vec<_>>())
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_of_a_call_come_before_those_of_the_handle() {
+        let defaults = CallOptions::new().timeout(Duration::from_secs(9)).max_retries(1).header("a", "1");
+        let options = CallOptions::new().timeout(Duration::from_secs(3)).header("b", "2").or(&defaults);
+        assert_eq!(options.timeout, Some(Duration::from_secs(3)));
+        assert_eq!(options.max_retries, Some(1));
+        assert_eq!(options.headers, [("a".into(), "1".into()), ("b".into(), "2".into())]);
+    }
+
+    #[test]
+    fn debug_shows_no_header_value() {
+        let shown = format!("{:?}", CallOptions::new().header("x-proxy-secret", "hunter2"));
+        assert!(shown.contains("x-proxy-secret") && !shown.contains("hunter2"), "{shown}");
+    }
+}

@@ -1,0 +1,210 @@
+//! The operations, on the tokens of one account or one zone.
+//!
+//! What the contract says of repeating and of failures holds here too: operations that only read, `delete`, `refresh` and an
+//! `update` without a secret version are repeated after a failure that can pass; `create`, `rotate` and an update that
+//! makes a secret are sent once, unless certainly nothing was sent. Dropping a call's future stops it; a change that had
+//! been sent may then have happened.
+
+use std::fmt;
+
+use crate::access_tokens::AccessTokens;
+use crate::call::call;
+use crate::error::Error;
+use crate::operation::Operation;
+use crate::options::CallOptions;
+use crate::types::{
+    CreateParams, IssuedToken, ListAllParams, ListParams, PreviousSecret, ServiceToken, TokenPage, UpdateParams,
+    UpdatedToken,
+};
+
+/// Whose tokens are meant, where that is known only when the program runs.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Scope {
+    /// The account with this identifier.
+    Account(String),
+    /// The zone with this identifier.
+    Zone(String),
+}
+
+/// An account: all operations exist here.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Account(pub(crate) String);
+
+/// A zone: there is no refresh and no rotate here.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Zone(pub(crate) String);
+
+impl From<Account> for Scope {
+    fn from(account: Account) -> Self {
+        Self::Account(account.0)
+    }
+}
+
+impl From<Zone> for Scope {
+    fn from(zone: Zone) -> Self {
+        Self::Zone(zone.0)
+    }
+}
+
+impl Scope {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Account(_) => "account",
+            Self::Zone(_) => "zone",
+        }
+    }
+}
+
+/// The tokens of one account or zone.
+#[derive(Clone)]
+pub struct Tokens<S> {
+    access: AccessTokens,
+    scope: S,
+    options: CallOptions,
+}
+
+impl<S> Tokens<S> {
+    pub(crate) fn new(access: AccessTokens, scope: S) -> Self {
+        let options = access.options().clone();
+        Self { access, scope, options }
+    }
+
+    /// The same tokens with other options, where they say something.
+    #[must_use]
+    pub fn with(mut self, options: &CallOptions) -> Self {
+        self.options = options.or(&self.options);
+        self
+    }
+}
+
+impl<S: Clone + Into<Scope>> Tokens<S> {
+    /// One page of the tokens.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`]; nothing has changed.
+    pub async fn list(&self, params: ListParams) -> Result<TokenPage, Error> {
+        let (scope, params) = (self.contract_scope(), params.into());
+        let page = call(&self.access, Operation::List, self.scope_kind(), &self.options, |guest, store, options| {
+            Box::pin(async move { guest.call_list(store, &scope, &params, Some(options)).await })
+        });
+        page.await.map(Into::into)
+    }
+
+    /// All tokens, as many requests as there are pages.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`]; nothing has changed. More than 1000 pages or 16 MiB of answers is an error, never a shortened list.
+    pub async fn list_all(&self, params: ListAllParams) -> Result<Vec<ServiceToken>, Error> {
+        let (scope, params) = (self.contract_scope(), params.into());
+        let tokens =
+            call(&self.access, Operation::ListAll, self.scope_kind(), &self.options, |guest, store, options| {
+                Box::pin(async move { guest.call_list_all(store, &scope, &params, Some(options)).await })
+            });
+        Ok(tokens.await?.into_iter().map(Into::into).collect())
+    }
+
+    /// One token by its id.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`]; nothing has changed.
+    pub async fn get(&self, id: &str) -> Result<ServiceToken, Error> {
+        let (scope, id) = (self.contract_scope(), id.to_owned());
+        let token = call(&self.access, Operation::Get, self.scope_kind(), &self.options, |guest, store, options| {
+            Box::pin(async move { guest.call_get(store, &scope, &id, Some(options)).await })
+        });
+        token.await.map(Into::into)
+    }
+
+    /// Makes a token and returns its secret, which nothing returns again.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`]. With outcome `Unknown` there may be a token whose secret nobody has: look for its name with
+    /// [`list_all`](Self::list_all), then rotate or delete it. With `Applied` there is one.
+    pub async fn create(&self, params: CreateParams) -> Result<IssuedToken, Error> {
+        let (scope, params) = (self.contract_scope(), params.into());
+        let issued =
+            call(&self.access, Operation::Create, self.scope_kind(), &self.options, |guest, store, options| {
+                Box::pin(async move { guest.call_create(store, &scope, &params, Some(options)).await })
+            });
+        issued.await.map(Into::into)
+    }
+
+    /// Changes the given fields and no others. With a client secret version it may make a new secret and is sent once.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`]. With outcome `Unknown` the token may have changed; where a new secret was asked for, that secret is lost and
+    /// the old one may have ended. Make the call again, with a higher version for a secret.
+    pub async fn update(&self, id: &str, params: UpdateParams) -> Result<UpdatedToken, Error> {
+        let (scope, id, params) = (self.contract_scope(), id.to_owned(), params.into());
+        let updated =
+            call(&self.access, Operation::Update, self.scope_kind(), &self.options, |guest, store, options| {
+                Box::pin(async move { guest.call_update(store, &scope, &id, &params, Some(options)).await })
+            });
+        updated.await.map(Into::into)
+    }
+
+    /// Revokes a token for good, at once, and returns it as it was (only its id, if a repeat found it gone).
+    ///
+    /// # Errors
+    ///
+    /// [`Error`]. With outcome `Unknown` the token may be gone; make the call again.
+    pub async fn delete(&self, id: &str) -> Result<ServiceToken, Error> {
+        let (scope, id) = (self.contract_scope(), id.to_owned());
+        let token = call(&self.access, Operation::Delete, self.scope_kind(), &self.options, |guest, store, options| {
+            Box::pin(async move { guest.call_delete(store, &scope, &id, Some(options)).await })
+        });
+        token.await.map(Into::into)
+    }
+
+    fn contract_scope(&self) -> crate::bindings::types::Scope {
+        (&self.scope.clone().into()).into()
+    }
+
+    fn scope_kind(&self) -> &'static str {
+        self.scope.clone().into().kind()
+    }
+}
+
+impl Tokens<Account> {
+    /// Lets a token live a year longer, same id and same secret. For another length use [`update`](Tokens::update).
+    ///
+    /// # Errors
+    ///
+    /// [`Error`]. With outcome `Unknown` the token may have been extended; make the call again.
+    pub async fn refresh(&self, id: &str) -> Result<ServiceToken, Error> {
+        let (account, id) = (self.scope.0.clone(), id.to_owned());
+        let token = call(&self.access, Operation::Refresh, "account", &self.options, |guest, store, options| {
+            Box::pin(async move { guest.call_refresh(store, &account, &id, Some(options)).await })
+        });
+        token.await.map(Into::into)
+    }
+
+    /// Gives a token a new secret, same id and same client id. `previous` says what becomes of the old one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`]. With outcome `Unknown` or `Applied` there may be, or is, a new secret that nobody has: rotate again. With
+    /// [`PreviousSecret::ExpiresNow`] the old secret may have ended.
+    pub async fn rotate(&self, id: &str, previous: PreviousSecret) -> Result<IssuedToken, Error> {
+        let (account, id, previous) = (self.scope.0.clone(), id.to_owned(), previous.into());
+        let issued = call(&self.access, Operation::Rotate, "account", &self.options, |guest, store, options| {
+            Box::pin(async move { guest.call_rotate(store, &account, &id, &previous, Some(options)).await })
+        });
+        issued.await.map(Into::into)
+    }
+}
+
+impl<S: fmt::Debug> fmt::Debug for Tokens<S> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Tokens")
+            .field("scope", &self.scope)
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}

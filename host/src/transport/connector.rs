@@ -1,0 +1,199 @@
+//! Makes one connection: name, TCP, perhaps a proxy's tunnel, TLS; each with its limit and its own kind of failure.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::Uri;
+use hyper::rt::{Read, Write};
+use hyper_rustls::MaybeHttpsStream;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::proxy::Tunnel;
+use hyper_util::rt::TokioIo;
+use rustls::pki_types::ServerName;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tower_service::Service;
+
+use super::failure::ConnectFailure;
+use super::resolver::GuardedResolver;
+use super::tls::{self, Protocols};
+use super::{Proxy, TransportConfig};
+use crate::BuildError;
+use crate::egress::Addresses;
+
+type Tcp = TokioIo<TcpStream>;
+/// To the API's server or to a proxy, the latter perhaps in TLS.
+type Link = MaybeHttpsStream<Tcp>;
+type Connecting<T> = Pin<Box<dyn Future<Output = Result<T, ConnectFailure>> + Send>>;
+
+/// What hyper's pool asks for connections.
+#[derive(Clone)]
+pub(super) struct Connector {
+    direct: Dialer,
+    /// Where a proxy stands is the operator's choice, so its address is not held to the rule for destinations.
+    to_proxy: Option<Dialer>,
+    proxy: Proxy,
+    tls: Option<TlsConnector>,
+    addresses: Addresses,
+    handshake: Duration,
+}
+
+impl Connector {
+    pub(super) fn new(config: TransportConfig) -> Result<Self, BuildError> {
+        let timeouts = config.timeouts;
+        let may_use_proxy = config.tls && !matches!(config.proxy, Proxy::None);
+        if may_use_proxy {
+            // A proxy that cannot be used is found out now and not with the first request.
+            config.proxy.for_destination(&Uri::from_static("https://api.cloudflare.com/"))?;
+        }
+        let dialer = |addresses, tls| Dialer {
+            tcp: tcp_connector(GuardedResolver::new(addresses, timeouts.dns)),
+            tls,
+            connect: timeouts.connect,
+            handshake: timeouts.handshake,
+        };
+        let tls = |protocols| tls::connector(&config.extra_roots, protocols);
+        let to_proxy = may_use_proxy.then(|| tls(Protocols::Http1)).transpose()?;
+        let to_proxy = to_proxy.map(|tls| dialer(Addresses::Any, Some(tls)));
+        let tls = config.tls.then(|| tls(Protocols::Http2OrHttp1)).transpose()?;
+        Ok(Self {
+            direct: dialer(config.addresses, None),
+            to_proxy,
+            proxy: config.proxy,
+            tls,
+            addresses: config.addresses,
+            handshake: timeouts.handshake,
+        })
+    }
+
+    async fn connect(mut self, destination: Uri) -> Result<MaybeHttpsStream<Link>, ConnectFailure> {
+        let host = host(&destination)?;
+        if let Ok(address) = host.parse()
+            && !self.addresses.permit(address)
+        {
+            return Err(ConnectFailure::Prohibited(address));
+        }
+        if destination.scheme_str() != Some("https") {
+            return Ok(MaybeHttpsStream::Http(self.direct.link(destination).await?));
+        }
+        let tls = self.tls.ok_or(ConnectFailure::NoTls)?;
+        let name = server_name(host)?;
+        let proxy = match &self.to_proxy {
+            Some(_) if self.addresses != Addresses::Loopback => self.proxy.for_destination(&destination),
+            _ => Ok(None),
+        };
+        let link = match (proxy.map_err(|error| ConnectFailure::Tunnel(error.into()))?, self.to_proxy) {
+            (Some(proxy), Some(dialer)) => {
+                let mut tunnel = Tunnel::new(proxy.uri().clone(), ToProxy(dialer));
+                if let Some(credential) = proxy.basic_auth() {
+                    tunnel = tunnel.with_auth(credential.clone());
+                }
+                timeout(self.handshake + self.direct.connect, tunnel.call(destination))
+                    .await
+                    .map_err(|_| ConnectFailure::HandshakeTimeout)?
+                    .map_err(|error| ConnectFailure::Tunnel(error.into()))?
+            }
+            _ => MaybeHttpsStream::Http(self.direct.tcp(destination).await?),
+        };
+        handshake(&tls, name, link, self.handshake).await
+    }
+}
+
+impl Service<Uri> for Connector {
+    type Response = MaybeHttpsStream<Link>;
+    type Error = ConnectFailure;
+    type Future = Connecting<Self::Response>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), ConnectFailure>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, destination: Uri) -> Self::Future {
+        Box::pin(self.clone().connect(destination))
+    }
+}
+
+/// Makes TCP connections, and TLS over them where the URI's scheme asks for it and it is set up.
+#[derive(Clone)]
+struct Dialer {
+    tcp: HttpConnector<GuardedResolver>,
+    tls: Option<TlsConnector>,
+    connect: Duration,
+    handshake: Duration,
+}
+
+impl Dialer {
+    async fn tcp(&mut self, destination: Uri) -> Result<Tcp, ConnectFailure> {
+        timeout(self.connect, self.tcp.call(destination))
+            .await
+            .map_err(|_| ConnectFailure::ConnectTimeout)?
+            .map_err(|error| ConnectFailure::of_tcp(error.into()))
+    }
+
+    async fn link(&mut self, destination: Uri) -> Result<Link, ConnectFailure> {
+        match (destination.scheme_str(), self.tls.clone()) {
+            (Some("https"), Some(tls)) => {
+                let name = server_name(host(&destination)?)?;
+                let tcp = self.tcp(destination).await?;
+                handshake(&tls, name, tcp, self.handshake).await
+            }
+            (Some("https"), None) => Err(ConnectFailure::NoTls),
+            _ => Ok(MaybeHttpsStream::Http(self.tcp(destination).await?)),
+        }
+    }
+}
+
+/// A [`Dialer`] in the form that [`Tunnel`] takes.
+#[derive(Clone)]
+struct ToProxy(Dialer);
+
+impl Service<Uri> for ToProxy {
+    type Response = Link;
+    type Error = ConnectFailure;
+    type Future = Connecting<Link>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), ConnectFailure>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, proxy: Uri) -> Self::Future {
+        let mut dialer = self.0.clone();
+        Box::pin(async move { dialer.link(proxy).await })
+    }
+}
+
+fn tcp_connector(resolver: GuardedResolver) -> HttpConnector<GuardedResolver> {
+    let mut connector = HttpConnector::new_with_resolver(resolver);
+    connector.enforce_http(false);
+    connector.set_nodelay(true);
+    connector.set_keepalive(Some(Duration::from_secs(30)));
+    connector
+}
+
+async fn handshake<T>(
+    tls: &TlsConnector,
+    name: ServerName<'static>,
+    link: T,
+    limit: Duration,
+) -> Result<MaybeHttpsStream<T>, ConnectFailure>
+where
+    T: Read + Write + Unpin,
+{
+    match timeout(limit, tls.connect(name, TokioIo::new(link))).await {
+        Ok(Ok(stream)) => Ok(stream.into()),
+        Ok(Err(error)) => Err(ConnectFailure::Tls(error)),
+        Err(_) => Err(ConnectFailure::HandshakeTimeout),
+    }
+}
+
+/// The host without the brackets of an IPv6 address.
+fn host(uri: &Uri) -> Result<&str, ConnectFailure> {
+    let host = uri.host().ok_or(ConnectFailure::InvalidHost)?;
+    Ok(host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host))
+}
+
+fn server_name(host: &str) -> Result<ServerName<'static>, ConnectFailure> {
+    ServerName::try_from(host.to_owned()).map_err(|_| ConnectFailure::InvalidHost)
+}

@@ -1,0 +1,199 @@
+//! One HTTP client for all instances of the component: the pool of connections, and the exchange of one request.
+//!
+//! - Connections are kept alive and shared; HTTP/2 where the server offers it, TLS 1.2 or 1.3 with the platform's roots.
+//! - Each phase has its own limit: DNS, connect, handshake, first byte, between bytes. The component's own request options
+//!   can only shorten them.
+//! - A request is sent a second time only on hyper's word that nothing of the first was written, which it gives for a pooled
+//!   connection that the server had closed. Nothing else is repeated here: what may be repeated is for the component to know.
+//! - Each failure becomes the `wasi:http` error code that says in which phase it arose, for the component decides by that
+//!   whether the request can have had an effect.
+
+mod body;
+mod connector;
+mod failure;
+mod proxy;
+mod resolver;
+mod tls;
+
+use std::fmt;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Request, Response};
+use http_body_util::BodyExt;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::capture_connection;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::pki_types::CertificateDer;
+use wasmtime_wasi_http::{Error as HttpError, RequestOptions, WasiBody};
+
+use crate::egress::Addresses;
+use crate::{BaseUrl, BuildError};
+
+use body::TimedBody;
+use connector::Connector;
+pub use proxy::{InvalidProxy, Proxy};
+
+/// How long each phase of a request may take, and how long an unused connection is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Timeouts {
+    /// For resolving a name. 5 seconds by default.
+    pub dns: Duration,
+    /// For a TCP connection to one of the addresses of a name, resolving included. 10 seconds by default.
+    pub connect: Duration,
+    /// For the TLS handshake, and for a proxy to open its tunnel. 10 seconds by default.
+    pub handshake: Duration,
+    /// From the request to the head of its answer. 5 minutes by default: the component has the shorter limit of the call.
+    pub first_byte: Duration,
+    /// Between two pieces of an answer's body. A minute by default.
+    pub between_bytes: Duration,
+    /// How long a connection without a request is kept. 90 seconds by default.
+    pub idle: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            dns: Duration::from_secs(5),
+            connect: Duration::from_secs(10),
+            handshake: Duration::from_secs(10),
+            first_byte: Duration::from_mins(5),
+            between_bytes: Duration::from_mins(1),
+            idle: Duration::from_secs(90),
+        }
+    }
+}
+
+/// What a [`Transport`] is made from.
+#[derive(Debug, Clone)]
+pub struct TransportConfig {
+    /// Which addresses connections may be made to. A proxy's own address is not held to it.
+    pub addresses: Addresses,
+    /// Whether TLS is needed at all. Without it, no roots are read, and a request for `https` fails.
+    pub tls: bool,
+    /// Certificate authorities that are trusted besides the platform's.
+    pub extra_roots: Vec<CertificateDer<'static>>,
+    /// The way out.
+    pub proxy: Proxy,
+    /// Limits of the phases.
+    pub timeouts: Timeouts,
+    /// How many unused connections are kept.
+    pub idle_connections: usize,
+}
+
+impl TransportConfig {
+    /// The settings that reach `base_url` and no more than that.
+    #[must_use]
+    pub fn for_base_url(base_url: &BaseUrl) -> Self {
+        Self {
+            addresses: Addresses::of(base_url),
+            tls: base_url.is_https(),
+            extra_roots: Vec::new(),
+            proxy: Proxy::FromEnvironment,
+            timeouts: Timeouts::default(),
+            idle_connections: 64,
+        }
+    }
+}
+
+/// The pooled client. Cheap to clone; all clones share their connections.
+#[derive(Clone)]
+pub struct Transport(Arc<Shared>);
+
+struct Shared {
+    client: Client<Connector, WasiBody>,
+    timeouts: Timeouts,
+}
+
+impl Transport {
+    /// A client with an empty pool. Connects to nothing yet.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError::Tls`] when the platform's roots cannot be read or an extra root is no certificate, and
+    /// [`BuildError::Proxy`] when the proxy's URL cannot be used.
+    pub fn new(config: TransportConfig) -> Result<Self, BuildError> {
+        let timeouts = config.timeouts;
+        let idle_connections = config.idle_connections;
+        let client = Client::builder(TokioExecutor::new())
+            .pool_idle_timeout(timeouts.idle)
+            .pool_max_idle_per_host(idle_connections)
+            .pool_timer(TokioTimer::new())
+            .timer(TokioTimer::new())
+            .http2_adaptive_window(true)
+            .http2_keep_alive_interval(Duration::from_secs(20))
+            .http2_keep_alive_timeout(Duration::from_secs(10))
+            .retry_canceled_requests(true)
+            .build(Connector::new(config)?);
+        Ok(Self(Arc::new(Shared { client, timeouts })))
+    }
+
+    /// Sends a request and returns the answer as soon as its head is there.
+    ///
+    /// Dropping the future, or the body of the answer before its end, gives the exchange up and closes its connection
+    /// (HTTP/2: its stream).
+    ///
+    /// # Errors
+    ///
+    /// The `wasi:http` error code of the phase that failed. The codes of a connection that never came to be are not used for
+    /// anything later; [`Transport::proves_that_nothing_left`] knows them.
+    pub async fn send(
+        &self,
+        mut request: Request<WasiBody>,
+        options: Option<RequestOptions>,
+    ) -> Result<Response<WasiBody>, HttpError> {
+        let limits = self.0.timeouts.shortened_by(options.unwrap_or_default());
+        let connection = capture_connection(&mut request);
+        let mut response = pin!(self.0.client.request(request));
+
+        // A pooled connection is there after the first poll, without a timer; a new one has the time to connect.
+        let connected = async {
+            connection.clone().wait_for_connection_metadata().await;
+        };
+        let head = tokio::select! {
+            biased;
+            head = &mut response => head,
+            () = connected => {
+                match tokio::time::timeout(limits.first_byte, &mut response).await {
+                    Ok(head) => head,
+                    Err(_) => return Err(HttpError::HttpResponseTimeout),
+                }
+            }
+            () = tokio::time::sleep(limits.connect) => return Err(HttpError::ConnectionTimeout),
+        };
+        let head = head.map_err(|error| failure::of_exchange(&error))?;
+        Ok(head.map(|body| TimedBody::new(body, limits.between_bytes).boxed_unsync()))
+    }
+
+    /// Whether an error of [`Transport::send`] arose before anything of the request can have reached a server.
+    #[must_use]
+    pub fn proves_that_nothing_left(error: &HttpError) -> bool {
+        failure::is_before_the_request(error)
+    }
+}
+
+impl fmt::Debug for Transport {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Transport").field("timeouts", &self.0.timeouts).finish_non_exhaustive()
+    }
+}
+
+/// The limits of one exchange.
+struct Limits {
+    connect: Duration,
+    first_byte: Duration,
+    between_bytes: Duration,
+}
+
+impl Timeouts {
+    fn shortened_by(self, options: RequestOptions) -> Limits {
+        let shorter = |own: Duration, asked: Option<Duration>| asked.map_or(own, |asked| asked.min(own));
+        Limits {
+            connect: shorter(self.connect + self.handshake, options.connect_timeout),
+            first_byte: shorter(self.first_byte, options.first_byte_timeout),
+            between_bytes: shorter(self.between_bytes, options.between_bytes_timeout),
+        }
+    }
+}
