@@ -26,10 +26,7 @@ pub(crate) struct ErrorEntry {
 impl ApiError {
     /// An error with one entry.
     pub fn new(status: StatusCode, code: u32, message: impl Into<String>) -> Self {
-        Self {
-            status,
-            errors: vec![ErrorEntry::new(code, message)],
-        }
+        Self { status, errors: vec![ErrorEntry::new(code, message)] }
     }
 
     /// No token has this id. A client id in place of an id gives this too.
@@ -45,11 +42,7 @@ impl ApiError {
 
     /// A value breaks a rule, or a quota is reached.
     pub fn invalid_request(detail: impl std::fmt::Display) -> Self {
-        Self::new(
-            StatusCode::BAD_REQUEST,
-            12130,
-            format!("access.api.error.invalid_request: {detail}"),
-        )
+        Self::new(StatusCode::BAD_REQUEST, 12130, format!("access.api.error.invalid_request: {detail}"))
     }
 
     /// The account has no Access. The status is a guess: only the code is known.
@@ -70,36 +63,21 @@ impl ApiError {
 
     /// No credential, or half of a pair.
     pub fn missing_headers() -> Self {
-        Self::new(
-            StatusCode::BAD_REQUEST,
-            9106,
-            "Missing X-Auth-Key, X-Auth-Email or Authorization headers",
-        )
+        Self::new(StatusCode::BAD_REQUEST, 9106, "Missing X-Auth-Key, X-Auth-Email or Authorization headers")
     }
 
     /// A credential that cannot be one. `code` is 6111 for `Authorization`, 6103 for `X-Auth-Key`.
     pub fn malformed_header(code: u32, header: &str) -> Self {
         let mut entry = ErrorEntry::new(6003, "Invalid request headers");
-        entry
-            .error_chain
-            .push(ErrorEntry::new(code, format!("Invalid format for {header} header")));
-        Self {
-            status: StatusCode::BAD_REQUEST,
-            errors: vec![entry],
-        }
+        entry.error_chain.push(ErrorEntry::new(code, format!("Invalid format for {header} header")));
+        Self { status: StatusCode::BAD_REQUEST, errors: vec![entry] }
     }
 
     /// No such path, or no such account or zone.
     pub fn no_route(path: &str) -> Self {
         let text = format!("Could not route to {path}, perhaps your object identifier is invalid?");
-        let errors = vec![
-            ErrorEntry::new(7003, text),
-            ErrorEntry::new(7000, "No route for that URI"),
-        ];
-        Self {
-            status: StatusCode::NOT_FOUND,
-            errors,
-        }
+        let errors = vec![ErrorEntry::new(7003, text), ErrorEntry::new(7000, "No route for that URI")];
+        Self { status: StatusCode::NOT_FOUND, errors }
     }
 
     /// The path exists, but not with this method.
@@ -117,10 +95,6 @@ impl ApiError {
 impl ErrorEntry {
     /// An entry without deeper causes.
     pub fn new(code: u32, message: impl Into<String>) -> Self {
-        Self {
-            code,
-            message: message.into(),
-            error_chain: Vec::new(),
-        }
+        Self { code, message: message.into(), error_chain: Vec::new() }
     }
 }

@@ -95,28 +95,19 @@ impl SimulatorBuilder {
 
     /// An API token that may read and write. The first call replaces [`API_TOKEN`], others add.
     pub fn api_token(mut self, token: impl Into<String>) -> Self {
-        self.api_tokens.push(Credential::ApiToken {
-            token: token.into(),
-            permission: Permission::Write,
-        });
+        self.api_tokens.push(Credential::ApiToken { token: token.into(), permission: Permission::Write });
         self
     }
 
     /// An API token that may only read. The first call replaces [`READ_ONLY_API_TOKEN`], others add.
     pub fn read_only_api_token(mut self, token: impl Into<String>) -> Self {
-        self.read_only_api_tokens.push(Credential::ApiToken {
-            token: token.into(),
-            permission: Permission::Read,
-        });
+        self.read_only_api_tokens.push(Credential::ApiToken { token: token.into(), permission: Permission::Read });
         self
     }
 
     /// The e-mail address and the global API key of a user. The first call replaces [`EMAIL`] and [`API_KEY`], others add.
     pub fn api_key(mut self, email: impl Into<String>, key: impl Into<String>) -> Self {
-        self.api_keys.push(Credential::ApiKey {
-            email: email.into(),
-            key: key.into(),
-        });
+        self.api_keys.push(Credential::ApiKey { email: email.into(), key: key.into() });
         self
     }
 
@@ -226,10 +217,7 @@ impl SimulatorBuilder {
         let invalid = |text: String| io::Error::new(io::ErrorKind::InvalidInput, text);
         let address = self.address;
         if !address.ip().is_loopback() {
-            return Err(invalid(format!(
-                "{} is not a loopback address; use 127.0.0.1 or ::1",
-                address.ip()
-            )));
+            return Err(invalid(format!("{} is not a loopback address; use 127.0.0.1 or ::1", address.ip())));
         }
         for fault in &self.faults {
             fault.check().map_err(|error| invalid(error.to_string()))?;
@@ -252,21 +240,13 @@ impl SimulatorBuilder {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let simulator = runtime.block_on(self.start())?;
         let ended = simulator.ended();
-        std::thread::Builder::new()
-            .name("simulator".to_owned())
-            .spawn(move || runtime.block_on(ended))?;
+        std::thread::Builder::new().name("simulator".to_owned()).spawn(move || runtime.block_on(ended))?;
         Ok(simulator)
     }
 
     fn engine(self, scopes: impl Iterator<Item = Scope>) -> Engine {
-        let api_token = |token: &str, permission| Credential::ApiToken {
-            token: token.to_owned(),
-            permission,
-        };
-        let api_key = || Credential::ApiKey {
-            email: EMAIL.to_owned(),
-            key: API_KEY.to_owned(),
-        };
+        let api_token = |token: &str, permission| Credential::ApiToken { token: token.to_owned(), permission };
+        let api_key = || Credential::ApiKey { email: EMAIL.to_owned(), key: API_KEY.to_owned() };
         let mut credentials = or_default(self.api_tokens, || api_token(API_TOKEN, Permission::Write));
         let read_only = || api_token(READ_ONLY_API_TOKEN, Permission::Read);
         credentials.extend(or_default(self.read_only_api_tokens, read_only));

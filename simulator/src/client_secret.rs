@@ -35,9 +35,7 @@ impl fmt::Debug for ClientSecret {
 
 /// A new token id: a random UUID.
 pub(crate) fn random_token_id(random: &mut Rng) -> String {
-    uuid::Builder::from_random_bytes(random.u128(..).to_be_bytes())
-        .into_uuid()
-        .to_string()
+    uuid::Builder::from_random_bytes(random.u128(..).to_be_bytes()).into_uuid().to_string()
 }
 
 /// A new client id: 32 hexadecimal digits and `.access`.
@@ -55,11 +53,7 @@ mod tests {
         let text = secret.expose();
         assert_eq!(text.len(), 54);
         let (start, checksum) = text.split_at(46);
-        assert!(
-            start
-                .strip_prefix("cfast_")
-                .is_some_and(|rest| rest.chars().all(|c| c.is_ascii_alphanumeric()))
-        );
+        assert!(start.strip_prefix("cfast_").is_some_and(|rest| rest.chars().all(|c| c.is_ascii_alphanumeric())));
         assert_eq!(checksum, format!("{:08x}", crc32fast::hash(start.as_bytes())));
     }
 

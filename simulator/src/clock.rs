@@ -30,12 +30,7 @@ impl Clock {
 
     fn new(start: OffsetDateTime, running_since: Option<Instant>) -> Self {
         let never = (i64::MIN, HeaderValue::from_static(""));
-        Self {
-            start,
-            running_since,
-            advanced: Mutex::new(Duration::ZERO),
-            http_date: Mutex::new(never),
-        }
+        Self { start, running_since, advanced: Mutex::new(Duration::ZERO), http_date: Mutex::new(never) }
     }
 
     /// The time, in whole seconds of UTC.
@@ -69,10 +64,7 @@ pub(crate) fn http_date(time: OffsetDateTime) -> HeaderValue {
 /// `time` plus `duration`, at most the end of the year 9999.
 pub(crate) fn add(time: OffsetDateTime, duration: Duration) -> OffsetDateTime {
     let end = time::macros::datetime!(9999-12-31 23:59:59 UTC);
-    time::Duration::try_from(duration)
-        .ok()
-        .and_then(|duration| time.checked_add(duration))
-        .unwrap_or(end)
+    time::Duration::try_from(duration).ok().and_then(|duration| time.checked_add(duration)).unwrap_or(end)
 }
 
 /// A time as the API writes it: RFC 3339 in UTC.
@@ -82,7 +74,5 @@ pub(crate) fn text(time: OffsetDateTime) -> String {
 
 /// Reads RFC 3339 of any offset and precision.
 pub(crate) fn parse(text: &str) -> Option<OffsetDateTime> {
-    OffsetDateTime::parse(text, &Rfc3339)
-        .ok()
-        .map(|time| time.to_offset(time::UtcOffset::UTC))
+    OffsetDateTime::parse(text, &Rfc3339).ok().map(|time| time.to_offset(time::UtcOffset::UTC))
 }

@@ -83,12 +83,7 @@ pub(crate) async fn serve(tcp: TcpStream, transport: Transport, engine: Arc<Engi
 async fn serve_http1(stream: Stream, engine: Arc<Engine>, connection: u64) {
     let wire = Arc::new(WireHandle::new(engine.recorder.keeps_any()));
     let io = TokioIo::new(Wire::new(stream, Arc::clone(&wire)));
-    let service = Arc::new(Service {
-        engine,
-        wire: Arc::clone(&wire),
-        connection,
-        http2: false,
-    });
+    let service = Arc::new(Service { engine, wire: Arc::clone(&wire), connection, http2: false });
     let mut hyper = http1::Builder::new()
         .auto_date_header(false)
         .header_read_timeout(None)
@@ -105,12 +100,7 @@ async fn serve_http1(stream: Stream, engine: Arc<Engine>, connection: u64) {
 async fn serve_http2(stream: Stream, engine: Arc<Engine>, connection: u64) {
     let wire = Arc::new(WireHandle::new(false));
     let io = TokioIo::new(Wire::new(stream, Arc::clone(&wire)));
-    let service = Arc::new(Service {
-        engine,
-        wire: Arc::clone(&wire),
-        connection,
-        http2: true,
-    });
+    let service = Arc::new(Service { engine, wire: Arc::clone(&wire), connection, http2: true });
     let hyper = hyper::server::conn::http2::Builder::new(hyper_util::rt::TokioExecutor::new())
         .auto_date_header(false)
         .serve_connection(io, service_fn(move |request| Arc::clone(&service).serve(request)));

@@ -85,14 +85,8 @@ pub(crate) fn answer(engine: &Engine, parts: &Parts, body: &[u8]) -> Answer {
 }
 
 fn authenticate(engine: &Engine, body: &[u8]) -> Result<Value, String> {
-    let Pair {
-        client_id,
-        client_secret,
-    } = read(body)?;
-    let outcome = engine
-        .store
-        .lock()
-        .authenticate(&client_id, &client_secret, engine.clock.now());
+    let Pair { client_id, client_secret } = read(body)?;
+    let outcome = engine.store.lock().authenticate(&client_id, &client_secret, engine.clock.now());
     Ok(match outcome {
         Ok(()) => json!({"passes": true}),
         Err(refusal) => json!({"passes": false, "refusal": refusal}),
@@ -119,11 +113,7 @@ fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
 
 fn shown(request: &RecordedRequest) -> Value {
     let headers = request.headers.iter().map(|(name, value)| {
-        let value = if is_secret_header(name) {
-            "[redacted]".into()
-        } else {
-            String::from_utf8_lossy(value)
-        };
+        let value = if is_secret_header(name) { "[redacted]".into() } else { String::from_utf8_lossy(value) };
         json!([name, value])
     });
     json!({

@@ -66,16 +66,9 @@ fn identify<'a>(accepted: &'a [Credential], headers: &HeaderMap) -> Result<&'a C
         return Err(ApiError::missing_headers());
     };
     let malformed = || ApiError::malformed_header(6103, "X-Auth-Key");
-    let given_key = key
-        .to_str()
-        .ok()
-        .filter(|key| is_token_text(key))
-        .ok_or_else(malformed)?;
+    let given_key = key.to_str().ok().filter(|key| is_token_text(key)).ok_or_else(malformed)?;
     let known = |one: &&Credential| match one {
-        Credential::ApiKey {
-            email: known_email,
-            key,
-        } => key == given_key && email == known_email.as_str(),
+        Credential::ApiKey { email: known_email, key } => key == given_key && email == known_email.as_str(),
         Credential::ApiToken { .. } => false,
     };
     accepted.iter().find(known).ok_or_else(ApiError::authentication)
@@ -87,8 +80,5 @@ fn bearer_token(authorization: &HeaderValue) -> Option<&str> {
 }
 
 fn is_token_text(text: &str) -> bool {
-    !text.is_empty()
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"-_.~+/=".contains(&byte))
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.~+/=".contains(&byte))
 }

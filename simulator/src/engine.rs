@@ -59,29 +59,15 @@ pub(crate) struct Call {
 impl Engine {
     /// Whether the credential in the headers allows the route.
     pub fn authorize(&self, route: &Route, parts: &Parts) -> Result<(), ApiError> {
-        let Rules {
-            credentials,
-            zones_refuse_api_tokens,
-            ..
-        } = &self.rules;
+        let Rules { credentials, zones_refuse_api_tokens, .. } = &self.rules;
         let kind = route.scope.kind();
-        credentials::authorize(
-            credentials,
-            *zones_refuse_api_tokens,
-            &parts.headers,
-            route.operation,
-            kind,
-        )
+        credentials::authorize(credentials, *zones_refuse_api_tokens, &parts.headers, route.operation, kind)
     }
 
     /// The fault that a request meets.
     pub fn take_fault(&self, route: &Route) -> Option<Fault> {
         let mut faults = self.faults.lock();
-        if faults.is_empty() {
-            None
-        } else {
-            fault::take(&mut faults, route.operation, route.scope.kind())
-        }
+        if faults.is_empty() { None } else { fault::take(&mut faults, route.operation, route.scope.kind()) }
     }
 
     /// Answers, and makes the change.
@@ -102,9 +88,7 @@ impl Engine {
     /// Adds the headers that every answer has, unless a fault chose others.
     pub fn add_headers(&self, answer: &mut Answer, which: Headers, standing: &Standing) {
         let headers = answer.headers_mut();
-        headers
-            .entry(hyper::header::DATE)
-            .or_insert_with(|| self.clock.http_date());
+        headers.entry(hyper::header::DATE).or_insert_with(|| self.clock.http_date());
         if which != Headers::Exact {
             headers.insert(HeaderName::from_static("cf-ray"), self.ray());
             headers.insert(hyper::header::SERVER, HeaderValue::from_static("cloudflare"));
@@ -136,11 +120,7 @@ impl Engine {
         let route = call.route.as_ref().map_err(Clone::clone)?;
         call.authorized.clone()?;
         if !store.has(&route.scope) {
-            return Err(ApiError::no_route(&format!(
-                "/client/v4/{}s/{}",
-                route.scope.kind(),
-                route.scope.id()
-            )));
+            return Err(ApiError::no_route(&format!("/client/v4/{}s/{}", route.scope.kind(), route.scope.id())));
         }
         if !self.rules.access_enabled {
             return Err(ApiError::not_enabled());
@@ -155,20 +135,11 @@ impl Engine {
         body: &[u8],
         store: &mut Store,
     ) -> Result<(Answer, Option<Commit>), ApiError> {
-        let Route {
-            operation,
-            scope,
-            token_id,
-        } = route;
+        let Route { operation, scope, token_id } = route;
         let now = self.clock.now();
         let ok = StatusCode::OK;
-        let committed = |id: &str| {
-            Some(Commit {
-                operation: *operation,
-                scope: scope.clone(),
-                token_id: id.to_owned(),
-            })
-        };
+        let committed =
+            |id: &str| Some(Commit { operation: *operation, scope: scope.clone(), token_id: id.to_owned() });
         Ok(match operation {
             Operation::List => {
                 let query = self.list_query(scope.kind(), query)?;
@@ -176,10 +147,7 @@ impl Engine {
                 let shown: Vec<_> = tokens.iter().map(|token| token.shown(None)).collect();
                 (envelope::success(ok, shown, Some(info)), None)
             }
-            Operation::Get => (
-                envelope::success(ok, store.get(scope, token_id)?.shown(None), None),
-                None,
-            ),
+            Operation::Get => (envelope::success(ok, store.get(scope, token_id)?.shown(None), None), None),
             Operation::Create => {
                 let token = store.create(scope, Parameters::read(body)?, now)?;
                 let answer = envelope::success(StatusCode::CREATED, token.shown(Some(token.secret())), None);
@@ -188,10 +156,7 @@ impl Engine {
             Operation::Update => {
                 store.get(scope, token_id)?;
                 let (token, secret) = store.update(scope, token_id, Parameters::read(body)?, now)?;
-                (
-                    envelope::success(ok, token.shown(secret.as_ref()), None),
-                    committed(token_id),
-                )
+                (envelope::success(ok, token.shown(secret.as_ref()), None), committed(token_id))
             }
             Operation::Delete => {
                 let token = store.delete(scope, token_id)?;
@@ -205,10 +170,7 @@ impl Engine {
                 store.get(scope, token_id)?;
                 let grace_end = Parameters::read_optional(body)?.previous_client_secret_expires_at;
                 let (token, secret) = store.rotate(scope, token_id, grace_end, now)?;
-                (
-                    envelope::success(ok, token.shown(Some(&secret)), None),
-                    committed(token_id),
-                )
+                (envelope::success(ok, token.shown(Some(&secret)), None), committed(token_id))
             }
         })
     }

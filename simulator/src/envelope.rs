@@ -24,30 +24,12 @@ struct Envelope<'a, T> {
 
 /// A yes with its result.
 pub(crate) fn success(status: StatusCode, result: impl Serialize, result_info: Option<ResultInfo>) -> Answer {
-    json(
-        status,
-        &Envelope {
-            result,
-            result_info,
-            success: true,
-            errors: &[],
-            messages: [],
-        },
-    )
+    json(status, &Envelope { result, result_info, success: true, errors: &[], messages: [] })
 }
 
 /// A no.
 pub(crate) fn failure(error: &ApiError) -> Answer {
-    json(
-        error.status,
-        &Envelope {
-            result: (),
-            result_info: None,
-            success: false,
-            errors: &error.errors,
-            messages: [],
-        },
-    )
+    json(error.status, &Envelope { result: (), result_info: None, success: false, errors: &error.errors, messages: [] })
 }
 
 /// Any value as the body of an answer.
@@ -59,10 +41,7 @@ pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Answer {
 pub(crate) fn json_bytes(status: StatusCode, body: impl Into<Bytes>) -> Answer {
     let mut answer = Response::new(body.into());
     *answer.status_mut() = status;
-    answer.headers_mut().insert(
-        CONTENT_TYPE,
-        HeaderValue::from_static("application/json; charset=UTF-8"),
-    );
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=UTF-8"));
     answer
 }
 

@@ -45,14 +45,7 @@ impl Fault {
     /// This kind, for the next request, once.
     #[must_use]
     pub fn new(kind: FaultKind) -> Self {
-        Self {
-            kind,
-            operation: None,
-            scope: None,
-            skip: 0,
-            times: once(),
-            moment: None,
-        }
+        Self { kind, operation: None, scope: None, skip: 0, times: once(), moment: None }
     }
 
     /// Only requests for this operation.

@@ -65,9 +65,7 @@ impl FaultKind {
             }
             Self::Response { status, headers, .. } => {
                 check_status(*status)?;
-                headers
-                    .iter()
-                    .try_for_each(|(name, value)| header(name, value).map(drop))
+                headers.iter().try_for_each(|(name, value)| header(name, value).map(drop))
             }
             Self::RateLimited { wait: Wait::Text(text) } => header("retry-after", text).map(drop),
             _ => Ok(()),
@@ -76,11 +74,7 @@ impl FaultKind {
 }
 
 fn check_status(status: u16) -> Result<(), String> {
-    if (200..=999).contains(&status) {
-        Ok(())
-    } else {
-        Err(format!("status {status} is not between 200 and 999"))
-    }
+    if (200..=999).contains(&status) { Ok(()) } else { Err(format!("status {status} is not between 200 and 999")) }
 }
 
 fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), String> {
@@ -98,20 +92,17 @@ pub(crate) fn alter(kind: &FaultKind, right: Answer, page: u64, now: OffsetDateT
         return right;
     }
     match kind {
-        FaultKind::Error {
-            status: code_of_http,
-            code,
-            message,
-        } => envelope::failure(&ApiError::new(status(*code_of_http), *code, message)),
+        FaultKind::Error { status: code_of_http, code, message } => {
+            envelope::failure(&ApiError::new(status(*code_of_http), *code, message))
+        }
         FaultKind::InternalError => envelope::failure(&ApiError::new(StatusCode::FORBIDDEN, 10001, "internal error")),
         FaultKind::ErrorChain => envelope::failure(&ApiError::malformed_header(6111, "Authorization")),
         FaultKind::RateLimited { wait } => rate_limited(wait, now),
         FaultKind::UnsuccessfulOk => envelope::failure(&ApiError::new(StatusCode::OK, 10003, "not done")),
         FaultKind::FlatError { status } => error_body(*status, &json!({"code": 1000, "message": "flat error"})),
-        FaultKind::NullErrors { status } => error_body(
-            *status,
-            &json!({"success": false, "errors": null, "messages": null, "result": null}),
-        ),
+        FaultKind::NullErrors { status } => {
+            error_body(*status, &json!({"success": false, "errors": null, "messages": null, "result": null}))
+        }
         FaultKind::StringCodes { status } => error_body(
             *status,
             &json!({"success": false, "errors": [{"code": "7000", "message": "code as text"}], "messages": [], "result": null}),
@@ -125,10 +116,9 @@ pub(crate) fn alter(kind: &FaultKind, right: Answer, page: u64, now: OffsetDateT
         FaultKind::NullBody { status: code } => envelope::json_bytes(status(*code), "null"),
         FaultKind::Redirect { status: code, location } => {
             let mut answer = with_status(Answer::default(), status(*code));
-            answer.headers_mut().insert(
-                LOCATION,
-                HeaderValue::try_from(location).unwrap_or(HeaderValue::from_static("/")),
-            );
+            answer
+                .headers_mut()
+                .insert(LOCATION, HeaderValue::try_from(location).unwrap_or(HeaderValue::from_static("/")));
             answer
         }
         FaultKind::NullResult => edited(right, |answer| answer["result"] = Value::Null),
@@ -172,13 +162,7 @@ pub(crate) fn alter(kind: &FaultKind, right: Answer, page: u64, now: OffsetDateT
 
 /// How the answer goes out: whole, or as a script that writes some of its bytes.
 pub(crate) fn deliver(kind: &FaultKind, answer: Answer) -> Delivery {
-    let script = |steps: Vec<Step>, ending, on_http2| {
-        Delivery::Script(Script {
-            steps,
-            ending,
-            on_http2,
-        })
-    };
+    let script = |steps: Vec<Step>, ending, on_http2| Delivery::Script(Script { steps, ending, on_http2 });
     let write = |bytes: Vec<u8>| Step::Write(bytes.into());
     let half = |body: &Bytes| Step::Write(body.slice(..body.len() / 2));
     let head = head_bytes(&answer, Framing::Length);
@@ -193,29 +177,21 @@ pub(crate) fn deliver(kind: &FaultKind, answer: Answer) -> Delivery {
             bytes.extend_from_slice(format!("{:x}\r\n", body.len()).as_bytes());
             script(vec![write(bytes), half(&body)], Ending::Close, None)
         }
-        FaultKind::NotHttp => script(
-            vec![write(b"\x16\x03\x01 this is not HTTP\r\n\r\n".to_vec())],
-            Ending::Close,
-            None,
-        ),
+        FaultKind::NotHttp => {
+            script(vec![write(b"\x16\x03\x01 this is not HTTP\r\n\r\n".to_vec())], Ending::Close, None)
+        }
         FaultKind::NeverAnswer => script(vec![], Ending::Hold, None),
         FaultKind::StallAfterHead => script(vec![write(head)], Ending::Hold, None),
         FaultKind::StallInBody => script(vec![write(head), half(&body)], Ending::Hold, None),
-        FaultKind::DripHead { interval } => script(
-            vec![Step::Drip(head.into(), *interval), Step::Write(body)],
-            Ending::Close,
-            Some(answer),
-        ),
-        FaultKind::DripBody { interval } => script(
-            vec![write(head), Step::Drip(body, *interval)],
-            Ending::Close,
-            Some(answer),
-        ),
-        FaultKind::ContentTooLarge => script(
-            vec![write(head), Step::Write(body)],
-            Ending::CloseForWriting,
-            Some(answer),
-        ),
+        FaultKind::DripHead { interval } => {
+            script(vec![Step::Drip(head.into(), *interval), Step::Write(body)], Ending::Close, Some(answer))
+        }
+        FaultKind::DripBody { interval } => {
+            script(vec![write(head), Step::Drip(body, *interval)], Ending::Close, Some(answer))
+        }
+        FaultKind::ContentTooLarge => {
+            script(vec![write(head), Step::Write(body)], Ending::CloseForWriting, Some(answer))
+        }
         FaultKind::CloseAfterAnswer => script(vec![write(head), Step::Write(body)], Ending::Close, Some(answer)),
         _ => Delivery::Answer(answer),
     }
@@ -230,12 +206,8 @@ enum Framing {
 /// The head of an answer as HTTP/1.1 writes it.
 fn head_bytes(answer: &Answer, framing: Framing) -> Vec<u8> {
     let status = answer.status();
-    let mut bytes = format!(
-        "HTTP/1.1 {} {}\r\n",
-        status.as_str(),
-        status.canonical_reason().unwrap_or_default()
-    )
-    .into_bytes();
+    let mut bytes =
+        format!("HTTP/1.1 {} {}\r\n", status.as_str(), status.canonical_reason().unwrap_or_default()).into_bytes();
     for (name, value) in answer.headers() {
         bytes.extend_from_slice(name.as_str().as_bytes());
         bytes.extend_from_slice(b": ");
@@ -271,13 +243,10 @@ fn rate_limited(wait: &Wait, now: OffsetDateTime) -> Answer {
     match wait {
         Wait::Unsaid => None,
         Wait::Seconds(seconds) => headers.insert(RETRY_AFTER, (*seconds).into()),
-        Wait::DateAfterSeconds(seconds) => headers.insert(
-            RETRY_AFTER,
-            clock::http_date(now.saturating_add(time::Duration::seconds(*seconds))),
-        ),
-        Wait::Text(text) => HeaderValue::try_from(text)
-            .ok()
-            .and_then(|value| headers.insert(RETRY_AFTER, value)),
+        Wait::DateAfterSeconds(seconds) => {
+            headers.insert(RETRY_AFTER, clock::http_date(now.saturating_add(time::Duration::seconds(*seconds))))
+        }
+        Wait::Text(text) => HeaderValue::try_from(text).ok().and_then(|value| headers.insert(RETRY_AFTER, value)),
         Wait::RatelimitHeader(seconds) => HeaderValue::try_from(rate_limit::used_up(0, *seconds))
             .ok()
             .and_then(|value| headers.insert(RATELIMIT.clone(), value)),
@@ -307,9 +276,7 @@ fn html_page(code: u16) -> Answer {
          <body><h1>{reason}</h1><p>A page of the simulator's edge.</p></body>\n</html>\n"
     );
     let mut answer = with_status(Answer::new(page.into()), status(code));
-    answer
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=UTF-8"));
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=UTF-8"));
     answer
 }
 
@@ -357,18 +324,14 @@ fn duplicate_keys(body: &[u8]) -> String {
         Value::Array(tokens) => format!("[{}]", tokens.iter().map(doubled).collect::<Vec<_>>().join(",")),
         other => doubled(other),
     };
-    answer
-        .to_string()
-        .replacen("\"result\":null", &format!("\"result\":{doubled}"), 1)
+    answer.to_string().replacen("\"result\":null", &format!("\"result\":{doubled}"), 1)
 }
 
 fn doubled(value: &Value) -> String {
     let Value::Object(fields) = value else {
         return value.to_string();
     };
-    let pairs = fields
-        .iter()
-        .map(|(key, value)| format!("{0}:\"first value\",{0}:{value}", json!(key)));
+    let pairs = fields.iter().map(|(key, value)| format!("{0}:\"first value\",{0}:{value}", json!(key)));
     format!("{{{}}}", pairs.collect::<Vec<_>>().join(","))
 }
 
@@ -394,13 +357,7 @@ fn token_list(status: StatusCode, tokens: usize, page: u64, total_pages: u64, no
         .map(|index| Token::new(format!("made up {index}"), &Parameters::default(), &mut random, now))
         .collect();
     let count = tokens as u64;
-    let info = ResultInfo {
-        page,
-        per_page: count,
-        count,
-        total_count: count.saturating_mul(total_pages),
-        total_pages,
-    };
+    let info = ResultInfo { page, per_page: count, count, total_count: count.saturating_mul(total_pages), total_pages };
     let shown: Vec<_> = made.iter().map(|token| token.shown(None)).collect();
     envelope::success(status, shown, Some(info))
 }

@@ -325,25 +325,11 @@ impl FaultKind {
 impl FaultName {
     fn examples(self) -> Vec<FaultKind> {
         match self {
-            Self::Error => [
-                (400, 12130),
-                (401, 10000),
-                (403, 10000),
-                (403, 9999),
-                (408, 1000),
-                (409, 12132),
-            ]
-            .into_iter()
-            .chain([
-                (400, 971),
-                (422, 12130),
-                (500, 10001),
-                (502, 1000),
-                (503, 1000),
-                (504, 1000),
-            ])
-            .map(|(status, code)| FaultKind::error(status, code, "made by the simulator"))
-            .collect(),
+            Self::Error => [(400, 12130), (401, 10000), (403, 10000), (403, 9999), (408, 1000), (409, 12132)]
+                .into_iter()
+                .chain([(400, 971), (422, 12130), (500, 10001), (502, 1000), (503, 1000), (504, 1000)])
+                .map(|(status, code)| FaultKind::error(status, code, "made by the simulator"))
+                .collect(),
             Self::InternalError => vec![FaultKind::InternalError],
             Self::ErrorChain => vec![FaultKind::ErrorChain],
             Self::RateLimited => [
@@ -367,18 +353,11 @@ impl FaultName {
                 headers: vec![("content-type".to_owned(), "text/plain".to_owned())],
                 body: "not the envelope".into(),
             }],
-            Self::HtmlPage => [200, 403, 502, 520, 523]
-                .map(|status| FaultKind::HtmlPage { status })
-                .into(),
-            Self::EmptyBody => [200, 204, 404, 502]
-                .map(|status| FaultKind::EmptyBody { status })
-                .into(),
+            Self::HtmlPage => [200, 403, 502, 520, 523].map(|status| FaultKind::HtmlPage { status }).into(),
+            Self::EmptyBody => [200, 204, 404, 502].map(|status| FaultKind::EmptyBody { status }).into(),
             Self::NullBody => [200, 429, 500].map(|status| FaultKind::NullBody { status }).into(),
             Self::Redirect => [301, 302, 303, 307, 308]
-                .map(|status| FaultKind::Redirect {
-                    status,
-                    location: "https://elsewhere.example/".to_owned(),
-                })
+                .map(|status| FaultKind::Redirect { status, location: "https://elsewhere.example/".to_owned() })
                 .into(),
             Self::NullResult => vec![FaultKind::NullResult],
             Self::Replaced => vec![
@@ -387,10 +366,7 @@ impl FaultName {
                 FaultKind::replaced("/result/brand_new_field", serde_json::json!({"a": [1, 2]})),
                 FaultKind::replaced("/result_info/total_pages", "many"),
             ],
-            Self::Missing => vec![
-                FaultKind::missing("/result/client_secret"),
-                FaultKind::missing("/result/id"),
-            ],
+            Self::Missing => vec![FaultKind::missing("/result/client_secret"), FaultKind::missing("/result/id")],
             Self::DuplicateKeys => vec![FaultKind::DuplicateKeys],
             Self::InvalidUtf8 => vec![FaultKind::InvalidUtf8],
             Self::NestedJson => vec![FaultKind::NestedJson { depth: 100_000 }],
@@ -411,17 +387,11 @@ impl FaultName {
             Self::NeverAnswer => vec![FaultKind::NeverAnswer],
             Self::StallAfterHead => vec![FaultKind::StallAfterHead],
             Self::StallInBody => vec![FaultKind::StallInBody],
-            Self::DripHead => vec![FaultKind::DripHead {
-                interval: Duration::from_secs(1),
-            }],
-            Self::DripBody => vec![FaultKind::DripBody {
-                interval: Duration::from_secs(1),
-            }],
+            Self::DripHead => vec![FaultKind::DripHead { interval: Duration::from_secs(1) }],
+            Self::DripBody => vec![FaultKind::DripBody { interval: Duration::from_secs(1) }],
             Self::ContentTooLarge => vec![FaultKind::ContentTooLarge],
             Self::CloseAfterAnswer => vec![FaultKind::CloseAfterAnswer],
-            Self::Delay => vec![FaultKind::Delay {
-                duration: Duration::from_millis(300),
-            }],
+            Self::Delay => vec![FaultKind::Delay { duration: Duration::from_millis(300) }],
         }
     }
 }
@@ -431,47 +401,30 @@ impl FaultKind {
     /// [`FaultKind::Error`].
     #[must_use]
     pub fn error(status: u16, code: u32, message: &str) -> Self {
-        Self::Error {
-            status,
-            code,
-            message: message.to_owned(),
-        }
+        Self::Error { status, code, message: message.to_owned() }
     }
 
     /// [`FaultKind::Replaced`].
     #[must_use]
     pub fn replaced(pointer: &str, value: impl Into<serde_json::Value>) -> Self {
-        Self::Replaced {
-            pointer: pointer.to_owned(),
-            value: value.into(),
-        }
+        Self::Replaced { pointer: pointer.to_owned(), value: value.into() }
     }
 
     /// [`FaultKind::Missing`].
     #[must_use]
     pub fn missing(pointer: &str) -> Self {
-        Self::Missing {
-            pointer: pointer.to_owned(),
-        }
+        Self::Missing { pointer: pointer.to_owned() }
     }
 }
 
 /// What an error in the envelope says about the change.
 fn refusal(status: u16) -> Commits {
-    if status == 408 || status >= 500 {
-        Commits::Maybe
-    } else {
-        Commits::Never
-    }
+    if status == 408 || status >= 500 { Commits::Maybe } else { Commits::Never }
 }
 
 /// What an answer that is not the envelope says about the change. 303 is the redirect after the work is done.
 fn other_answer(status: u16) -> Commits {
-    if matches!(status, 300..=302 | 304..=407 | 409..=499) {
-        Commits::Never
-    } else {
-        Commits::Maybe
-    }
+    if matches!(status, 300..=302 | 304..=407 | 409..=499) { Commits::Never } else { Commits::Maybe }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -520,9 +473,7 @@ mod milliseconds {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
     pub fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-        u64::try_from(duration.as_millis())
-            .unwrap_or(u64::MAX)
-            .serialize(serializer)
+        u64::try_from(duration.as_millis()).unwrap_or(u64::MAX).serialize(serializer)
     }
 
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
@@ -538,10 +489,7 @@ mod tests {
     fn every_kind_has_an_example_of_its_own_name() {
         for name in FaultName::iter() {
             let examples = name.examples();
-            assert!(
-                !examples.is_empty() && examples.iter().all(|kind| kind.name() == name),
-                "{name}"
-            );
+            assert!(!examples.is_empty() && examples.iter().all(|kind| kind.name() == name), "{name}");
         }
     }
 
@@ -549,11 +497,7 @@ mod tests {
     fn every_kind_survives_json() {
         for kind in FaultKind::all() {
             let text = serde_json::to_string(&kind).expect("a kind is JSON");
-            assert_eq!(
-                serde_json::from_str::<FaultKind>(&text).expect("its own JSON"),
-                kind,
-                "{text}"
-            );
+            assert_eq!(serde_json::from_str::<FaultKind>(&text).expect("its own JSON"), kind, "{text}");
         }
     }
 }

@@ -61,3 +61,8 @@ pub const READ_ONLY_API_TOKEN: &str = "simulator_api_token_that_may_only_read";
 pub const EMAIL: &str = "simulator@example.com";
 /// The global API key of [`EMAIL`].
 pub const API_KEY: &str = "simulator_global_api_key";
+
+/// Runs the example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -25,16 +25,9 @@ const FOREVER: Duration = Duration::from_hours(100 * 8760);
 impl Lifetime {
     /// Reads the text of a request. The error says what is wrong with it.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let span = if text == "forever" {
-            Some(FOREVER)
-        } else {
-            go_duration(text)
-        };
+        let span = if text == "forever" { Some(FOREVER) } else { go_duration(text) };
         match span {
-            Some(span) => Ok(Self {
-                text: text.to_owned(),
-                span,
-            }),
+            Some(span) => Ok(Self { text: text.to_owned(), span }),
             None => Err(format!(
                 "invalid duration {text:?}: use numbers with the units ns, us, ms, s, m, h, such as 8760h, or forever"
             )),
@@ -43,10 +36,7 @@ impl Lifetime {
 
     /// What a token has whose creator said nothing.
     pub fn default_of_the_api() -> Self {
-        Self {
-            text: "8760h".to_owned(),
-            span: YEAR,
-        }
+        Self { text: "8760h".to_owned(), span: YEAR }
     }
 
     /// The text as it was given.
@@ -65,13 +55,9 @@ fn go_duration(text: &str) -> Option<Duration> {
     let mut nanoseconds: u128 = 0;
     let mut rest = text;
     while !rest.is_empty() {
-        let number = rest
-            .find(|c: char| !c.is_ascii_digit() && c != '.')
-            .map(|end| &rest[..end])?;
+        let number = rest.find(|c: char| !c.is_ascii_digit() && c != '.').map(|end| &rest[..end])?;
         rest = &rest[number.len()..];
-        let unit = rest
-            .find(|c: char| c.is_ascii_digit() || c == '.')
-            .map_or(rest, |end| &rest[..end]);
+        let unit = rest.find(|c: char| c.is_ascii_digit() || c == '.').map_or(rest, |end| &rest[..end]);
         rest = &rest[unit.len()..];
         nanoseconds = nanoseconds.checked_add(part(number, unit_nanoseconds(unit)?)?)?;
     }
@@ -121,20 +107,11 @@ mod tests {
             ("1µs", Duration::from_micros(1)),
             ("1\u{3bc}s", Duration::from_micros(1)),
             ("7ns", Duration::from_nanos(7)),
-            (
-                "2562047h47m16.854775807s",
-                Duration::from_nanos(9_223_372_036_854_775_807),
-            ),
+            ("2562047h47m16.854775807s", Duration::from_nanos(9_223_372_036_854_775_807)),
             ("forever", FOREVER),
         ];
         for (text, span) in cases {
-            assert_eq!(
-                Lifetime::parse(text),
-                Ok(Lifetime {
-                    text: text.to_owned(),
-                    span
-                })
-            );
+            assert_eq!(Lifetime::parse(text), Ok(Lifetime { text: text.to_owned(), span }));
         }
     }
 

@@ -43,12 +43,7 @@ pub(crate) struct ResultInfo {
 impl ListQuery {
     /// Reads the query of a request.
     pub fn read(query: &str, behaviour: ListBehaviour, default_per_page: u64) -> Result<Self, ApiError> {
-        let mut read = Self {
-            name: None,
-            search: None,
-            page: 1,
-            per_page: default_per_page,
-        };
+        let mut read = Self { name: None, search: None, page: 1, per_page: default_per_page };
         if behaviour == ListBehaviour::AllIgnored {
             return Ok(read);
         }
@@ -74,9 +69,7 @@ impl ListQuery {
     pub fn matches(&self, token: &Token) -> bool {
         self.name.as_ref().is_none_or(|name| *name == token.name)
             && self.search.as_ref().is_none_or(|search| {
-                [&token.name, &token.client_id, &token.id]
-                    .iter()
-                    .any(|text| text.to_lowercase().contains(search))
+                [&token.name, &token.client_id, &token.id].iter().any(|text| text.to_lowercase().contains(search))
             })
     }
 
@@ -99,7 +92,5 @@ impl ListQuery {
 }
 
 fn number(name: &str, value: &str) -> Result<u64, ApiError> {
-    value
-        .parse()
-        .map_err(|_| ApiError::invalid_request(format_args!("{name} {value:?} is not a whole number from 0")))
+    value.parse().map_err(|_| ApiError::invalid_request(format_args!("{name} {value:?} is not a whole number from 0")))
 }

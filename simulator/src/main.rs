@@ -24,12 +24,7 @@ struct Arguments {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> io::Result<()> {
     let Arguments { port, host, api_token } = Arguments::parse();
-    let simulator = Simulator::builder()
-        .host(host)
-        .port(port)
-        .api_token(&api_token)
-        .start()
-        .await?;
+    let simulator = Simulator::builder().host(host).port(port).api_token(&api_token).start().await?;
     println!("{}", introduction(&simulator, &api_token));
     tokio::signal::ctrl_c().await?;
     simulator.stop().await;

@@ -28,15 +28,8 @@ pub enum Operation {
 
 impl Operation {
     /// All seven.
-    pub const ALL: [Self; 7] = [
-        Self::List,
-        Self::Get,
-        Self::Create,
-        Self::Update,
-        Self::Delete,
-        Self::Refresh,
-        Self::Rotate,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::List, Self::Get, Self::Create, Self::Update, Self::Delete, Self::Refresh, Self::Rotate];
 
     /// The method of its requests.
     #[must_use]

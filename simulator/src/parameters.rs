@@ -29,12 +29,7 @@ impl Parameters {
         let raw: RawParameters = serde_json::from_slice(body).map_err(ApiError::invalid_request)?;
         Ok(Self {
             name: raw.name.map(checked_name).transpose()?,
-            duration: raw
-                .duration
-                .as_deref()
-                .map(Lifetime::parse)
-                .transpose()
-                .map_err(ApiError::invalid_request)?,
+            duration: raw.duration.as_deref().map(Lifetime::parse).transpose().map_err(ApiError::invalid_request)?,
             enabled: raw.enabled,
             client_secret_version: raw.client_secret_version.map(whole_version).transpose()?,
             previous_client_secret_expires_at: raw
@@ -46,11 +41,7 @@ impl Parameters {
 
     /// Reads and checks a body that may be absent.
     pub fn read_optional(body: &[u8]) -> Result<Self, ApiError> {
-        if body.is_empty() {
-            Ok(Self::default())
-        } else {
-            Self::read(body)
-        }
+        if body.is_empty() { Ok(Self::default()) } else { Self::read(body) }
     }
 }
 
@@ -73,25 +64,17 @@ fn checked_name(name: String) -> Result<String, ApiError> {
     }
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "checked to be whole and in range"
-)]
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to be whole and in range")]
 fn whole_version(version: f64) -> Result<u32, ApiError> {
     if version.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&version) {
         Ok(version as u32)
     } else {
-        Err(ApiError::invalid_request(format_args!(
-            "client_secret_version {version} is not a whole number from 0"
-        )))
+        Err(ApiError::invalid_request(format_args!("client_secret_version {version} is not a whole number from 0")))
     }
 }
 
 fn time(text: &str) -> Result<OffsetDateTime, ApiError> {
     clock::parse(text).ok_or_else(|| {
-        ApiError::invalid_request(format_args!(
-            "previous_client_secret_expires_at {text:?} is not an RFC 3339 time"
-        ))
+        ApiError::invalid_request(format_args!("previous_client_secret_expires_at {text:?} is not an RFC 3339 time"))
     })
 }

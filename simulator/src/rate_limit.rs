@@ -70,10 +70,7 @@ impl RateLimit {
             return Standing::Exceeded { resets_after };
         }
         used.1 += 1;
-        Standing::Within {
-            remaining: self.quota - used.1,
-            resets_after,
-        }
+        Standing::Within { remaining: self.quota - used.1, resets_after }
     }
 
     /// Adds the headers that every answer of the API has, unless it already says something of its own.
@@ -81,10 +78,7 @@ impl RateLimit {
         headers.entry(&RATELIMIT_POLICY).or_insert_with(|| self.policy.clone());
         headers.entry(&RATELIMIT).or_insert_with(|| match standing {
             Standing::Unlimited => self.full.clone(),
-            Standing::Within {
-                remaining,
-                resets_after,
-            } => header(used_up(*remaining, *resets_after)),
+            Standing::Within { remaining, resets_after } => header(used_up(*remaining, *resets_after)),
             Standing::Exceeded { resets_after } => header(used_up(0, *resets_after)),
         });
     }

@@ -94,11 +94,7 @@ pub(crate) struct Position {
 impl Recorder {
     /// Keeps at most `limit` requests and commits; with 0 it only counts.
     pub fn new(limit: usize) -> Self {
-        Self {
-            limit,
-            kept: Mutex::new(Kept::default()),
-            changed: Notify::new(),
-        }
+        Self { limit, kept: Mutex::new(Kept::default()), changed: Notify::new() }
     }
 
     pub fn keeps_any(&self) -> bool {
@@ -108,10 +104,7 @@ impl Recorder {
     /// Records a request; `received` is called only if requests are kept.
     pub fn record(&self, received: impl FnOnce() -> Received) -> Position {
         let mut kept = self.kept.lock();
-        let position = Position {
-            epoch: kept.epoch,
-            index: kept.counted,
-        };
+        let position = Position { epoch: kept.epoch, index: kept.counted };
         kept.counted += 1;
         if self.keeps_any() {
             if kept.requests.len() == self.limit {
@@ -135,10 +128,7 @@ impl Recorder {
             kept.commits.pop_front();
         }
         kept.commits.push_back(commit);
-        let offset = position
-            .index
-            .checked_sub(kept.forgotten)
-            .and_then(|offset| usize::try_from(offset).ok());
+        let offset = position.index.checked_sub(kept.forgotten).and_then(|offset| usize::try_from(offset).ok());
         if position.epoch == kept.epoch
             && let Some((_, committed)) = offset.and_then(|offset| kept.requests.get_mut(offset))
         {
@@ -160,10 +150,7 @@ impl Recorder {
 
     pub fn clear(&self) {
         let mut kept = self.kept.lock();
-        *kept = Kept {
-            epoch: kept.epoch + 1,
-            ..Kept::default()
-        };
+        *kept = Kept { epoch: kept.epoch + 1, ..Kept::default() };
     }
 
     /// The oldest kept request that this has not returned yet; waits for one.
@@ -198,10 +185,7 @@ impl RecordedRequest {
     /// The value of the first header of this name, however it was written; none if absent or not UTF-8.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
-        let (_, value) = self
-            .headers
-            .iter()
-            .find(|(given, _)| given.eq_ignore_ascii_case(name))?;
+        let (_, value) = self.headers.iter().find(|(given, _)| given.eq_ignore_ascii_case(name))?;
         std::str::from_utf8(value).ok()
     }
 
@@ -221,21 +205,10 @@ impl RecordedRequest {
     }
 
     fn new((received, committed): &(Received, bool)) -> Self {
-        let Received {
-            connection,
-            parts,
-            raw_head,
-            body,
-            route,
-            fault,
-        } = received;
+        let Received { connection, parts, raw_head, body, route, fault } = received;
         Self {
             connection: *connection,
-            version: if parts.version == Version::HTTP_2 {
-                "HTTP/2.0"
-            } else {
-                "HTTP/1.1"
-            },
+            version: if parts.version == Version::HTTP_2 { "HTTP/2.0" } else { "HTTP/1.1" },
             method: parts.method.to_string(),
             path: parts.uri.path().to_owned(),
             query: parts.uri.query().map(str::to_owned),
@@ -255,52 +228,28 @@ fn exact_headers(raw_head: &[u8], parts: &Parts) -> Option<Vec<(String, Vec<u8>)
     let mut request = httparse::Request::new(&mut headers);
     let complete = request.parse(raw_head).is_ok_and(|status| status.is_complete());
     let is_this = request.method == Some(parts.method.as_str()) && request.headers.len() == parts.headers.len();
-    let pairs = request
-        .headers
-        .iter()
-        .map(|header| (header.name.to_owned(), header.value.to_vec()));
+    let pairs = request.headers.iter().map(|header| (header.name.to_owned(), header.value.to_vec()));
     (complete && is_this).then(|| pairs.collect())
 }
 
 /// The headers as hyper understood them.
 fn known_headers(parts: &Parts) -> Vec<(String, Vec<u8>)> {
-    parts
-        .headers
-        .iter()
-        .map(|(name, value)| (name.to_string(), value.as_bytes().to_vec()))
-        .collect()
+    parts.headers.iter().map(|(name, value)| (name.to_string(), value.as_bytes().to_vec())).collect()
 }
 
 /// Whether the value of a header is a credential.
 pub(crate) fn is_secret_header(name: &str) -> bool {
-    ["authorization", "x-auth-key", "cf-access-client-secret"]
-        .iter()
-        .any(|secret| name.eq_ignore_ascii_case(secret))
+    ["authorization", "x-auth-key", "cf-access-client-secret"].iter().any(|secret| name.eq_ignore_ascii_case(secret))
 }
 
 impl fmt::Debug for RecordedRequest {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            formatter,
-            "{} {} {} on connection {}",
-            self.method,
-            self.target(),
-            self.version,
-            self.connection
-        )?;
+        writeln!(formatter, "{} {} {} on connection {}", self.method, self.target(), self.version, self.connection)?;
         for (name, value) in &self.headers {
-            let value = if is_secret_header(name) {
-                "[redacted]".into()
-            } else {
-                String::from_utf8_lossy(value)
-            };
+            let value = if is_secret_header(name) { "[redacted]".into() } else { String::from_utf8_lossy(value) };
             writeln!(formatter, "{name}: {value}")?;
         }
         let (fault, committed) = (self.fault, self.committed);
-        write!(
-            formatter,
-            "{:?} fault {fault:?} committed {committed}",
-            String::from_utf8_lossy(&self.body)
-        )
+        write!(formatter, "{:?} fault {fault:?} committed {committed}", String::from_utf8_lossy(&self.body))
     }
 }

@@ -50,14 +50,8 @@ impl Route {
             }
             _ => return Err(no_route()),
         };
-        let token_id = percent_decode_str(token_id.unwrap_or_default())
-            .decode_utf8_lossy()
-            .into_owned();
-        Ok(Self {
-            operation,
-            scope: kind.with_id(scope_id),
-            token_id,
-        })
+        let token_id = percent_decode_str(token_id.unwrap_or_default()).decode_utf8_lossy().into_owned();
+        Ok(Self { operation, scope: kind.with_id(scope_id), token_id })
     }
 }
 

@@ -41,14 +41,8 @@ impl Service {
         }
         let route = Route::find(&parts.method, parts.uri.path());
         let fault = route.as_ref().ok().and_then(|route| engine.take_fault(route));
-        let unread = fault
-            .as_ref()
-            .is_some_and(|fault| *fault.kind() == FaultKind::ContentTooLarge);
-        let body = if unread {
-            Bytes::new()
-        } else {
-            self.collect(body).await?
-        };
+        let unread = fault.as_ref().is_some_and(|fault| *fault.kind() == FaultKind::ContentTooLarge);
+        let body = if unread { Bytes::new() } else { self.collect(body).await? };
         let call = Call {
             authorized: route.as_ref().map_or(Ok(()), |route| engine.authorize(route, &parts)),
             standing: engine.rate_limit.count(engine.clock.now()),
@@ -79,11 +73,7 @@ impl Service {
     }
 
     async fn collect(&self, body: Incoming) -> Result<Bytes, hyper::Error> {
-        let bytes = if body.is_end_stream() {
-            Bytes::new()
-        } else {
-            body.collect().await?.to_bytes()
-        };
+        let bytes = if body.is_end_stream() { Bytes::new() } else { body.collect().await?.to_bytes() };
         self.wire.expect_head();
         Ok(bytes)
     }
@@ -113,12 +103,8 @@ impl Service {
     async fn deliver(&self, delivery: Delivery) -> Result<Response<Full<Bytes>>, hyper::Error> {
         match delivery {
             Delivery::Answer(answer) => Ok(envelope::whole(answer)),
-            Delivery::Script(Script {
-                on_http2: Some(answer), ..
-            }) if self.http2 => Ok(envelope::whole(answer)),
-            Delivery::Script(Script {
-                ending: Ending::Hold, ..
-            }) if self.http2 => std::future::pending().await,
+            Delivery::Script(Script { on_http2: Some(answer), .. }) if self.http2 => Ok(envelope::whole(answer)),
+            Delivery::Script(Script { ending: Ending::Hold, .. }) if self.http2 => std::future::pending().await,
             Delivery::Script(script) => {
                 self.wire.take_over(script);
                 std::future::pending().await

@@ -152,10 +152,7 @@ impl Simulator {
         let now = self.now();
         let mut store = self.engine.store.lock();
         let token = store.add(scope, name.to_owned(), &Parameters::default(), now);
-        IssuedToken {
-            token: token.clone(),
-            client_secret: token.secret().clone(),
-        }
+        IssuedToken { token: token.clone(), client_secret: token.secret().clone() }
     }
 
     /// Makes tokens named `token 1`, `token 2` and so on; their ids.
@@ -163,12 +160,7 @@ impl Simulator {
     pub fn add_tokens(&self, scope: &Scope, count: usize) -> Vec<String> {
         let now = self.now();
         let mut store = self.engine.store.lock();
-        let mut id = |number| {
-            store
-                .add(scope, format!("token {number}"), &Parameters::default(), now)
-                .id
-                .clone()
-        };
+        let mut id = |number| store.add(scope, format!("token {number}"), &Parameters::default(), now).id.clone();
         (1..=count).map(&mut id).collect()
     }
 
@@ -187,10 +179,7 @@ impl Simulator {
     /// # Errors
     /// Why not.
     pub fn authenticate(&self, client_id: &str, client_secret: &str) -> Result<(), Refusal> {
-        self.engine
-            .store
-            .lock()
-            .authenticate(client_id, client_secret, self.now())
+        self.engine.store.lock().authenticate(client_id, client_secret, self.now())
     }
 
     /// Every secret that was ever made, for a search of what must not contain one.
@@ -263,11 +252,7 @@ impl Simulator {
         (account, zone): (Scope, Scope),
     ) -> io::Result<Self> {
         let address = listener.local_addr()?;
-        let scheme = if matches!(transport, Transport::Plain) {
-            "http"
-        } else {
-            "https"
-        };
+        let scheme = if matches!(transport, Transport::Plain) { "http" } else { "https" };
         let origin = format!("{scheme}://{address}");
         let simulator = Self {
             engine: Arc::new(engine),

@@ -55,13 +55,7 @@ pub(crate) struct Store {
 impl Store {
     pub fn new(scopes: impl IntoIterator<Item = Scope>, quota: usize, random: Rng) -> Self {
         let scopes = scopes.into_iter().map(|scope| (scope, IndexMap::new())).collect();
-        Self {
-            scopes,
-            in_use: HashSet::new(),
-            quota,
-            random,
-            issued: Vec::new(),
-        }
+        Self { scopes, in_use: HashSet::new(), quota, random, issued: Vec::new() }
     }
 
     pub fn has(&self, scope: &Scope) -> bool {
@@ -83,17 +77,11 @@ impl Store {
     }
 
     pub fn get(&self, scope: &Scope, id: &str) -> Result<&Token, ApiError> {
-        self.scopes
-            .get(scope)
-            .and_then(|tokens| tokens.get(id))
-            .ok_or_else(ApiError::token_not_found)
+        self.scopes.get(scope).and_then(|tokens| tokens.get(id)).ok_or_else(ApiError::token_not_found)
     }
 
     pub fn create(&mut self, scope: &Scope, mut wanted: Parameters, now: OffsetDateTime) -> Result<&Token, ApiError> {
-        let name = wanted
-            .name
-            .take()
-            .ok_or_else(|| ApiError::invalid_request("name is required"))?;
+        let name = wanted.name.take().ok_or_else(|| ApiError::invalid_request("name is required"))?;
         let count = self.tokens(scope).count();
         if count >= self.quota {
             return Err(ApiError::invalid_request(format_args!(
@@ -111,11 +99,7 @@ impl Store {
         if !self.scopes.contains_key(scope) {
             self.scopes.insert(scope.clone(), IndexMap::new());
         }
-        self.scopes
-            .entry(scope.clone())
-            .or_default()
-            .entry(token.id.clone())
-            .or_insert(token)
+        self.scopes.entry(scope.clone()).or_default().entry(token.id.clone()).or_insert(token)
     }
 
     /// The token after the change, and its new secret if the version was raised.
@@ -165,9 +149,7 @@ impl Store {
     /// Whether Access would let this pair pass. If so, `last_seen_at` moves.
     pub fn authenticate(&mut self, client_id: &str, secret: &str, now: OffsetDateTime) -> Result<(), Refusal> {
         let mut tokens = self.scopes.values_mut().flat_map(IndexMap::values_mut);
-        let token = tokens
-            .find(|token| token.client_id == client_id)
-            .ok_or(Refusal::UnknownClientId)?;
+        let token = tokens.find(|token| token.client_id == client_id).ok_or(Refusal::UnknownClientId)?;
         token.authenticate(secret, now)
     }
 
@@ -191,8 +173,5 @@ fn token_mut<'a>(
     scope: &Scope,
     id: &str,
 ) -> Result<&'a mut Token, ApiError> {
-    scopes
-        .get_mut(scope)
-        .and_then(|tokens| tokens.get_mut(id))
-        .ok_or_else(ApiError::token_not_found)
+    scopes.get_mut(scope).and_then(|tokens| tokens.get_mut(id)).ok_or_else(ApiError::token_not_found)
 }

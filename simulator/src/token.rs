@@ -90,9 +90,7 @@ impl Token {
         now: OffsetDateTime,
     ) -> Option<ClientSecret> {
         let grace_end = wanted.previous_client_secret_expires_at;
-        let raised = wanted
-            .client_secret_version
-            .filter(|version| *version > self.client_secret_version);
+        let raised = wanted.client_secret_version.filter(|version| *version > self.client_secret_version);
         if let Some(name) = wanted.name {
             self.name = name;
         }
@@ -128,20 +126,13 @@ impl Token {
         now: OffsetDateTime,
     ) -> ClientSecret {
         self.updated_at = now;
-        self.replace_secret(
-            self.client_secret_version.saturating_add(1),
-            grace_end.unwrap_or(now),
-            random,
-        )
+        self.replace_secret(self.client_secret_version.saturating_add(1), grace_end.unwrap_or(now), random)
     }
 
     /// Whether this secret passes now. If so, the token was seen.
     pub(crate) fn authenticate(&mut self, secret: &str, now: OffsetDateTime) -> Result<(), Refusal> {
         let is_current = self.secret.expose() == secret;
-        let is_previous = self
-            .previous_secret
-            .as_ref()
-            .is_some_and(|previous| previous.expose() == secret);
+        let is_previous = self.previous_secret.as_ref().is_some_and(|previous| previous.expose() == secret);
         if !is_current && !is_previous {
             return Err(Refusal::WrongSecret);
         }

@@ -80,11 +80,7 @@ impl WireHandle {
 
     /// The bytes of the head that arrived last, and perhaps some of the body. Stops remembering.
     pub fn take_head(&self) -> Vec<u8> {
-        if self.remembers {
-            self.head.lock().take().unwrap_or_default()
-        } else {
-            Vec::new()
-        }
+        if self.remembers { self.head.lock().take().unwrap_or_default() } else { Vec::new() }
     }
 
     /// Remembers again from here on.

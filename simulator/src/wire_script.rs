@@ -55,7 +55,9 @@ async fn write(mut writer: impl AsyncWrite + Unpin, steps: Vec<Step>, ending: En
                 for byte in bytes {
                     writer.write_u8(byte).await?;
                     writer.flush().await?;
-                    tokio::time::sleep(interval).await;
+                    if !interval.is_zero() {
+                        tokio::time::sleep(interval).await;
+                    }
                 }
             }
         }

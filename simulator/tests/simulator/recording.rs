@@ -1,0 +1,177 @@
+//! What the simulator remembers of requests, changes and connections.
+
+use std::time::Duration;
+
+use cloudflare_access_simulator::{
+    ACCOUNT_ID, API_TOKEN, Commit, Fault, FaultKind, FaultName, Operation, Scope, Simulator,
+};
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::client::{Client, body, connect, path, send_on};
+
+#[tokio::test]
+async fn a_request_is_recorded_exactly_as_it_was_received() {
+    let simulator = Simulator::start().await.expect("a simulator");
+    let mut tcp = TcpStream::connect(simulator.address()).await.expect("a connection");
+    let target = format!("/client/v4/accounts/{ACCOUNT_ID}/access/service_tokens?name=%C3%A9&name");
+    let body = "{\"name\" : \"x\"}";
+    let request = format!(
+        "POST {target} HTTP/1.1\r\nHost: h\r\nX-ODD: 1\r\naUTHORIZATION: Bearer {API_TOKEN}\r\nx-oDD: \u{e9}\r\n\
+         Content-Length: {}\r\nconnection: close\r\n\r\n{body}",
+        body.len()
+    );
+    // The e with an acute accent is one byte of Latin-1 in the header.
+    let bytes: Vec<u8> = request.chars().map(|c| u8::try_from(c).expect("Latin-1")).collect();
+    let (start, rest) = bytes.split_at(150);
+    tcp.write_all(start).await.expect("written");
+    tcp.write_all(rest).await.expect("written");
+    tcp.read_to_end(&mut Vec::new()).await.expect("an answer");
+
+    let recorded = simulator.next_request().await;
+    let length = body.len().to_string();
+    let authorization = format!("Bearer {API_TOKEN}");
+    let headers: [(&str, &[u8]); 6] = [
+        ("Host", b"h"),
+        ("X-ODD", b"1"),
+        ("aUTHORIZATION", authorization.as_bytes()),
+        ("x-oDD", b"\xe9"),
+        ("Content-Length", length.as_bytes()),
+        ("connection", b"close"),
+    ];
+    assert_eq!(recorded.headers, headers.map(|(name, value)| (name.to_owned(), value.to_vec())));
+    assert_eq!((recorded.method.as_str(), recorded.version), ("POST", "HTTP/1.1"));
+    assert_eq!(recorded.target(), target);
+    assert_eq!(recorded.query.as_deref(), Some("name=%C3%A9&name"));
+    assert_eq!(recorded.body, body.as_bytes());
+    assert_eq!(recorded.json(), json!({"name": "x"}));
+    assert_eq!(recorded.header("x-odd"), Some("1"));
+    assert_eq!(recorded.operation, Some(Operation::Create));
+    assert_eq!(recorded.scope, Some(Scope::Account(ACCOUNT_ID.to_owned())));
+    assert_eq!((recorded.fault, recorded.committed), (None, true));
+    assert!(!format!("{recorded:?}").contains(API_TOKEN));
+}
+
+#[tokio::test]
+async fn every_request_of_a_kept_connection_is_recorded_exactly() {
+    let simulator = Simulator::start().await.expect("a simulator");
+    let mut tcp = TcpStream::connect(simulator.address()).await.expect("a connection");
+    for (name, body) in
+        [("X-First", "a body that is longer than the next head".repeat(2000)), ("X-Second", String::new())]
+    {
+        let request =
+            format!("PUT /x HTTP/1.1\r\nHost: h\r\n{name}: v\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        tcp.write_all(request.as_bytes()).await.expect("written");
+        let recorded = simulator.next_request().await;
+        assert_eq!(recorded.headers[1], (name.to_owned(), b"v".to_vec()));
+        assert_eq!(recorded.body, body.as_bytes());
+        assert_eq!((recorded.operation, recorded.scope), (None, None));
+        let mut answer = vec![0; 4096];
+        assert_ne!(tcp.read(&mut answer).await.expect("an answer"), 0);
+    }
+}
+
+#[tokio::test]
+async fn requests_that_arrive_at_once_are_all_recorded() {
+    let simulator = Simulator::start().await.expect("a simulator");
+    let mut tcp = TcpStream::connect(simulator.address()).await.expect("a connection");
+    let request = "GET /x HTTP/1.1\r\nHost: h\r\nX-Name: v\r\n\r\n";
+    tcp.write_all(request.repeat(3).as_bytes()).await.expect("written");
+    let requests = simulator.wait_for_requests(3).await;
+    assert!(requests.iter().all(|request| request.header("x-name") == Some("v")), "{requests:?}");
+}
+
+#[tokio::test]
+async fn a_commit_names_what_was_changed_and_reads_are_none() {
+    let simulator = Simulator::start().await.expect("a simulator");
+    let client = Client::new(&simulator);
+    let account = simulator.account();
+    let id = simulator.add_token(account, "changed").token.id;
+    for operation in [Operation::Get, Operation::Update, Operation::Refresh, Operation::Rotate, Operation::Delete] {
+        client.operate(operation, account, &id, &body(operation)).await.result();
+    }
+    client.list(account, "").await.result();
+    client.delete(account, &id).await.failure();
+    let changing = [Operation::Update, Operation::Refresh, Operation::Rotate, Operation::Delete];
+    let commit = |operation| Commit { operation, scope: account.clone(), token_id: id.clone() };
+    assert_eq!(simulator.commits(), changing.map(commit));
+    let committed: Vec<_> = simulator.requests().iter().map(|request| request.committed).collect();
+    assert_eq!(committed, [false, true, true, true, true, false, false]);
+}
+
+#[tokio::test]
+async fn a_fault_is_recorded_with_its_request() {
+    let simulator = Simulator::start().await.expect("a simulator");
+    let client = Client::new(&simulator);
+    simulator.inject(Fault::new(FaultKind::error(503, 1000, "later")).after_commit());
+    client.send("POST", &path(Operation::Create, simulator.account(), ""), &body(Operation::Create)).await;
+    let recorded = simulator.next_request().await;
+    assert_eq!((recorded.fault, recorded.committed), (Some(FaultName::Error), true));
+}
+
+#[tokio::test]
+async fn connections_are_numbered_and_a_kept_one_keeps_its_number() {
+    let simulator = Simulator::start().await.expect("a simulator");
+    let client = Client::new(&simulator);
+    let get = || client.request("GET", &path(Operation::List, simulator.account(), ""), "");
+    let mut first = connect(&simulator).await;
+    send_on(&mut first, get()).await.expect("an answer");
+    let mut second = connect(&simulator).await;
+    send_on(&mut second, get()).await.expect("an answer");
+    send_on(&mut first, get()).await.expect("an answer");
+    let numbers: Vec<_> = simulator.requests().iter().map(|request| request.connection).collect();
+    assert_eq!(numbers, [1, 2, 1]);
+    assert_eq!((simulator.connections(), simulator.open_connections()), (2, 2));
+    drop((first, second));
+    simulator.wait_for_open_connections(0).await;
+    assert_eq!(simulator.connections(), 2);
+}
+
+#[tokio::test]
+async fn clearing_forgets_and_counting_starts_again() {
+    let simulator = Simulator::start().await.expect("a simulator");
+    let client = Client::new(&simulator);
+    client.create(simulator.account(), json!({"name": "forgotten"})).await;
+    simulator.clear_requests();
+    assert_eq!((simulator.requests(), simulator.commits(), simulator.request_count()), (vec![], vec![], 0));
+    client.create(simulator.zone(), json!({"name": "kept"})).await;
+    assert_eq!(simulator.next_request().await.json(), json!({"name": "kept"}));
+    assert_eq!((simulator.commits().len(), simulator.request_count()), (1, 1));
+}
+
+#[tokio::test]
+async fn a_change_under_way_while_requests_are_cleared_marks_no_other_request() {
+    let simulator = Simulator::start().await.expect("a simulator");
+    let client = Client::new(&simulator);
+    let account = simulator.account();
+    simulator.inject(FaultKind::Delay { duration: Duration::from_millis(50) });
+    let slow = client.create(account, json!({"name": "slow"}));
+    let meanwhile = async {
+        simulator.next_request().await;
+        simulator.clear_requests();
+        client.list(account, "").await
+    };
+    tokio::join!(slow, meanwhile);
+    assert_eq!(simulator.commits().len(), 1);
+    assert!(!simulator.requests()[0].committed);
+}
+
+#[tokio::test]
+async fn recording_can_be_bounded_and_switched_off() {
+    let bounded = Simulator::builder().record_limit(2).start().await.expect("a simulator");
+    let off = Simulator::builder().record_requests(false).start().await.expect("a simulator");
+    for name in ["a", "b", "c"] {
+        for simulator in [&bounded, &off] {
+            Client::new(simulator).create(simulator.account(), json!({"name": name})).await;
+        }
+    }
+    let kept: Vec<_> =
+        bounded.requests().iter().map(|request| (request.json()["name"].clone(), request.committed)).collect();
+    assert_eq!(kept, [(json!("b"), true), (json!("c"), true)]);
+    assert_eq!((bounded.request_count(), bounded.commits().len()), (3, 2));
+    assert_eq!(bounded.next_request().await.json(), json!({"name": "b"}));
+    assert_eq!(bounded.next_request().await.json(), json!({"name": "c"}));
+    assert_eq!((off.requests(), off.commits(), off.request_count()), (vec![], vec![], 3));
+    off.wait_for_requests(3).await;
+}
