@@ -338,11 +338,10 @@ impl Answer {
         let mut headers = vec![httparse::EMPTY_HEADER; 2000];
         let mut response = httparse::Response::new(&mut headers);
         let httparse::Status::Complete(head) = response.parse(bytes).ok()? else { return None };
-        let header =
-            |header: &httparse::Header| (header.name.to_owned(), String::from_utf8_lossy(header.value).into_owned());
+        let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
         Some(Self {
             status: response.code?,
-            headers: response.headers.iter().map(|one| header(one)).collect(),
+            headers: response.headers.iter().map(|header| (header.name.to_owned(), text(header.value))).collect(),
             body: bytes[head..].to_vec(),
         })
     }
