@@ -1,1 +1,36 @@
-//! To be written.
+//! A host as a stranger would write it: stock wasmtime, stock `wasmtime-wasi-http`, none of the project's own host code.
+//!
+//! What the tests prove through it holds for any host that offers WASI 0.2. [`Host`] compiles the component once; each
+//! [`Instance`] is a component of its own with an environment and a memory limit.
+
+mod contract;
+mod instance;
+pub mod requests;
+
+pub use contract::types;
+pub use instance::{Host, Instance, Setup};
+
+use cloudflare_access_simulator::{API_TOKEN, Simulator};
+use types::{Credentials, RequestOptions, Scope};
+
+/// The options that reach a simulator with its API token and do not repeat.
+#[must_use]
+pub fn options(simulator: &Simulator) -> RequestOptions {
+    RequestOptions {
+        credentials: Some(Credentials::ApiToken(API_TOKEN.to_owned())),
+        base_url: Some(simulator.base_url().to_owned()),
+        timeout_ms: None,
+        attempt_timeout_ms: None,
+        max_retries: Some(0),
+        headers: Vec::new(),
+    }
+}
+
+/// The simulator's name for a scope in the contract's words.
+#[must_use]
+pub fn scope(scope: &cloudflare_access_simulator::Scope) -> Scope {
+    match scope.kind() {
+        cloudflare_access_simulator::ScopeKind::Account => Scope::Account(scope.id().to_owned()),
+        cloudflare_access_simulator::ScopeKind::Zone => Scope::Zone(scope.id().to_owned()),
+    }
+}

@@ -1,0 +1,171 @@
+//! The component in stock wasmtime, and its functions one by one.
+//!
+//! A call that traps ends the test: whatever the server does, the contract knows only results.
+
+use std::sync::OnceLock;
+
+use wasmtime::component::{Component, Linker, ResourceTable};
+use wasmtime::{Config, Engine, Store, StoreLimits, StoreLimitsBuilder};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView};
+
+use crate::contract::{Stranger, StrangerPre, types};
+use types::{
+    CreateParams, Error, IssuedToken, ListAllParams, ListParams, PreviousSecret, RequestOptions, Scope, ServiceToken,
+    TokenPage, UpdateParams, UpdatedToken,
+};
+
+/// The component, compiled.
+pub struct Host {
+    engine: Engine,
+    pre: StrangerPre<State>,
+}
+
+/// What an instance gets.
+pub struct Setup {
+    /// The environment variables it sees.
+    pub environment: Vec<(&'static str, String)>,
+    /// The bytes of linear memory it may have.
+    pub memory: usize,
+    /// How requests leave; none: as wasmtime sends them.
+    pub hooks: Option<Box<dyn WasiHttpHooks>>,
+}
+
+impl Default for Setup {
+    /// No environment, 64 MiB, stock HTTP.
+    fn default() -> Self {
+        Self { environment: Vec::new(), memory: 64 << 20, hooks: None }
+    }
+}
+
+impl Host {
+    /// The one host of this process.
+    ///
+    /// # Panics
+    /// The component does not load.
+    #[must_use]
+    pub fn shared() -> &'static Self {
+        static HOST: OnceLock<Host> = OnceLock::new();
+        HOST.get_or_init(|| Self::load(cloudflare_access_host::COMPONENT).expect("the component loads"))
+    }
+
+    /// Compiles a component.
+    ///
+    /// # Errors
+    /// It is not one of the world `cloudflare:access/plugin`.
+    pub fn load(component: &[u8]) -> wasmtime::Result<Self> {
+        let engine = Engine::new(&Config::new())?;
+        let component = Component::new(&engine, component)?;
+        let mut linker = Linker::new(&engine);
+        wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+        wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+        let pre = StrangerPre::new(linker.instantiate_pre(&component)?)?;
+        Ok(Self { engine, pre })
+    }
+
+    /// An instance with no environment.
+    pub async fn instance(&self) -> Instance {
+        self.instance_with(Setup::default()).await
+    }
+
+    /// An instance.
+    ///
+    /// # Panics
+    /// It cannot be made.
+    pub async fn instance_with(&self, setup: Setup) -> Instance {
+        let mut wasi = WasiCtx::builder();
+        for (name, value) in &setup.environment {
+            wasi.env(name, value);
+        }
+        let state = State {
+            wasi: wasi.build(),
+            http: WasiHttpCtx::new(),
+            table: ResourceTable::new(),
+            hooks: setup.hooks,
+            limits: StoreLimitsBuilder::new().memory_size(setup.memory).build(),
+            memory: 0,
+        };
+        let mut store = Store::new(&self.engine, state);
+        store.limiter(|state| state);
+        let plugin = self.pre.instantiate_async(&mut store).await.expect("the component has an instance");
+        Instance { store, plugin }
+    }
+}
+
+/// What the host keeps for an instance.
+pub struct State {
+    wasi: WasiCtx,
+    http: WasiHttpCtx,
+    table: ResourceTable,
+    hooks: Option<Box<dyn WasiHttpHooks>>,
+    limits: StoreLimits,
+    memory: usize,
+}
+
+impl wasmtime::ResourceLimiter for State {
+    fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        let may_grow = self.limits.memory_growing(current, desired, maximum)?;
+        if may_grow {
+            self.memory = desired;
+        }
+        Ok(may_grow)
+    }
+
+    fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        self.limits.table_growing(current, desired, maximum)
+    }
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl WasiHttpView for State {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        let hooks = match &mut self.hooks {
+            Some(hooks) => hooks.as_mut(),
+            None => wasmtime_wasi_http::default_hooks(),
+        };
+        WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks }
+    }
+}
+
+/// An instance of the component. Each function is that of the contract.
+pub struct Instance {
+    store: Store<State>,
+    plugin: Stranger,
+}
+
+impl Instance {
+    /// The bytes of linear memory it has now.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        self.store.data().memory
+    }
+}
+
+/// The functions of the contract, each the same: call, and a trap is a failed test.
+macro_rules! functions {
+    ($($name:ident($($argument:ident: $type:ty),*) -> $result:ty, $call:ident;)*) => {
+        #[allow(missing_docs, clippy::missing_errors_doc, clippy::missing_panics_doc, reason = "those of the contract")]
+        impl Instance {
+            $(pub async fn $name(&mut self, $($argument: $type,)* options: Option<&RequestOptions>) -> Result<$result, Error> {
+                let functions = self.plugin.cloudflare_access_service_tokens();
+                functions.$call(&mut self.store, $($argument,)* options).await.expect("no trap")
+            })*
+        }
+    };
+}
+
+functions! {
+    list(scope: &Scope, params: &ListParams) -> TokenPage, call_list;
+    list_all(scope: &Scope, params: &ListAllParams) -> Vec<ServiceToken>, call_list_all;
+    get(scope: &Scope, id: &str) -> ServiceToken, call_get;
+    create(scope: &Scope, params: &CreateParams) -> IssuedToken, call_create;
+    update(scope: &Scope, id: &str, params: &UpdateParams) -> UpdatedToken, call_update;
+    delete(scope: &Scope, id: &str) -> ServiceToken, call_delete;
+    refresh(account_id: &str, id: &str) -> ServiceToken, call_refresh;
+    rotate(account_id: &str, id: &str, previous: &PreviousSecret) -> IssuedToken, call_rotate;
+}

@@ -1,0 +1,59 @@
+//! Parameters with nothing in them, and requests as text.
+
+use cloudflare_access_simulator::RecordedRequest;
+
+use crate::types::{CreateParams, ListAllParams, ListParams, UpdateParams};
+
+/// A token with this name and all defaults.
+#[must_use]
+pub fn named(name: &str) -> CreateParams {
+    CreateParams {
+        name: name.to_owned(),
+        duration: None,
+        enabled: None,
+        client_secret_version: None,
+        previous_client_secret_expires_at: None,
+    }
+}
+
+/// Changes nothing.
+#[must_use]
+pub fn unchanged() -> UpdateParams {
+    UpdateParams {
+        name: None,
+        duration: None,
+        enabled: None,
+        client_secret_version: None,
+        previous_client_secret_expires_at: None,
+    }
+}
+
+/// The first page, by the API's defaults.
+#[must_use]
+pub fn first_page() -> ListParams {
+    ListParams { name: None, search: None, page: None, per_page: None }
+}
+
+/// All tokens, by the API's defaults.
+#[must_use]
+pub fn everything() -> ListAllParams {
+    ListAllParams { name: None, search: None, per_page: None }
+}
+
+/// A request as it was on the wire, line by line. The port of the simulator becomes `PORT`, and an id of a token `ID`.
+#[must_use]
+pub fn on_the_wire(request: &RecordedRequest, token_id: &str) -> String {
+    let mut text = format!("{} {}\n", request.method, request.target());
+    for (name, value) in &request.headers {
+        let value = String::from_utf8_lossy(value);
+        let value = if name == "host" {
+            value.split(':').next().unwrap_or_default().to_owned() + ":PORT"
+        } else {
+            value.into()
+        };
+        text.push_str(&format!("{name}: {value}\n"));
+    }
+    text.push('\n');
+    text.push_str(&String::from_utf8_lossy(&request.body));
+    if token_id.is_empty() { text } else { text.replace(token_id, "ID") }
+}

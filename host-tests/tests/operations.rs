@@ -1,0 +1,326 @@
+//! Every operation in every scope, through the component, against the simulator: what it does, what it returns, and what
+//! it sends to the last byte.
+
+use cloudflare_access_host_tests::requests::{everything, first_page, named, on_the_wire, unchanged};
+use cloudflare_access_host_tests::types::{
+    Credentials, Error, ErrorKind, ListAllParams, ListParams, Outcome, PreviousSecret, RequestOptions, ServiceToken,
+    UpdateParams,
+};
+use cloudflare_access_host_tests::{Host, Instance, options, scope};
+use cloudflare_access_simulator::{Fault, FaultKind, ListBehaviour, Operation, Scope, Simulator};
+use std::time::Duration;
+
+/// A simulator, an instance, and the options that join them.
+async fn setting() -> (Simulator, Instance, RequestOptions) {
+    let simulator = Simulator::start().await.expect("a simulator");
+    let options = options(&simulator);
+    (simulator, Host::shared().instance().await, options)
+}
+
+fn both(simulator: &Simulator) -> [Scope; 2] {
+    [simulator.account().clone(), simulator.zone().clone()]
+}
+
+fn passes(simulator: &Simulator, token: &ServiceToken, secret: &str) -> bool {
+    simulator.authenticate(token.client_id.as_deref().expect("a client id"), secret).is_ok()
+}
+
+#[tokio::test]
+async fn a_token_lives_its_whole_life_in_an_account_and_in_a_zone() {
+    let (simulator, mut plugin, options) = setting().await;
+    let options = Some(&options);
+    for home in both(&simulator) {
+        let scope = scope(&home);
+        let mut params = named("CI/CD \u{1f511} \"quoted\" \u{0}");
+        params.duration = Some("24h".into());
+        params.enabled = Some(true);
+        params.client_secret_version = Some(3);
+        params.previous_client_secret_expires_at = Some("2030-01-01T00:00:00Z".into());
+        let issued = plugin.create(&scope, &params, options).await.expect("created");
+        let id = issued.token.id.clone();
+        assert_eq!(issued.token.name.as_deref(), Some(params.name.as_str()));
+        assert_eq!(issued.token.duration.as_deref(), Some("24h"));
+        assert_eq!(issued.token.client_secret_version, Some(3));
+        assert!(issued.client_secret.starts_with("cfast_") && issued.client_secret.len() == 54);
+        assert!(passes(&simulator, &issued.token, &issued.client_secret));
+
+        let read = plugin.get(&scope, &id, options).await.expect("read");
+        assert_eq!((&read.id, &read.name), (&id, &issued.token.name));
+        assert_eq!(read.last_seen_at, Some(simulator.timestamp_in(Duration::ZERO)));
+        assert_eq!(read.created_at, read.updated_at);
+
+        let renamed = UpdateParams { name: Some("renamed".into()), ..unchanged() };
+        let updated = plugin.update(&scope, &id, &renamed, options).await.expect("updated");
+        assert_eq!((updated.token.name.as_deref(), updated.client_secret), (Some("renamed"), None));
+        assert_eq!(updated.token.duration.as_deref(), Some("24h"), "what is not sent stays");
+
+        let raised = UpdateParams {
+            client_secret_version: Some(4),
+            previous_client_secret_expires_at: Some(simulator.timestamp_in(Duration::from_secs(3600))),
+            ..unchanged()
+        };
+        let updated = plugin.update(&scope, &id, &raised, options).await.expect("updated");
+        let second = updated.client_secret.expect("the new secret reaches the caller");
+        assert_eq!(updated.token.client_secret_version, Some(4));
+        assert!(passes(&simulator, &updated.token, &issued.client_secret), "grace");
+        assert!(passes(&simulator, &updated.token, &second));
+        simulator.advance(Duration::from_secs(3601));
+        assert!(!passes(&simulator, &updated.token, &issued.client_secret), "grace is over");
+
+        let disabled = UpdateParams { enabled: Some(false), ..unchanged() };
+        let updated = plugin.update(&scope, &id, &disabled, options).await.expect("updated");
+        assert_eq!(updated.token.enabled, Some(false));
+        assert!(!passes(&simulator, &updated.token, &second));
+
+        let deleted = plugin.delete(&scope, &id, options).await.expect("deleted");
+        assert_eq!((&deleted.id, deleted.name.as_deref()), (&id, Some("renamed")));
+        assert!(simulator.tokens(&home).is_empty());
+        let error = plugin.get(&scope, &id, options).await.expect_err("gone");
+        assert_eq!((error.kind, error.status, error.token_id), (ErrorKind::NotFound, Some(404), Some(id)));
+    }
+}
+
+#[tokio::test]
+async fn rotate_says_what_becomes_of_the_old_secret_and_refresh_keeps_it() {
+    let (simulator, mut plugin, options) = setting().await;
+    let options = Some(&options);
+    let account = simulator.account().clone();
+    let issued = plugin.create(&scope(&account), &named("CI"), options).await.expect("created");
+    let id = &issued.token.id;
+
+    let until = simulator.timestamp_in(Duration::from_secs(3600));
+    let kept =
+        plugin.rotate(account.id(), id, &PreviousSecret::ExpiresAt(until.clone()), options).await.expect("rotated");
+    assert_eq!(kept.token.previous_client_secret_expires_at, Some(until));
+    assert_eq!(kept.token.client_id, issued.token.client_id);
+    assert!(
+        passes(&simulator, &kept.token, &issued.client_secret) && passes(&simulator, &kept.token, &kept.client_secret)
+    );
+
+    let ended = plugin.rotate(account.id(), id, &PreviousSecret::ExpiresNow, options).await.expect("rotated");
+    assert!(!passes(&simulator, &ended.token, &kept.client_secret));
+    assert!(passes(&simulator, &ended.token, &ended.client_secret));
+
+    simulator.advance(Duration::from_secs(3600));
+    let refreshed = plugin.refresh(account.id(), id, options).await.expect("refreshed");
+    assert_eq!(refreshed.expires_at, Some(simulator.timestamp_in(Duration::from_secs(8760 * 3600))));
+    assert!(passes(&simulator, &refreshed, &ended.client_secret));
+}
+
+#[tokio::test]
+async fn what_goes_over_the_wire_is_exactly_this() {
+    let (simulator, mut plugin, options) = setting().await;
+    let account = simulator.account().clone();
+    let id = simulator.add_token(&account, "token").token.id;
+    let mut sent = String::new();
+    let mut note = |label: &str, id: &str| {
+        let request = simulator.requests().pop().expect("a request");
+        sent.push_str(&format!("== {label}\n{}\n\n", on_the_wire(&request, id)));
+    };
+    let some = Some(&options);
+    let (a, z) = (scope(&account), scope(simulator.zone()));
+    plugin.list(&a, &first_page(), some).await.expect("listed");
+    note("list, nothing asked", "");
+    let all =
+        ListParams { name: Some("a&b=c ".into()), search: Some("\u{e9}?".into()), page: Some(1), per_page: Some(50) };
+    plugin.list(&a, &all, some).await.expect("listed");
+    note("list, everything asked", "");
+    plugin.list(&z, &all, some).await.expect("listed");
+    note("list of a zone", "");
+    plugin.list_all(&a, &everything(), some).await.expect("listed");
+    note("list-all", "");
+    plugin.get(&a, &id, some).await.expect("read");
+    note("get", &id);
+    plugin.update(&a, &id, &unchanged(), some).await.expect("updated");
+    note("update, nothing given", &id);
+    let all = UpdateParams {
+        name: Some("n\u{e9}\u{1f511}\"\\\u{0}".into()),
+        duration: Some("forever".into()),
+        enabled: Some(false),
+        client_secret_version: Some(2),
+        previous_client_secret_expires_at: Some("2030-01-01T00:00:00+02:00".into()),
+    };
+    plugin.update(&a, &id, &all, some).await.expect("updated");
+    note("update, everything given", &id);
+    plugin.refresh(account.id(), &id, some).await.expect("refreshed");
+    note("refresh", &id);
+    plugin.rotate(account.id(), &id, &PreviousSecret::ExpiresNow, some).await.expect("rotated");
+    note("rotate, the old secret ends now", &id);
+    let later = PreviousSecret::ExpiresAt("2030-01-01T00:00:00Z".into());
+    plugin.rotate(account.id(), &id, &later, some).await.expect("rotated");
+    note("rotate, the old secret ends later", &id);
+    plugin.delete(&a, &id, some).await.expect("deleted");
+    note("delete", &id);
+    let created = plugin.create(&z, &named("CI"), some).await.expect("created");
+    note("create in a zone, only a name", &created.token.id);
+    let mut everything = named("CI");
+    everything.duration = Some("1h".into());
+    everything.enabled = Some(false);
+    everything.client_secret_version = Some(7);
+    everything.previous_client_secret_expires_at = Some("2030-01-01T00:00:00Z".into());
+    let key = Credentials::ApiKey(cloudflare_access_host_tests::types::ApiKey {
+        email: cloudflare_access_simulator::EMAIL.into(),
+        key: cloudflare_access_simulator::API_KEY.into(),
+    });
+    let headers =
+        vec![("X-Trace".into(), "1".into()), ("X-Trace".into(), "2".into()), ("User-Agent".into(), "mine/1".into())];
+    let by_key = RequestOptions { credentials: Some(key), headers, ..options };
+    plugin.create(&a, &everything, Some(&by_key)).await.expect("created");
+    note("create, everything given, by key, with headers", "");
+    insta::assert_snapshot!(sent);
+}
+
+#[tokio::test]
+async fn ids_are_sent_encoded_and_never_as_a_path() {
+    let (simulator, mut plugin, options) = setting().await;
+    let a = scope(simulator.account());
+    for (id, path) in [
+        ("../x", "..%2Fx"),
+        ("a?b#c", "a%3Fb%23c"),
+        ("%2e%2e/", "%252e%252e%2F"),
+        ("a\r\nX: y", "a%0D%0AX%3A%20y"),
+        ("\u{1f511}", "%F0%9F%94%91"),
+    ] {
+        let error = plugin.delete(&a, id, Some(&options)).await.expect_err("no such token");
+        assert_eq!(error.kind, ErrorKind::NotFound, "{id:?}: {}", error.message);
+        let request = simulator.requests().pop().expect("a request");
+        assert!(request.path.ends_with(&format!("/access/service_tokens/{path}")), "{}", request.path);
+        assert_eq!(request.query, None);
+    }
+}
+
+#[tokio::test]
+async fn a_list_tells_where_it_stands_and_list_all_brings_every_token_once() {
+    let simulator = Simulator::builder().quota(500).start().await.expect("a simulator");
+    let mut plugin = Host::shared().instance().await;
+    let options = options(&simulator);
+    let options = Some(&options);
+    for home in both(&simulator) {
+        let expected = simulator.add_tokens(&home, 105);
+        let scope = scope(&home);
+        let page = |page| ListParams { page, per_page: Some(50), ..first_page() };
+        let first = plugin.list(&scope, &page(None), options).await.expect("listed");
+        assert_eq!((first.tokens.len(), first.page, first.per_page, first.count), (50, Some(1), Some(50), Some(50)));
+        assert_eq!((first.total_count, first.total_pages, first.next_page), (Some(105), Some(3), Some(2)));
+        let last = plugin.list(&scope, &page(Some(3)), options).await.expect("listed");
+        assert_eq!((last.tokens.len(), last.next_page), (5, None));
+
+        simulator.clear_requests();
+        let all = ListAllParams { per_page: Some(10), ..everything() };
+        let tokens = plugin.list_all(&scope, &all, options).await.expect("listed");
+        assert_eq!(tokens.iter().map(|token| token.id.as_str()).collect::<Vec<_>>(), expected);
+        assert_eq!(simulator.request_count(), 11);
+
+        let by_name = ListAllParams { name: Some("token 7".into()), ..everything() };
+        let tokens = plugin.list_all(&scope, &by_name, options).await.expect("listed");
+        assert_eq!(tokens.iter().map(|token| token.name.as_deref()).collect::<Vec<_>>(), [Some("token 7")]);
+    }
+}
+
+#[tokio::test]
+async fn a_zone_that_ignores_the_page_ends_the_list() {
+    let simulator = Simulator::builder().zone_lists(ListBehaviour::PageIgnored).start().await.expect("a simulator");
+    let mut plugin = Host::shared().instance().await;
+    let expected = simulator.add_tokens(simulator.zone(), 30);
+    let all = ListAllParams { per_page: Some(10), ..everything() };
+    let tokens = plugin.list_all(&scope(simulator.zone()), &all, Some(&options(&simulator))).await.expect("listed");
+    assert_eq!(tokens.iter().map(|token| token.id.as_str()).collect::<Vec<_>>(), expected[..10]);
+    assert!(simulator.request_count() <= 7, "{}", simulator.request_count());
+}
+
+#[tokio::test]
+async fn what_the_answer_leaves_out_is_none_and_what_it_adds_is_kept() {
+    let (simulator, mut plugin, options) = setting().await;
+    let id = simulator.add_token(simulator.account(), "token").token.id;
+    let a = scope(simulator.account());
+    let full = plugin.get(&a, &id, Some(&options)).await.expect("read");
+    assert!(full.client_id.is_some() && full.duration.is_some() && full.expires_at.is_some());
+    for field in
+        ["client_id", "name", "duration", "enabled", "expires_at", "created_at", "updated_at", "client_secret_version"]
+    {
+        simulator.inject(FaultKind::missing(&format!("/result/{field}")));
+        let token = plugin.get(&a, &id, Some(&options)).await.expect("read");
+        let present = [
+            ("client_id", token.client_id.is_some()),
+            ("name", token.name.is_some()),
+            ("duration", token.duration.is_some()),
+            ("enabled", token.enabled.is_some()),
+            ("expires_at", token.expires_at.is_some()),
+            ("created_at", token.created_at.is_some()),
+            ("updated_at", token.updated_at.is_some()),
+            ("client_secret_version", token.client_secret_version.is_some()),
+        ];
+        for (name, is_present) in present {
+            assert_eq!(is_present, name != field, "{name} without {field}");
+        }
+    }
+    simulator.inject(FaultKind::replaced("/result/brand_new_field", serde_json::json!({"a": [1, null]})));
+    let token = plugin.get(&a, &id, Some(&options)).await.expect("read");
+    assert_eq!(token.additional_fields, [("brand_new_field".to_owned(), r#"{"a":[1,null]}"#.to_owned())]);
+}
+
+#[tokio::test]
+async fn any_2xx_with_success_is_a_success_whatever_notes_it_has() {
+    let (simulator, mut plugin, options) = setting().await;
+    let a = scope(simulator.account());
+    for operation in [Operation::Create, Operation::List] {
+        for kind in [FaultKind::ErrorsOnSuccess, FaultKind::NullMessageType] {
+            simulator.inject(Fault::new(kind).on(operation));
+            match operation {
+                Operation::Create => drop(plugin.create(&a, &named("CI"), Some(&options)).await.expect("created")),
+                _ => drop(plugin.list(&a, &first_page(), Some(&options)).await.expect("listed")),
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn wrong_arguments_are_named_and_nothing_is_sent() {
+    let (simulator, mut plugin, options) = setting().await;
+    let a = scope(simulator.account());
+    let check = |result: Result<(), Error>, expected: &str| {
+        let error = result.expect_err(expected);
+        assert_eq!((error.kind, error.outcome, error.attempts), (ErrorKind::InvalidArgument, Outcome::NotApplied, 0));
+        assert!(error.message.starts_with(expected), "{}", error.message);
+    };
+    let o = Some(&options);
+    let account = |id: &str| cloudflare_access_host_tests::types::Scope::Account(id.into());
+    for (id, rule) in
+        [("", "id is empty"), (".", "id is \".\""), ("..", "id is \"..\""), (&"x".repeat(37), "id is \"xxx")]
+    {
+        check(plugin.get(&a, id, o).await.map(drop), rule);
+        check(plugin.update(&a, id, &unchanged(), o).await.map(drop), rule);
+        check(plugin.delete(&a, id, o).await.map(drop), rule);
+        check(plugin.refresh("a", id, o).await.map(drop), rule);
+        check(plugin.rotate("a", id, &PreviousSecret::ExpiresNow, o).await.map(drop), rule);
+    }
+    for (id, rule) in [("", "account is empty"), ("..", "account is \"..\""), (&"x".repeat(33), "account is \"xxx")] {
+        check(plugin.list(&account(id), &first_page(), o).await.map(drop), rule);
+        check(plugin.list_all(&account(id), &everything(), o).await.map(drop), rule);
+        check(plugin.create(&account(id), &named("CI"), o).await.map(drop), rule);
+        check(plugin.refresh(id, "x", o).await.map(drop), rule);
+    }
+    let zone = cloudflare_access_host_tests::types::Scope::Zone(String::new());
+    check(plugin.get(&zone, "x", o).await.map(drop), "zone is empty");
+    check(plugin.create(&a, &named(""), o).await.map(drop), "name is empty");
+    check(plugin.create(&a, &named(&"n".repeat(1 << 20)), o).await.map(drop), "name is \"nnn");
+    let params = |duration: Option<&str>, until: Option<&str>| UpdateParams {
+        duration: duration.map(str::to_owned),
+        previous_client_secret_expires_at: until.map(str::to_owned),
+        ..unchanged()
+    };
+    check(plugin.update(&a, "x", &params(Some("30d"), None), o).await.map(drop), "duration is \"30d\"");
+    check(
+        plugin.update(&a, "x", &params(None, Some("tomorrow")), o).await.map(drop),
+        "previous-client-secret-expires-at is",
+    );
+    let soon = PreviousSecret::ExpiresAt("soon".into());
+    check(plugin.rotate("a", "x", &soon, o).await.map(drop), "previous.expires-at is \"soon\"");
+    check(plugin.list(&a, &ListParams { page: Some(0), ..first_page() }, o).await.map(drop), "page is 0");
+    check(plugin.list(&a, &ListParams { per_page: Some(0), ..first_page() }, o).await.map(drop), "per-page is 0");
+    check(
+        plugin.list(&a, &ListParams { name: Some(String::new()), ..first_page() }, o).await.map(drop),
+        "name is empty",
+    );
+    assert_eq!(simulator.request_count(), 0);
+}
