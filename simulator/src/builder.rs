@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use time::OffsetDateTime;
 
 use crate::clock::Clock;
-use crate::connection::Transport;
+use crate::connection::{Port, Transport};
 use crate::credentials::{Credential, Permission};
 use crate::engine::{Engine, Rules};
 use crate::rate_limit::RateLimit;
@@ -39,6 +39,7 @@ pub struct SimulatorBuilder {
     latency: Duration,
     faults: Vec<Fault>,
     record_limit: usize,
+    never_accepts: bool,
     transport: Transport,
     certificate_pem: Option<String>,
 }
@@ -64,6 +65,7 @@ impl SimulatorBuilder {
             latency: Duration::ZERO,
             faults: Vec::new(),
             record_limit: 10_000,
+            never_accepts: false,
             transport: Transport::Plain,
             certificate_pem: None,
         }
@@ -190,6 +192,13 @@ impl SimulatorBuilder {
         self
     }
 
+    /// Listens, but accepts nobody: a connection to it is never established, as with a host behind a firewall that drops
+    /// packets. Needs Linux.
+    pub fn never_accepts(mut self) -> Self {
+        self.never_accepts = true;
+        self
+    }
+
     /// HTTPS with this configuration. HTTP/2 is spoken where it offers `h2` by ALPN and the client takes it.
     #[cfg(feature = "tls")]
     pub fn tls(mut self, config: impl Into<std::sync::Arc<tokio_rustls::rustls::ServerConfig>>) -> Self {
@@ -222,14 +231,14 @@ impl SimulatorBuilder {
         for fault in &self.faults {
             fault.check().map_err(|error| invalid(error.to_string()))?;
         }
-        let listener = tokio::net::TcpListener::bind(address).await?;
+        let port = Port::open(address, self.never_accepts).await?;
         let transport = self.transport.clone();
         let certificate_pem = self.certificate_pem.clone();
         let accounts = or_default(self.accounts.clone(), || Scope::Account(ACCOUNT_ID.to_owned()));
         let zones = or_default(self.zones.clone(), || Scope::Zone(ZONE_ID.to_owned()));
         let scopes = (accounts[0].clone(), zones[0].clone());
         let engine = self.engine(accounts.into_iter().chain(zones));
-        Simulator::listen(listener, transport, certificate_pem, engine, scopes)
+        Simulator::listen(port, transport, certificate_pem, engine, scopes)
     }
 
     /// Starts it on a thread of its own, for a caller without a runtime, or one that blocks.

@@ -1,12 +1,15 @@
-//! One connection from its acceptance to its end: TLS if asked for, hyper, and perhaps a script that takes it over.
+//! The port, and a connection from its acceptance to its end: TLS if asked for, hyper, and perhaps a script that takes it over.
 
+use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use crate::engine::Engine;
 use crate::service::Service;
@@ -21,6 +24,13 @@ pub(crate) enum Transport {
     Tls(tokio_rustls::TlsAcceptor),
 }
 
+/// The port that connections come to.
+pub(crate) struct Port {
+    listener: TcpListener,
+    /// The one connection that fits into the queue of a port that accepts nobody.
+    filling_the_queue: Option<TcpStream>,
+}
+
 /// Counts connections.
 #[derive(Default)]
 pub(crate) struct Connections {
@@ -30,6 +40,37 @@ pub(crate) struct Connections {
 
 /// Counts one connection as open until it is dropped.
 struct OpenConnection<'a>(&'a Connections);
+
+impl Port {
+    /// Listens. With `never_accepts` the queue of the port is full at once and stays so.
+    pub async fn open(address: SocketAddr, never_accepts: bool) -> io::Result<Self> {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        let listener = socket.listen(if never_accepts { 0 } else { 1024 })?;
+        let filling_the_queue =
+            if never_accepts { Some(TcpStream::connect(listener.local_addr()?).await?) } else { None };
+        Ok(Self { listener, filling_the_queue })
+    }
+
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// The next connection.
+    pub async fn accept(&self) -> TcpStream {
+        if self.filling_the_queue.is_some() {
+            return std::future::pending().await;
+        }
+        loop {
+            match self.listener.accept().await {
+                Ok((tcp, _)) => return tcp,
+                // One of that connection, or too many open files, which takes a moment to pass.
+                Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+            }
+        }
+    }
+}
 
 impl Connections {
     pub fn accepted(&self) -> u64 {

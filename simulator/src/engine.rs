@@ -81,8 +81,8 @@ impl Engine {
 
     /// The answer as if the change were made, which it is not.
     pub fn pretend(&self, call: &Call) -> Answer {
-        let mut copy = self.store.lock().clone();
-        self.execute(call, &mut copy).0
+        let mut scratch = self.store.lock().scratch();
+        self.execute(call, &mut scratch).0
     }
 
     /// Adds the headers that every answer has, unless a fault chose others.

@@ -2,7 +2,9 @@
 
 use hyper::StatusCode;
 use hyper::body::Bytes;
-use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
+use hyper::header::{
+    CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER, TRANSFER_ENCODING,
+};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
@@ -65,7 +67,10 @@ impl FaultKind {
             }
             Self::Response { status, headers, .. } => {
                 check_status(*status)?;
-                headers.iter().try_for_each(|(name, value)| header(name, value).map(drop))
+                headers.iter().try_for_each(|(name, value)| match header(name, value)? {
+                    (CONTENT_LENGTH | TRANSFER_ENCODING, _) => Err(format!("{name} is set by HTTP; use raw-bytes")),
+                    _ => Ok(()),
+                })
             }
             Self::RateLimited { wait: Wait::Text(text) } => header("retry-after", text).map(drop),
             _ => Ok(()),
@@ -150,6 +155,7 @@ pub(crate) fn alter(kind: &FaultKind, right: Answer, page: u64, now: OffsetDateT
         | FaultKind::TruncatedBody
         | FaultKind::CutChunks
         | FaultKind::NotHttp
+        | FaultKind::RawBytes { .. }
         | FaultKind::NeverAnswer
         | FaultKind::StallAfterHead
         | FaultKind::StallInBody
@@ -180,6 +186,7 @@ pub(crate) fn deliver(kind: &FaultKind, answer: Answer) -> Delivery {
         FaultKind::NotHttp => {
             script(vec![write(b"\x16\x03\x01 this is not HTTP\r\n\r\n".to_vec())], Ending::Close, None)
         }
+        FaultKind::RawBytes { bytes } => script(vec![write(bytes.0.clone())], Ending::Close, None),
         FaultKind::NeverAnswer => script(vec![], Ending::Hold, None),
         FaultKind::StallAfterHead => script(vec![write(head)], Ending::Hold, None),
         FaultKind::StallInBody => script(vec![write(head), half(&body)], Ending::Hold, None),
@@ -217,7 +224,7 @@ fn head_bytes(answer: &Answer, framing: Framing) -> Vec<u8> {
     bytes.extend_from_slice(
         match framing {
             Framing::Length => format!("{CONTENT_LENGTH}: {}\r\n\r\n", answer.body().len()),
-            Framing::Chunked => "transfer-encoding: chunked\r\n\r\n".to_owned(),
+            Framing::Chunked => format!("{TRANSFER_ENCODING}: chunked\r\n\r\n"),
         }
         .as_bytes(),
     );

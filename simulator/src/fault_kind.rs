@@ -167,6 +167,11 @@ pub enum FaultKind {
     CutChunks,
     /// Bytes that are not HTTP, then closed.
     NotHttp,
+    /// Exactly these bytes in place of an HTTP answer, then closed.
+    RawBytes {
+        /// The bytes.
+        bytes: Body,
+    },
     /// Nothing, until the client goes.
     NeverAnswer,
     /// The head, then nothing until the client goes.
@@ -249,6 +254,7 @@ impl FaultKind {
     pub fn commits(&self) -> Commits {
         match self {
             Self::Error { code: 971, .. } => Commits::Never,
+            Self::Error { code: 10001, message, .. } if message.contains("internal error") => Commits::Maybe,
             Self::Error { status, .. }
             | Self::NullErrors { status }
             | Self::StringCodes { status }
@@ -286,6 +292,7 @@ impl FaultKind {
             | Self::TruncatedBody
             | Self::CutChunks
             | Self::NotHttp
+            | Self::RawBytes { .. }
             | Self::NeverAnswer
             | Self::StallAfterHead
             | Self::StallInBody
@@ -384,6 +391,13 @@ impl FaultName {
             Self::TruncatedBody => vec![FaultKind::TruncatedBody],
             Self::CutChunks => vec![FaultKind::CutChunks],
             Self::NotHttp => vec![FaultKind::NotHttp],
+            Self::RawBytes => [
+                "HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\n{}",
+                "HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\n{} ",
+                "HTTP/1.1 200 OK\r\nx: a\0b\r\ncontent-length: 2\r\n\r\n{}",
+            ]
+            .map(|bytes| FaultKind::RawBytes { bytes: bytes.into() })
+            .into(),
             Self::NeverAnswer => vec![FaultKind::NeverAnswer],
             Self::StallAfterHead => vec![FaultKind::StallAfterHead],
             Self::StallInBody => vec![FaultKind::StallInBody],

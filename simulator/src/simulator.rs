@@ -1,5 +1,6 @@
 //! A running simulator: where it is, what happened, and how to change what happens next.
 
+use std::fmt;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -7,11 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use time::OffsetDateTime;
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::connection::{self, Connections, Transport};
+use crate::connection::{self, Connections, Port, Transport};
 use crate::engine::Engine;
 use crate::parameters::Parameters;
 use crate::{
@@ -245,13 +245,13 @@ impl Simulator {
 
 impl Simulator {
     pub(crate) fn listen(
-        listener: TcpListener,
+        port: Port,
         transport: Transport,
         certificate_pem: Option<String>,
         engine: Engine,
         (account, zone): (Scope, Scope),
     ) -> io::Result<Self> {
-        let address = listener.local_addr()?;
+        let address = port.address()?;
         let scheme = if matches!(transport, Transport::Plain) { "http" } else { "https" };
         let origin = format!("{scheme}://{address}");
         let simulator = Self {
@@ -266,7 +266,7 @@ impl Simulator {
             shutdown: CancellationToken::new(),
             tasks: TaskTracker::new(),
         };
-        simulator.tasks.spawn(simulator.accept(listener, transport));
+        simulator.tasks.spawn(simulator.accept(port, transport));
         simulator.tasks.close();
         Ok(simulator)
     }
@@ -277,20 +277,21 @@ impl Simulator {
         async move { tasks.wait().await }
     }
 
-    fn accept(&self, listener: TcpListener, transport: Transport) -> impl Future<Output = ()> + Send + 'static {
+    fn accept(&self, port: Port, transport: Transport) -> impl Future<Output = ()> + Send + 'static {
         let (engine, connections) = (Arc::clone(&self.engine), Arc::clone(&self.connections));
         let (shutdown, tasks) = (self.shutdown.clone(), self.tasks.clone());
         async move {
-            while let Some(accepted) = shutdown.run_until_cancelled(listener.accept()).await {
-                // An error is one of that connection, or too many open files, which takes a moment to pass.
-                let Ok((tcp, _)) = accepted else {
-                    tokio::time::sleep(Duration::from_millis(10)).await;
-                    continue;
-                };
+            while let Some(tcp) = shutdown.run_until_cancelled(port.accept()).await {
                 let served = connection::serve(tcp, transport.clone(), Arc::clone(&engine), Arc::clone(&connections));
                 tasks.spawn(shutdown.clone().run_until_cancelled_owned(served));
             }
         }
+    }
+}
+
+impl fmt::Debug for Simulator {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Simulator({})", self.origin)
     }
 }
 

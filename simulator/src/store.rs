@@ -58,6 +58,11 @@ impl Store {
         Self { scopes, in_use: HashSet::new(), quota, random, issued: Vec::new() }
     }
 
+    /// A copy whose new tokens have other ids and secrets than the next ones here.
+    pub fn scratch(&mut self) -> Self {
+        Self { random: self.random.fork(), ..self.clone() }
+    }
+
     pub fn has(&self, scope: &Scope) -> bool {
         self.scopes.contains_key(scope)
     }

@@ -134,6 +134,7 @@ fn check_seen(kind: &FaultKind, operation: Operation, seen: &Seen, place: &str) 
             return assert!(seen.bytes.is_empty(), "{place}");
         }
         FaultKind::NotHttp => return assert!(!seen.bytes.starts_with(b"HTTP"), "{place}"),
+        FaultKind::RawBytes { bytes } => return assert_eq!(seen.bytes, bytes.0, "{place}"),
         FaultKind::CloseInHead => {
             assert!(seen.bytes.starts_with(b"HTTP/1.1 2"), "{place}");
             return assert!(Answer::read(&seen.bytes).is_none(), "{place}");
@@ -321,7 +322,12 @@ fn check_answer(kind: &FaultKind, operation: Operation, answer: &Answer, place: 
             is(right_status);
             assert_eq!(answer.json()["success"], true, "{place}");
         }
-        FaultKind::Close | FaultKind::Reset | FaultKind::CloseInHead | FaultKind::NotHttp | FaultKind::NeverAnswer => {
+        FaultKind::Close
+        | FaultKind::Reset
+        | FaultKind::CloseInHead
+        | FaultKind::NotHttp
+        | FaultKind::RawBytes { .. }
+        | FaultKind::NeverAnswer => {
             unreachable!("no answer")
         }
     }
@@ -502,6 +508,21 @@ async fn content_too_large_is_answered_before_the_body_and_can_still_be_read_aft
     tcp.write_all(&vec![b' '; length]).await.expect("the body is taken");
     let recorded = simulator.next_request().await;
     assert_eq!(recorded.body, b"");
+}
+
+#[tokio::test]
+async fn what_is_pretended_before_the_commit_is_not_what_the_next_commit_makes() {
+    let simulator = Simulator::start().await.expect("a simulator");
+    let client = Client::new(&simulator);
+    simulator.inject(FaultKind::TruncatedJson);
+    let operation = Operation::Create;
+    let half = client.send("POST", &path(operation, simulator.account(), ""), &body(operation)).await;
+    let half = String::from_utf8_lossy(&half.body).into_owned();
+    let created = client.create(simulator.account(), json!({"name": "real"})).await.result();
+    for made in ["id", "client_id", "client_secret"] {
+        assert!(half.contains(made), "{half}");
+        assert!(!half.contains(created[made].as_str().expect("a text")), "{made}");
+    }
 }
 
 #[tokio::test]

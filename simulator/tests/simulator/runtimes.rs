@@ -47,7 +47,7 @@ async fn stop_closes_the_port_and_every_connection_even_one_that_waits_for_ever(
 async fn only_loopback_addresses_are_listened_on() {
     for host in [IpAddr::from(Ipv4Addr::UNSPECIFIED), Ipv4Addr::new(192, 0, 2, 1).into(), Ipv6Addr::UNSPECIFIED.into()]
     {
-        let error = Simulator::builder().host(host).start().await.err().expect("refused");
+        let error = Simulator::builder().host(host).start().await.expect_err("refused");
         assert!(error.to_string().contains(&host.to_string()), "{error}");
     }
     let simulator = Simulator::builder().host(Ipv6Addr::LOCALHOST.into()).start().await.expect("a simulator");
@@ -57,8 +57,17 @@ async fn only_loopback_addresses_are_listened_on() {
 #[tokio::test]
 async fn a_fault_that_contradicts_itself_does_not_start() {
     let fault = Fault::new(FaultKind::UnsuccessfulOk).after_commit();
-    let error = Simulator::builder().fault(fault).start().await.err().expect("refused");
+    let error = Simulator::builder().fault(fault).start().await.expect_err("refused");
     assert!(error.to_string().contains("unsuccessful-ok at AfterCommit"), "{error}");
+}
+
+#[tokio::test]
+async fn a_simulator_that_never_accepts_lets_nobody_connect() {
+    let simulator = Simulator::builder().never_accepts().start().await.expect("a simulator");
+    let connecting = tokio::net::TcpStream::connect(simulator.address());
+    assert!(tokio::time::timeout(std::time::Duration::from_millis(100), connecting).await.is_err());
+    assert_eq!((simulator.connections(), simulator.request_count()), (0, 0));
+    simulator.stop().await;
 }
 
 #[tokio::test]
