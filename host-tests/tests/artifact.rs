@@ -1,0 +1,50 @@
+//! The component as a file: what it imports and exports, and what it was built from.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use cloudflare_access_host::COMPONENT;
+use sha2::{Digest, Sha256};
+use wasmtime::component::Component;
+use wasmtime::{Config, Engine};
+
+const WIT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../wit");
+
+#[test]
+fn it_imports_what_the_world_declares_and_what_that_stands_on_and_nothing_else() {
+    let engine = Engine::new(&Config::new()).expect("an engine");
+    let component = Component::new(&engine, COMPONENT).expect("a component");
+    let component = component.component_type();
+    let imports: BTreeSet<_> = component.imports(&engine).map(|(name, _)| name.to_owned()).collect();
+    let exports: BTreeSet<_> = component.exports(&engine).map(|(name, _)| name.to_owned()).collect();
+
+    let world = std::fs::read_to_string(Path::new(WIT).join("world.wit")).expect("the world");
+    let declared: Vec<_> =
+        world.lines().filter_map(|line| line.trim().strip_prefix("import ")?.strip_suffix(';')).collect();
+    // What wasi:http uses in its signatures.
+    let underneath = ["wasi:http/types@0.2.2", "wasi:io/error@0.2.2", "wasi:io/poll@0.2.2", "wasi:io/streams@0.2.2"];
+    let expected: BTreeSet<_> = declared.into_iter().chain(underneath).map(str::to_owned).collect();
+    assert_eq!(imports, expected);
+    assert_eq!(exports, ["service-tokens", "types"].map(|name| format!("cloudflare:access/{name}@0.1.0")).into());
+}
+
+#[test]
+fn the_vendored_packages_are_those_of_the_lock_file() {
+    let lock = std::fs::read_to_string(Path::new(WIT).join("deps.lock")).expect("the lock file");
+    let locked: BTreeSet<_> = lock
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .map(|line| line.split_once("  ").expect("a hash and a path"))
+        .map(|(hash, path)| (path.to_owned(), hash.to_owned()))
+        .collect();
+    let mut found = BTreeSet::new();
+    for package in std::fs::read_dir(Path::new(WIT).join("deps")).expect("the packages") {
+        for file in std::fs::read_dir(package.expect("a package").path()).expect("its files") {
+            let path = file.expect("a file").path();
+            let hash = Sha256::digest(std::fs::read(&path).expect("its text"));
+            let name = path.strip_prefix(WIT).expect("below wit").to_string_lossy().into_owned();
+            found.insert((name, format!("{hash:x}")));
+        }
+    }
+    assert_eq!(found, locked, "run wit/refresh-deps");
+}

@@ -1,0 +1,175 @@
+//! Every error of the API's catalogue, and every form in which errors really come, as the caller sees them.
+
+use cloudflare_access_host_tests::requests::{first_page, named};
+use cloudflare_access_host_tests::types::{Error, ErrorKind, Outcome, RequestOptions};
+use cloudflare_access_host_tests::{Host, Instance, Setup, options, scope};
+use cloudflare_access_simulator::{FaultKind, Simulator, Wait};
+use wasmtime_wasi_http::{Error as HttpError, WasiBody, WasiHttpHooks};
+
+/// Asks for a list that meets a fault.
+async fn error_of(kind: FaultKind) -> Error {
+    let simulator = Simulator::start().await.expect("a simulator");
+    simulator.inject(kind);
+    let mut plugin = Host::shared().instance().await;
+    let listed = plugin.list(&scope(simulator.account()), &first_page(), Some(&options(&simulator))).await;
+    listed.expect_err("the fault is an error")
+}
+
+async fn setting() -> (Simulator, Instance, RequestOptions) {
+    let simulator = Simulator::start().await.expect("a simulator");
+    let options = options(&simulator);
+    (simulator, Host::shared().instance().await, options)
+}
+
+#[tokio::test]
+async fn every_code_of_the_catalogue_has_its_kind_and_its_hint() {
+    use ErrorKind::{Forbidden, InUse, NotFound, RateLimited, Rejected, Unauthenticated, Unavailable};
+    for (status, code, text, kind, hint) in [
+        (404, 12135, "access.api.error.not_found", NotFound, "not its client id"),
+        (400, 12139, "access.api.error.service_token_in_use: cannot delete", InUse, "every policy, group and SCIM"),
+        (400, 12130, "access.api.error.invalid_request: name", Rejected, "50 an account"),
+        (403, 10000, "Authentication error", Unauthenticated, "\"Access: Service Tokens Read\" (to list and get)"),
+        (405, 10000, "POST method with API Tokens is not supported by this API", Unauthenticated, "the global API key"),
+        (
+            400,
+            9106,
+            "Missing X-Auth-Key, X-Auth-Email or Authorization headers",
+            Unauthenticated,
+            "check the credential",
+        ),
+        (403, 9109, "Unauthorized to access requested resource", Unauthenticated, "check the credential"),
+        (400, 7003, "Could not route to /client/v4/zones/x", NotFound, "account or zone id"),
+        (404, 7000, "No route for that URI", NotFound, "account or zone id"),
+        (429, 971, "More than 1200 requests per 300 seconds reached", RateLimited, ""),
+        (403, 971, "More than 1200 requests per 300 seconds reached", RateLimited, ""),
+        (403, 10001, "Method not allowed for token", Forbidden, "this kind of credential"),
+        (403, 10001, "internal error", Unavailable, ""),
+        (403, 9999, "access.api.error.not_enabled", Forbidden, "set up Zero Trust"),
+        (409, 12132, "a conflict", ErrorKind::Conflict, ""),
+        (422, 1, "no good", Rejected, ""),
+        (401, 1, "who are you", Unauthenticated, ""),
+        (500, 1, "oh", Unavailable, ""),
+    ] {
+        let error = error_of(FaultKind::error(status, code, text)).await;
+        assert_eq!((error.kind, error.status), (kind, Some(status)), "{code}: {}", error.message);
+        assert_eq!(
+            error.api_errors.iter().map(|error| (error.code, error.message.as_str())).collect::<Vec<_>>(),
+            [(Some(code), text)]
+        );
+        assert!(error.message.starts_with(&format!("list: {status} ")), "{}", error.message);
+        assert!(
+            error.message.contains(&format!("{text} (code {code})")) && error.message.contains(hint),
+            "{}",
+            error.message
+        );
+        assert!(error.ray_id.is_some() && error.attempts == 1 && error.outcome == Outcome::NotApplied);
+    }
+}
+
+#[tokio::test]
+async fn the_chain_below_an_error_is_in_the_record_and_in_the_message() {
+    let error = error_of(FaultKind::ErrorChain).await;
+    assert_eq!((error.kind, error.status), (ErrorKind::Unauthenticated, Some(400)));
+    let first = &error.api_errors[0];
+    assert_eq!((first.code, first.chain[0].code), (Some(6003), Some(6111)));
+    assert!(
+        error.message.contains("(code 6003) <- Invalid format for Authorization header (code 6111)"),
+        "{}",
+        error.message
+    );
+}
+
+#[tokio::test]
+async fn every_form_of_an_error_is_decoded() {
+    for (kind, expected, codes) in [
+        (FaultKind::UnsuccessfulOk, ErrorKind::Rejected, 1),
+        (FaultKind::FlatError { status: 400 }, ErrorKind::Rejected, 1),
+        (FaultKind::NullErrors { status: 400 }, ErrorKind::Rejected, 0),
+        (FaultKind::StringCodes { status: 400 }, ErrorKind::NotFound, 1),
+        (FaultKind::MissingKeys { status: 403 }, ErrorKind::Forbidden, 1),
+        (FaultKind::HtmlPage { status: 520 }, ErrorKind::Unavailable, 0),
+        (FaultKind::HtmlPage { status: 403 }, ErrorKind::InvalidResponse, 0),
+        (FaultKind::HtmlPage { status: 200 }, ErrorKind::InvalidResponse, 0),
+        (FaultKind::EmptyBody { status: 502 }, ErrorKind::Unavailable, 0),
+        (FaultKind::NullBody { status: 429 }, ErrorKind::RateLimited, 0),
+    ] {
+        let name = kind.name();
+        let error = error_of(kind).await;
+        assert_eq!((error.kind, error.api_errors.len()), (expected, codes), "{name}: {}", error.message);
+        assert!(error.ray_id.is_some(), "{name}");
+        assert!(!error.message.contains('<') && !error.message.contains('\n'), "{name}: {}", error.message);
+    }
+}
+
+#[tokio::test]
+async fn a_rate_limit_says_how_long_to_wait() {
+    for (wait, expected) in [
+        (Wait::Seconds(7200), Some(7_200_000)),
+        (Wait::DateAfterSeconds(90), Some(90_000)),
+        (Wait::RatelimitHeader(30), Some(30_000)),
+        (Wait::Seconds(-5), None),
+        (Wait::Text("soon".into()), None),
+        (Wait::Unsaid, None),
+    ] {
+        let shown = format!("{wait:?}");
+        let error = error_of(FaultKind::RateLimited { wait }).await;
+        assert_eq!((error.kind, error.retry_after_ms), (ErrorKind::RateLimited, expected), "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn the_api_itself_refuses_as_the_catalogue_says() {
+    let (simulator, mut plugin, good) = setting().await;
+    let a = scope(simulator.account());
+    let with_token = |token: &str| RequestOptions {
+        credentials: Some(cloudflare_access_host_tests::types::Credentials::ApiToken(token.into())),
+        ..good.clone()
+    };
+    let wrong = plugin.list(&a, &first_page(), Some(&with_token("wrong"))).await.expect_err("a wrong token");
+    assert_eq!(wrong.kind, ErrorKind::Unauthenticated);
+    let read_only = with_token(cloudflare_access_simulator::READ_ONLY_API_TOKEN);
+    plugin.list(&a, &first_page(), Some(&read_only)).await.expect("reading is allowed");
+    let error = plugin.create(&a, &named("CI"), Some(&read_only)).await.expect_err("writing is not");
+    assert_eq!((error.kind, error.outcome), (ErrorKind::Unauthenticated, Outcome::NotApplied));
+    assert!(error.message.contains("Access: Service Tokens Write"), "{}", error.message);
+
+    let used = simulator.add_token(simulator.account(), "used").token.id;
+    simulator.mark_in_use(&used);
+    let error = plugin.delete(&a, &used, Some(&good)).await.expect_err("in use");
+    assert_eq!(
+        (error.kind, error.status, error.token_id.as_deref()),
+        (ErrorKind::InUse, Some(400), Some(used.as_str()))
+    );
+
+    for number in 1..50 {
+        plugin.create(&a, &named(&format!("token {number}")), Some(&good)).await.expect("within the quota");
+    }
+    let error = plugin.create(&a, &named("one more"), Some(&good)).await.expect_err("over the quota");
+    assert_eq!((error.kind, error.outcome), (ErrorKind::Rejected, Outcome::NotApplied));
+}
+
+#[tokio::test]
+async fn a_host_that_does_not_let_the_request_out_is_named() {
+    let (simulator, _, options) = setting().await;
+    let setup = Setup { hooks: Some(Box::new(DenyAll)), ..Setup::default() };
+    let mut plugin = Host::shared().instance_with(setup).await;
+    let error = plugin.create(&scope(simulator.account()), &named("CI"), Some(&options)).await.expect_err("denied");
+    assert_eq!((error.kind, error.outcome, error.attempts), (ErrorKind::DeniedByHost, Outcome::NotApplied, 1));
+    assert_eq!(simulator.request_count(), 0);
+}
+
+/// A host whose list of allowed hosts is empty.
+struct DenyAll;
+
+type Sent = Result<(http::Response<WasiBody>, Box<dyn Future<Output = Result<(), HttpError>> + Send>), HttpError>;
+
+impl WasiHttpHooks for DenyAll {
+    fn send_request(
+        &mut self,
+        _: http::Request<WasiBody>,
+        _: Option<wasmtime_wasi_http::RequestOptions>,
+        _: Box<dyn Future<Output = Result<(), HttpError>> + Send>,
+    ) -> Box<dyn Future<Output = Sent> + Send> {
+        Box::new(async { Err(HttpError::HttpRequestDenied) })
+    }
+}
