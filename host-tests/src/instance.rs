@@ -39,14 +39,19 @@ impl Default for Setup {
 }
 
 impl Host {
-    /// The one host of this process.
+    /// The one host of this process, with the component of the workspace, or the one in the file that the variable
+    /// `TEST_COMPONENT` names.
     ///
     /// # Panics
     /// The component does not load.
     #[must_use]
     pub fn shared() -> &'static Self {
         static HOST: OnceLock<Host> = OnceLock::new();
-        HOST.get_or_init(|| Self::load(cloudflare_access_host::COMPONENT).expect("the component loads"))
+        HOST.get_or_init(|| {
+            let given =
+                std::env::var_os("TEST_COMPONENT").map(|path| std::fs::read(path).expect("TEST_COMPONENT is a file"));
+            Self::load(given.as_deref().unwrap_or(cloudflare_access_host::COMPONENT)).expect("the component loads")
+        })
     }
 
     /// Compiles a component.

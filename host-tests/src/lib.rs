@@ -3,12 +3,18 @@
 //! What the tests prove through it holds for any host that offers WASI 0.2. [`Host`] compiles the component once; each
 //! [`Instance`] is a component of its own with an environment and a memory limit.
 
+mod action;
 mod contract;
+pub mod fetched;
+pub mod hooks;
 mod instance;
+mod raw_server;
 pub mod requests;
 
+pub use action::{Action, Done, NEW_NAME};
 pub use contract::types;
 pub use instance::{Host, Instance, Setup};
+pub use raw_server::RawServer;
 
 use cloudflare_access_simulator::{API_TOKEN, Simulator};
 use types::{Credentials, RequestOptions, Scope};
