@@ -9,6 +9,7 @@ use crate::credentials::{CredentialHeaders, Credentials};
 use crate::egress::{Addresses, EgressPolicy};
 use crate::error::{Details, Error, ErrorKind, Outcome};
 use crate::hooks::AccessHooks;
+use crate::idle::Owner;
 use crate::options::CallOptions;
 use crate::runtime::Runtime;
 use crate::tokens::{Account, Scope, Tokens, Zone};
@@ -30,6 +31,13 @@ struct Shared {
     credential: Arc<CredentialHeaders>,
     base_url: BaseUrl,
     options: CallOptions,
+    owner: Owner,
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.runtime.idle().forget(self.owner);
+    }
 }
 
 impl AccessTokens {
@@ -77,6 +85,11 @@ impl AccessTokens {
 
     pub(crate) fn options(&self) -> &CallOptions {
         &self.0.options
+    }
+
+    /// The owner of the instances that a call may use and leave behind; none where the call brings its own credential.
+    pub(crate) fn owner(&self, options: &CallOptions) -> Option<Owner> {
+        options.credentials.is_none().then_some(self.0.owner)
     }
 
     /// The hooks of one call, with its own credential if it brings one.
@@ -224,6 +237,7 @@ impl AccessTokensBuilder {
             credential,
             base_url,
             options: self.options,
+            owner: Owner::new(),
         })))
     }
 }

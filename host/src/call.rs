@@ -31,9 +31,11 @@ use crate::bindings::service_tokens::Guest;
 use crate::bindings::types as contract;
 use crate::conversions::{milliseconds, request_options};
 use crate::error::{Details, Error, ErrorKind, Outcome};
-use crate::hooks::Exchanges;
+use crate::hooks::{AccessHooks, Exchanges};
+use crate::idle::Owner;
 use crate::operation::Operation;
 use crate::options::CallOptions;
+use crate::runtime::{Instance, Runtime};
 use crate::state::HostState;
 
 /// How much longer than its own limit the component is given to report that it reached it.
@@ -44,7 +46,7 @@ const NOTABLE_WAIT: Duration = Duration::from_millis(5);
 /// The export's own future.
 pub(crate) type Answer<'a, T> = Pin<Box<dyn Future<Output = wasmtime::Result<Result<T, contract::Error>>> + Send + 'a>>;
 
-/// Calls one export of a fresh instance.
+/// Calls one export of an instance that no other call uses.
 pub(crate) async fn call<T, F>(
     access: &AccessTokens,
     operation: Operation,
@@ -85,14 +87,19 @@ where
     let deadline = started + limit + GRACE;
     let answer = timeout_at(deadline.into(), async {
         let _place = access.runtime().place().await;
-        let mut instance = access.runtime().instantiate(hooks).await?;
+        let owner = access.owner(options);
+        let mut instance = instance(access.runtime(), owner, hooks).await?;
         let mut options = request_options(access.base_url(), options);
         let waited = started.elapsed();
         if waited > NOTABLE_WAIT {
             options.timeout_ms = Some(milliseconds(limit.saturating_sub(waited)).max(1));
         }
         let guest = instance.exports.cloudflare_access_service_tokens();
-        export(guest, &mut instance.store, &options).await
+        let answer = export(guest, &mut instance.store, &options).await?;
+        if let Some(owner) = owner {
+            access.runtime().idle().give_back(owner, instance);
+        }
+        wasmtime::Result::Ok(answer)
     });
     let result = match answer.await {
         Ok(Ok(Ok(value))) => Ok(value),
@@ -102,6 +109,16 @@ where
     };
     record(&exchanges, started, result.as_ref().err());
     result
+}
+
+async fn instance(runtime: &Runtime, owner: Option<Owner>, hooks: AccessHooks) -> wasmtime::Result<Instance> {
+    match owner.and_then(|owner| runtime.idle().take(owner)) {
+        Some(mut idle) => {
+            *idle.store.data_mut().hooks() = hooks;
+            Ok(idle)
+        }
+        None => runtime.instantiate(hooks).await,
+    }
 }
 
 /// The component must assume the worst of some failures that look the same on all hosts. This host saw whether a request can

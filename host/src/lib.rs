@@ -14,7 +14,7 @@
 //! - The component is inside this crate; another of the same world can be given instead ([`Runtime::builder`]).
 //! - The credential stays with the host: the component asks, [`hooks`] add it, only for the API's own origin.
 //! - Only the API can be reached ([`egress`]), over one pool of connections for all calls ([`transport`]).
-//! - Each call has an instance of its own with a memory limit and a time limit; dropping its future stops it ([`Runtime`]).
+//! - Each call has an instance to itself with a memory limit and a time limit; dropping its future stops it ([`Runtime`]).
 //! - Each call is a `tracing` span, `service_token_call`, with the operation, the scope's kind, the number of requests, the status,
 //!   the ray id, the outcome, the error's kind and the duration; no name, no id and no secret.
 //!
@@ -35,6 +35,7 @@ mod component;
 mod conversions;
 mod credentials;
 mod error;
+mod idle;
 mod operation;
 mod options;
 mod runtime;

@@ -1,7 +1,8 @@
 //! The engine and the compiled component, shared by all calls of all [`AccessTokens`](crate::AccessTokens) made from it.
 //!
 //! - Instances come from wasmtime's pooling allocator, where the system allows it; the component is linked once.
-//! - Each instance has a limit on its memory, yields every ten milliseconds of computing, and serves one call.
+//! - Each instance has a limit on its memory, yields every ten milliseconds of computing, and serves one call at a time;
+//!   [`idle`](crate::idle) says when it may serve another.
 //! - As many calls run at once as the pool has places; more wait, within the time limit of their call.
 //! - Compiled code is kept on disk by wasmtime's own cache, under the hash of the component and of the settings.
 
@@ -16,6 +17,7 @@ use wasmtime::{Cache, CacheConfig, Config, Engine, InstanceAllocationStrategy, P
 use crate::bindings::{Plugin, PluginPre};
 use crate::component::COMPONENT;
 use crate::hooks::AccessHooks;
+use crate::idle::Idle;
 use crate::state::HostState;
 use crate::ticker::{Running, Ticker};
 use crate::{BuildError, linker};
@@ -38,6 +40,7 @@ struct Shared {
     component: PluginPre<HostState>,
     ticker: Ticker,
     places: Semaphore,
+    idle: Idle,
     max_memory: usize,
 }
 
@@ -114,10 +117,15 @@ impl Runtime {
         Place { _permit: permit, _running: self.0.ticker.running() }
     }
 
+    /// Instances that have served a call.
+    pub(crate) fn idle(&self) -> &Idle {
+        &self.0.idle
+    }
+
     /// A fresh instance, with its own memory and its own store.
     pub(crate) async fn instantiate(&self, hooks: AccessHooks) -> wasmtime::Result<Instance> {
         let mut store = Store::new(&self.0.engine, HostState::new(hooks, self.0.max_memory));
-        store.limiter(|state| state.limits());
+        store.limiter(|state| state.limiter());
         store.epoch_deadline_async_yield_and_update(1);
         store.set_epoch_deadline(1);
         let exports = self.0.component.instantiate_async(&mut store).await?;
@@ -145,6 +153,13 @@ pub(crate) struct Place<'a> {
 pub(crate) struct Instance {
     pub(crate) store: Store<HostState>,
     pub(crate) exports: Plugin,
+}
+
+impl Instance {
+    /// The size of its linear memory in bytes.
+    pub(crate) fn memory(&self) -> usize {
+        self.store.data().memory()
+    }
 }
 
 impl RuntimeBuilder {
@@ -215,6 +230,7 @@ impl RuntimeBuilder {
             component,
             ticker,
             places: Semaphore::new(self.max_calls as usize),
+            idle: Idle::new(self.max_calls as usize),
             max_memory: self.max_memory,
         })))
     }
@@ -252,7 +268,7 @@ impl RuntimeBuilder {
     }
 
     fn pool(&self) -> PoolingAllocationConfig {
-        let places = self.max_calls;
+        let places = self.max_calls * 2; // for the calls that run, and for as many idle instances
         let mut pool = PoolingAllocationConfig::new();
         pool.total_component_instances(places)
             .total_core_instances(places * CORE_INSTANCES_PER_COMPONENT)

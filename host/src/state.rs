@@ -1,9 +1,9 @@
 //! The state of one store: a WASI context that grants nothing, the HTTP hooks, and the limits.
 
 use wasmtime::component::ResourceTable;
-use wasmtime::{StoreLimits, StoreLimitsBuilder};
+use wasmtime::{ResourceLimiter, StoreLimits, StoreLimitsBuilder};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
-use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+use wasmtime_wasi_http::{RequestOptions, WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::hooks::AccessHooks;
 
@@ -13,12 +13,12 @@ pub struct HostState {
     http: WasiHttpCtx,
     table: ResourceTable,
     hooks: AccessHooks,
-    limits: StoreLimits,
+    limiter: Limiter,
 }
 
 impl HostState {
     /// No environment, no arguments, no files, no sockets, no streams; HTTP through `hooks`; at most `max_memory` bytes of
-    /// linear memory, one instance.
+    /// linear memory.
     #[must_use]
     pub fn new(hooks: AccessHooks, max_memory: usize) -> Self {
         Self {
@@ -26,19 +26,54 @@ impl HostState {
             http: WasiHttpCtx::new(),
             table: ResourceTable::new(),
             hooks,
-            limits: StoreLimitsBuilder::new().memory_size(max_memory).build(),
+            limiter: Limiter { limits: StoreLimitsBuilder::new().memory_size(max_memory).build(), memory: 0 },
         }
     }
 
     /// For `Store::limiter`.
-    pub fn limits(&mut self) -> &mut StoreLimits {
-        &mut self.limits
+    pub fn limiter(&mut self) -> &mut dyn ResourceLimiter {
+        &mut self.limiter
     }
 
-    /// The hooks.
-    #[must_use]
-    pub fn hooks(&self) -> &AccessHooks {
-        &self.hooks
+    /// The hooks of the call that runs, or ran last.
+    pub fn hooks(&mut self) -> &mut AccessHooks {
+        &mut self.hooks
+    }
+
+    /// The size of the component's linear memory in bytes.
+    pub(crate) fn memory(&self) -> usize {
+        self.limiter.memory
+    }
+
+    /// Whether the component has given back all that it had of the host. Then the state is as at the start.
+    ///
+    /// What remains of a request's options does not count: wasmtime-wasi-http 48 takes them over and forgets to drop them.
+    pub(crate) fn settle(&mut self) -> bool {
+        let settled = self.table.iter_mut().all(|entry| entry.is::<RequestOptions>());
+        if settled {
+            self.table = ResourceTable::new();
+        }
+        settled
+    }
+}
+
+/// The limits, and how large the memory has become under them.
+struct Limiter {
+    limits: StoreLimits,
+    memory: usize,
+}
+
+impl ResourceLimiter for Limiter {
+    fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        let granted = self.limits.memory_growing(current, desired, maximum)?;
+        if granted {
+            self.memory = self.memory.max(desired);
+        }
+        Ok(granted)
+    }
+
+    fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        self.limits.table_growing(current, desired, maximum)
     }
 }
 

@@ -1,0 +1,82 @@
+//! Instances that have served a call and can serve another one: making one costs more than a request.
+//!
+//! What a component held in its memory must not reach another caller. So an instance is used again only by calls of the same
+//! [`AccessTokens`](crate::AccessTokens) with the same credential; a call that brings its own has an instance that is thrown
+//! away. An instance is also thrown away after a trap, a limit, a time that ran out or a dropped future, when it left
+//! something behind on the host, and when its memory, which never shrinks, has grown large.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::runtime::Instance;
+
+/// An instance that nobody has wanted for so long goes when the next one comes back.
+const KEEP: Duration = Duration::from_secs(30);
+/// Four times what the component needs for an ordinary call.
+const LARGE_MEMORY: usize = 6 << 20;
+
+/// Whose calls may share instances.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Owner(u64);
+
+impl Owner {
+    /// One that no other is equal to.
+    pub(crate) fn new() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// Idle instances of all owners, the longest idle first.
+pub(crate) struct Idle {
+    instances: Mutex<Vec<Entry>>,
+    capacity: usize,
+}
+
+struct Entry {
+    owner: Owner,
+    since: Instant,
+    instance: Instance,
+}
+
+impl Idle {
+    pub(crate) fn new(capacity: usize) -> Self {
+        Self { instances: Mutex::new(Vec::with_capacity(capacity)), capacity }
+    }
+
+    /// The instance of this owner that was used last; its memory is the warmest.
+    pub(crate) fn take(&self, owner: Owner) -> Option<Instance> {
+        let mut instances = self.lock();
+        let position = instances.iter().rposition(|entry| entry.owner == owner)?;
+        Some(instances.remove(position).instance)
+    }
+
+    /// Keeps an instance whose call has ended in order, unless it is not fit for another.
+    pub(crate) fn give_back(&self, owner: Owner, mut instance: Instance) {
+        if instance.memory() > LARGE_MEMORY || !instance.store.data_mut().settle() {
+            return;
+        }
+        let now = Instant::now();
+        let mut instances = self.lock();
+        let expired = instances.iter().take_while(|entry| now.duration_since(entry.since) > KEEP).count();
+        let excess = (instances.len() + 1).saturating_sub(self.capacity);
+        let superfluous = expired.max(excess).min(instances.len());
+        let gone: Vec<_> = instances.drain(..superfluous).collect();
+        if self.capacity > 0 {
+            instances.push(Entry { owner, since: now, instance });
+        }
+        drop(instances);
+        drop(gone); // which takes system calls, and so not under the lock
+    }
+
+    /// Throws away what an owner that ends has left.
+    pub(crate) fn forget(&self, owner: Owner) {
+        let gone: Vec<_> = self.lock().extract_if(.., |entry| entry.owner == owner).collect();
+        drop(gone);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Entry>> {
+        self.instances.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
