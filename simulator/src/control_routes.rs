@@ -10,10 +10,10 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use crate::api_error::ApiError;
 use crate::engine::Engine;
 use crate::envelope::{self, Answer};
 use crate::recording::{RecordedRequest, is_secret_header};
-use crate::service::control_error;
 use crate::{Fault, clock};
 
 pub(crate) const PREFIX: &str = "/simulator/";
@@ -75,13 +75,17 @@ pub(crate) fn answer(engine: &Engine, parts: &Parts, body: &[u8]) -> Answer {
         }
         (method, path) => {
             let text = format!("no control route {method} {path}; the README of the simulator lists them");
-            return control_error(StatusCode::NOT_FOUND, text);
+            return refusal(StatusCode::NOT_FOUND, text);
         }
     };
     match result {
         Ok(result) => envelope::success(StatusCode::OK, result, None),
-        Err(message) => control_error(StatusCode::BAD_REQUEST, message),
+        Err(message) => refusal(StatusCode::BAD_REQUEST, message),
     }
+}
+
+fn refusal(status: StatusCode, message: String) -> Answer {
+    envelope::failure(&ApiError::new(status, 1000, message))
 }
 
 fn authenticate(engine: &Engine, body: &[u8]) -> Result<Value, String> {

@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use hyper::Version;
 use hyper::body::Bytes;
@@ -67,6 +68,8 @@ pub(crate) struct Received {
 
 pub(crate) struct Recorder {
     limit: usize,
+    in_flight: AtomicU64,
+    peak: AtomicU64,
     kept: Mutex<Kept>,
     changed: Notify,
 }
@@ -84,6 +87,15 @@ struct Kept {
     epoch: u64,
 }
 
+/// Counts a request as in flight until it is dropped.
+pub(crate) struct InFlight<'a>(&'a Recorder);
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// Finds a recorded request again.
 #[derive(Clone, Copy)]
 pub(crate) struct Position {
@@ -94,7 +106,20 @@ pub(crate) struct Position {
 impl Recorder {
     /// Keeps at most `limit` requests and commits; with 0 it only counts.
     pub fn new(limit: usize) -> Self {
-        Self { limit, kept: Mutex::new(Kept::default()), changed: Notify::new() }
+        let (in_flight, peak) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self { limit, in_flight, peak, kept: Mutex::new(Kept::default()), changed: Notify::new() }
+    }
+
+    /// Counts a request from its receipt to its answer.
+    pub fn enter(&self) -> InFlight<'_> {
+        let now = self.in_flight.fetch_add(1, Ordering::Relaxed) + 1;
+        self.peak.fetch_max(now, Ordering::Relaxed);
+        InFlight(self)
+    }
+
+    /// The most requests that were in flight at once since the last clearing.
+    pub fn peak(&self) -> u64 {
+        self.peak.load(Ordering::Relaxed)
     }
 
     pub fn keeps_any(&self) -> bool {
@@ -150,6 +175,7 @@ impl Recorder {
 
     pub fn clear(&self) {
         let mut kept = self.kept.lock();
+        self.peak.store(self.in_flight.load(Ordering::Relaxed), Ordering::Relaxed);
         *kept = Kept { epoch: kept.epoch + 1, ..Kept::default() };
     }
 

@@ -9,10 +9,9 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Bytes, Incoming};
 use hyper::{Request, Response};
 
-use crate::api_error::ApiError;
 use crate::control_routes;
 use crate::engine::{Call, Engine};
-use crate::envelope::{self, Answer};
+use crate::envelope;
 use crate::fault_effect::{self, Delivery, Headers};
 use crate::list_query::ListQuery;
 use crate::recording::{Position, Received};
@@ -50,6 +49,7 @@ impl Service {
             body,
             route,
         };
+        let _in_flight = engine.recorder.enter();
         let position = engine.recorder.record(|| Received {
             connection: self.connection,
             parts,
@@ -111,9 +111,4 @@ impl Service {
             }
         }
     }
-}
-
-/// The answer to a request of the control routes that is not understood.
-pub(crate) fn control_error(status: hyper::StatusCode, message: impl Into<String>) -> Answer {
-    envelope::failure(&ApiError::new(status, 1000, message))
 }

@@ -203,6 +203,12 @@ impl Simulator {
         self.engine.recorder.count()
     }
 
+    /// The most requests of the API that waited for their answer at once since the last clearing.
+    #[must_use]
+    pub fn peak_requests_in_flight(&self) -> u64 {
+        self.engine.recorder.peak()
+    }
+
     /// The changes since the last clearing, the oldest first.
     #[must_use]
     pub fn commits(&self) -> Vec<Commit> {

@@ -129,6 +129,19 @@ async fn connections_are_numbered_and_a_kept_one_keeps_its_number() {
 }
 
 #[tokio::test]
+async fn the_peak_is_the_most_requests_that_waited_at_once() {
+    let simulator = Simulator::builder().latency(Duration::from_millis(20)).start().await.expect("a simulator");
+    let client = Client::new(&simulator);
+    let list = || client.list(simulator.account(), "");
+    tokio::join!(list(), list(), list());
+    assert_eq!(simulator.peak_requests_in_flight(), 3);
+    simulator.clear_requests();
+    list().await;
+    list().await;
+    assert_eq!(simulator.peak_requests_in_flight(), 1);
+}
+
+#[tokio::test]
 async fn clearing_forgets_and_counting_starts_again() {
     let simulator = Simulator::start().await.expect("a simulator");
     let client = Client::new(&simulator);
