@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Commits, FaultKind, Operation, ScopeKind};
+use crate::{FaultKind, Operation, ScopeKind};
 
 /// A misbehaviour and when it happens: by default to the next request of the API, once, and before the change is made
 /// (after it for the kinds whose answer says that it was).
@@ -111,10 +111,7 @@ impl Fault {
     /// On which side of the change it happens.
     #[must_use]
     pub fn moment(&self) -> Moment {
-        self.moment.unwrap_or(match self.kind.commits() {
-            Commits::Never | Commits::Maybe => Moment::BeforeCommit,
-            Commits::Always => Moment::AfterCommit,
-        })
+        self.moment.unwrap_or(self.kind.moments()[0])
     }
 
     /// Checks that the kind can be on this side of the change, and that its numbers are a status and headers.
@@ -122,11 +119,7 @@ impl Fault {
     /// # Errors
     /// It cannot: a client would be told the opposite of what is. Or the status, a header or a location is not HTTP.
     pub fn check(&self) -> Result<(), FaultError> {
-        let possible = match self.moment() {
-            Moment::BeforeCommit => self.kind.may_be_before_commit(),
-            Moment::AfterCommit => self.kind.may_be_after_commit(),
-        };
-        if !possible {
+        if !self.kind.moments().contains(&self.moment()) {
             let commits = self.kind.commits();
             let (name, moment) = (self.kind.name(), self.moment());
             return Err(FaultError(format!(

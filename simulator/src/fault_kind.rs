@@ -12,6 +12,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use strum::{Display, EnumDiscriminants, EnumIter, IntoEnumIterator};
 
+use crate::Moment;
+
 /// One way to misbehave. The head of each group says what its kinds have in common.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, EnumDiscriminants)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -300,16 +302,26 @@ impl FaultKind {
         }
     }
 
+    /// The moments at which it can be, for a test that runs through them. A [`FaultKind::Delay`] makes its change at either.
+    #[must_use]
+    pub fn moments(&self) -> &'static [Moment] {
+        match self.commits() {
+            Commits::Never => &[Moment::BeforeCommit],
+            Commits::Maybe => &[Moment::BeforeCommit, Moment::AfterCommit],
+            Commits::Always => &[Moment::AfterCommit],
+        }
+    }
+
     /// Whether the change may have happened when a client sees this.
     #[must_use]
     pub fn may_be_after_commit(&self) -> bool {
-        self.commits() != Commits::Never
+        self.moments().contains(&Moment::AfterCommit)
     }
 
     /// Whether the change may not have happened when a client sees this.
     #[must_use]
     pub fn may_be_before_commit(&self) -> bool {
-        self.commits() != Commits::Always
+        self.moments().contains(&Moment::BeforeCommit)
     }
 
     /// Whether the whole right answer arrives in the end, so that a client that is patient and accepts its size can use it.

@@ -37,8 +37,8 @@ async fn every_fault_does_what_it_says_to_every_operation_before_and_after_the_c
     for kind in FaultKind::all().into_iter().map(quick) {
         for scope in &scopes {
             for operation in Operation::ALL.into_iter().filter(|operation| operation.exists_for(scope.kind())) {
-                for moment in moments(&kind) {
-                    check(&simulator, &kind, scope, operation, moment).await;
+                for moment in kind.moments() {
+                    check(&simulator, &kind, scope, operation, *moment).await;
                 }
             }
         }
@@ -54,14 +54,6 @@ fn quick(kind: FaultKind) -> FaultKind {
         FaultKind::LargeBody { .. } => FaultKind::LargeBody { bytes: 1 << 20 },
         FaultKind::LongList { .. } => FaultKind::LongList { tokens: 300 },
         other => other,
-    }
-}
-
-fn moments(kind: &FaultKind) -> Vec<Moment> {
-    match kind.commits() {
-        Commits::Never => vec![Moment::BeforeCommit],
-        Commits::Maybe => vec![Moment::BeforeCommit, Moment::AfterCommit],
-        Commits::Always => vec![Moment::AfterCommit],
     }
 }
 
@@ -371,6 +363,49 @@ impl Answer {
 
     fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
+    }
+}
+
+#[test]
+fn a_kind_can_be_where_its_commits_say() {
+    for kind in FaultKind::all() {
+        let expected = match kind.commits() {
+            Commits::Never => (true, false),
+            Commits::Maybe => (true, true),
+            Commits::Always => (false, true),
+        };
+        assert_eq!((kind.may_be_before_commit(), kind.may_be_after_commit()), expected, "{kind:?}");
+        for moment in [Moment::BeforeCommit, Moment::AfterCommit] {
+            let is_possible = Fault::new(kind.clone()).at(moment).check().is_ok();
+            assert_eq!(is_possible, kind.moments().contains(&moment), "{kind:?} {moment:?}");
+        }
+        assert_eq!(Fault::new(kind.clone()).check(), Ok(()), "{kind:?}");
+    }
+}
+
+#[test]
+fn what_a_status_says_about_the_change() {
+    let error = |status, code, message| FaultKind::error(status, code, message).commits();
+    let other = |status| FaultKind::EmptyBody { status }.commits();
+    assert_eq!(error(400, 12130, ""), Commits::Never);
+    assert_eq!(error(409, 1000, ""), Commits::Never);
+    assert_eq!(error(200, 1000, ""), Commits::Never);
+    assert_eq!(error(408, 1000, ""), Commits::Maybe);
+    assert_eq!(error(500, 1000, ""), Commits::Maybe);
+    assert_eq!(error(500, 971, ""), Commits::Never);
+    assert_eq!(error(403, 10001, "internal error"), Commits::Maybe);
+    assert_eq!(error(403, 10001, "Method not allowed for token"), Commits::Never);
+    for (status, commits) in [
+        (200, Commits::Maybe),
+        (302, Commits::Never),
+        (303, Commits::Maybe),
+        (307, Commits::Never),
+        (404, Commits::Never),
+        (408, Commits::Maybe),
+        (429, Commits::Never),
+        (502, Commits::Maybe),
+    ] {
+        assert_eq!(other(status), commits, "{status}");
     }
 }
 

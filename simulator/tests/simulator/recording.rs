@@ -123,6 +123,8 @@ async fn connections_are_numbered_and_a_kept_one_keeps_its_number() {
     let numbers: Vec<_> = simulator.requests().iter().map(|request| request.connection).collect();
     assert_eq!(numbers, [1, 2, 1]);
     assert_eq!((simulator.connections(), simulator.open_connections()), (2, 2));
+    let gone = simulator.wait_for_open_connections(0);
+    assert!(tokio::time::timeout(Duration::ZERO, gone).await.is_err(), "both are still open");
     drop((first, second));
     simulator.wait_for_open_connections(0).await;
     assert_eq!(simulator.connections(), 2);
