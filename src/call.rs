@@ -1,6 +1,6 @@
 //! One call: attempts, the waits between them, and the one deadline over all of it.
 //!
-//! Every request of the guest goes through [`Call::send`]. An attempt is judged (`trouble`), the repetition decided (`repeat`),
+//! A call may be one request or many, several of them at once. Every request of the guest goes through [`Call::send`]. An attempt is judged (`trouble`), the repetition decided (`repeat`),
 //! and the error, if it comes to one, tells the whole call: how many attempts there were, and whether any of them may have
 //! made the change.
 
@@ -12,9 +12,10 @@ use serde_json::value::RawValue;
 use crate::bindings::exports::cloudflare::access::types::{Error, ErrorKind, Outcome};
 use crate::envelope::{self, Envelope, Info};
 use crate::error::{cleaned, message};
-use crate::host::{Answer, Failure, Host, Instant, Limits, Request};
+use crate::host::{Answer, Failure, Headers, Host, Instant, Limits, Request};
+use crate::moment::http_date;
 use crate::operation::Operation;
-use crate::repeat::{Class, Decision, Situation, decide};
+use crate::repeat::{Decision, Situation, backoff, decide};
 use crate::settings::Settings;
 use crate::token::Unusable;
 use crate::trouble::{Head, Trouble};
@@ -29,13 +30,53 @@ pub struct Call<'a, H> {
     host: &'a H,
     settings: &'a Settings,
     deadline: Instant,
+    /// Whether an attempt whose outcome stays unknown can be made good within the call.
+    recovers: bool,
     requests: Cell<u32>,
+    server_time: Cell<Option<i64>>,
 }
 
 impl<'a, H: Host> Call<'a, H> {
     /// Starts the time of the call.
     pub fn begin(host: &'a H, settings: &'a Settings) -> Self {
-        Self { host, settings, deadline: host.now().after(settings.timeout), requests: Cell::new(0) }
+        Self {
+            host,
+            settings,
+            deadline: host.now().after(settings.timeout),
+            recovers: false,
+            requests: Cell::new(0),
+            server_time: Cell::new(None),
+        }
+    }
+
+    /// As `begin`, for a call that finds out what became of an attempt: it gives up on one early.
+    pub fn begin_with_recovery(host: &'a H, settings: &'a Settings) -> Self {
+        Self { recovers: true, ..Self::begin(host, settings) }
+    }
+
+    pub fn host(&self) -> &H {
+        self.host
+    }
+
+    pub fn settings(&self) -> &Settings {
+        self.settings
+    }
+
+    /// Seconds since 1970 as the last good answer says.
+    pub fn server_time(&self) -> Option<i64> {
+        self.server_time.get()
+    }
+
+    /// Waits before something is tried again, for the so-manieth time and at least as long as the API asked. False, and no
+    /// wait, if the call would end first.
+    pub async fn pause(&self, attempt: u32, asked_wait: Option<Duration>) -> bool {
+        let now = self.host.now();
+        let wait = backoff(attempt, now.0).max(asked_wait.unwrap_or_default());
+        if wait >= self.deadline.remaining(now) {
+            return false;
+        }
+        self.host.sleep_until(now.after(wait)).await;
+        true
     }
 
     /// Sends a request until it succeeds or may not be repeated. `read` makes the result out of a successful answer.
@@ -81,6 +122,9 @@ impl<'a, H: Host> Call<'a, H> {
         request: &Request,
         read: impl Fn(Option<&RawValue>, Info) -> Result<T, Unusable>,
     ) -> Result<T, Trouble> {
+        if self.host.now() >= self.deadline {
+            return Err(Trouble::too_late());
+        }
         self.requests.set(self.requests.get().saturating_add(1));
         let limits = Limits { until: self.attempt_ends(operation), between_bytes: BETWEEN_BYTES, body: BODY_LIMIT };
         let secret = self.settings.credentials.secret();
@@ -95,6 +139,7 @@ impl<'a, H: Host> Call<'a, H> {
         let head = || Head::new(*status, headers, secret);
         match envelope::read(body) {
             Envelope::Success { result, info } if (200..300).contains(status) => {
+                self.server_time.set(headers.get("date").as_deref().and_then(http_date));
                 read(result, info).map_err(|unusable| Trouble::unusable(head(), unusable))
             }
             // A yes under a status that says no: the status counts.
@@ -105,27 +150,32 @@ impl<'a, H: Host> Call<'a, H> {
     }
 
     /// Half of the call's time where a second attempt may follow, all of it where none may: giving up early on a `create` only
-    /// means not knowing.
+    /// means not knowing. A sixth where that does no harm.
     fn attempt_ends(&self, operation: Operation) -> Instant {
         let whole = self.settings.timeout;
-        let default = if operation.is_sent_once() { whole } else { whole.checked_div(2).unwrap_or(whole) };
+        let parts = match (self.recovers, operation.is_sent_once()) {
+            (true, _) => 6,
+            (false, true) => 1,
+            (false, false) => 2,
+        };
+        let default = whole.checked_div(parts).unwrap_or(whole);
         let own = self.host.now().after(self.settings.attempt_timeout.unwrap_or(default));
         own.min(self.deadline)
     }
 
-    /// The error of a call whose answers are good, but too many.
-    pub fn too_large(&self, what: String) -> Error {
-        let trouble = Trouble {
-            kind: ErrorKind::InvalidResponse,
+    /// An error that no answer is to blame for, and that no change came of. `function` is its name in the contract.
+    pub fn error_of_its_own(&self, function: &str, kind: ErrorKind, what: &str) -> Error {
+        Error {
+            kind,
             outcome: Outcome::NotApplied,
-            class: Class::Final,
-            what,
-            hint: None,
-            head: None,
+            message: format!("{function}: {what}"),
+            status: None,
             api_errors: Vec::new(),
+            ray_id: None,
+            retry_after_ms: None,
+            attempts: self.requests.get(),
             token_id: None,
-        };
-        self.error(Operation::List, trouble, None, false)
+        }
     }
 
     fn error(&self, operation: Operation, trouble: Trouble, about: Option<&str>, may_have_changed: bool) -> Error {

@@ -9,20 +9,27 @@ enum Slot<F: Future> {
     Done(Option<F::Output>),
 }
 
-/// Runs all futures to their ends and returns what they gave, in their order.
+/// How many are under way at once: well under the API's limit of 200 requests a second.
+const AT_ONCE: usize = 6;
+
+/// Runs all futures to their ends, each begun when fewer than six before it are under way, and returns what they gave in
+/// their order.
 pub async fn all<F: Future>(futures: Vec<F>) -> Vec<F::Output> {
     let mut slots: Vec<_> = futures.into_iter().map(|future| Slot::Running(Box::pin(future))).collect();
     poll_fn(|context| {
-        let mut is_done = true;
+        let mut under_way = 0_usize;
         for slot in &mut slots {
             if let Slot::Running(future) = slot {
                 match future.as_mut().poll(context) {
                     Poll::Ready(output) => *slot = Slot::Done(Some(output)),
-                    Poll::Pending => is_done = false,
+                    Poll::Pending => under_way = under_way.saturating_add(1),
                 }
             }
+            if under_way == AT_ONCE {
+                break;
+            }
         }
-        if is_done { Poll::Ready(()) } else { Poll::Pending }
+        if under_way == 0 { Poll::Ready(()) } else { Poll::Pending }
     })
     .await;
     let output = |slot| match slot {

@@ -1,4 +1,5 @@
-//! What the guest needs from its host, as a trait: a clock, a wait, the environment, and one HTTP exchange.
+//! What the guest needs from its host, as a trait: clocks, a wait, chance, the environment, and one HTTP
+//! exchange.
 //!
 //! Everything before and after it is plain Rust that knows no WASI and is tested natively against a scripted host.
 //! `wasi_host` is the one real implementation. An exchange is a single request and its answer, within limits; it never
@@ -97,6 +98,12 @@ pub trait Host {
     type Headers: Headers;
 
     fn now(&self) -> Instant;
+
+    /// Seconds since 1970 by the host's wall clock, which may be wrong.
+    fn wall_clock(&self) -> i64;
+
+    /// A number that nobody can foresee.
+    fn random(&self) -> u64;
 
     async fn sleep_until(&self, until: Instant);
 

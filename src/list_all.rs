@@ -8,19 +8,20 @@ use std::collections::BTreeSet;
 
 use crate::arguments::Collection;
 use crate::bindings::exports::cloudflare::access::types::{
-    Error, ListAllParams, ListParams, RequestOptions, Scope, ServiceToken, TokenPage,
+    Error, ErrorKind, ListAllParams, ListParams, RequestOptions, Scope, ServiceToken, TokenPage,
 };
 use crate::call::Call;
 use crate::concurrent::all;
 use crate::host::Host;
-use crate::operations::{check_filters, page};
+use crate::operations::check_filters;
 use crate::settings::Settings;
+use crate::steps;
 use crate::token::Budget;
 
 /// About as many as the rate limit allows requests in five minutes.
 const PAGES_LIMIT: u32 = 1000;
-/// How many pages are under way at once, well under the rate limit of 200 requests a second.
-const AT_ONCE: u32 = 6;
+/// How many pages are asked for before the answers are looked at.
+const WAVE: u32 = 6;
 
 pub async fn list_all(
     host: &impl Host,
@@ -31,38 +32,44 @@ pub async fn list_all(
     let collection = Collection::of(&scope)?;
     check_filters(params.name.as_deref(), params.search.as_deref(), params.per_page)?;
     let settings = Settings::resolve(options, host)?;
-    let mut tokens = every_page(host, &settings, &collection, &params).await?;
+    within(&Call::begin(host, &settings), &collection, &params).await
+}
+
+/// The same as a part of a call.
+pub async fn within<H: Host>(
+    call: &Call<'_, H>,
+    collection: &Collection,
+    params: &ListAllParams,
+) -> Result<Vec<ServiceToken>, Error> {
+    let mut tokens = every_page(call, collection, params).await?;
     if let Some(name) = &params.name {
         tokens.retain(|token| token.name.as_ref() == Some(name));
     }
     Ok(tokens)
 }
 
-async fn every_page(
-    host: &impl Host,
-    settings: &Settings,
+async fn every_page<H: Host>(
+    call: &Call<'_, H>,
     collection: &Collection,
     params: &ListAllParams,
 ) -> Result<Vec<ServiceToken>, Error> {
-    let call = Call::begin(host, settings);
     let budget = Budget::default();
     let fetch = async |number: Option<u32>| {
         let ListAllParams { name, search, per_page } = params.clone();
-        page(&call, settings, collection, &ListParams { name, search, page: number, per_page }, &budget).await
+        steps::list(call, collection, &ListParams { name, search, page: number, per_page }, &budget).await
     };
     let mut gathered = Gathered::default();
     let mut last = 1_u32;
     let mut more = gathered.add(fetch(None).await?, last);
     while let More::UpTo(known) = more {
         let first = last.saturating_add(1);
-        last = known.min(last.saturating_add(AT_ONCE));
+        last = known.min(last.saturating_add(WAVE));
         if last > PAGES_LIMIT {
-            return Err(
-                call.too_large(format!("the list has more than {PAGES_LIMIT} pages: ask for one page at a time"))
-            );
+            let what = format!("the list has more than {PAGES_LIMIT} pages: ask for one page at a time");
+            return Err(call.error_of_its_own("list-all", ErrorKind::InvalidResponse, &what));
         }
-        for (number, page) in (first..=last).zip(all((first..=last).map(|number| fetch(Some(number))).collect()).await)
-        {
+        let pages = all((first..=last).map(|number| fetch(Some(number))).collect()).await;
+        for (number, page) in (first..=last).zip(pages) {
             more = gathered.add(page?, number);
             if more == More::No {
                 break;
@@ -108,7 +115,7 @@ impl Gathered {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bindings::exports::cloudflare::access::types::{Credentials, ErrorKind};
+    use crate::bindings::exports::cloudflare::access::types::Credentials;
     use crate::scripted_host::{Reply, ScriptedHost};
 
     fn page_of(ids: &[&str], info: &str) -> Reply {

@@ -1,22 +1,18 @@
-//! The operations of the contract: check the arguments, make the request, send it, read the result.
+//! The operations of `service-tokens`: check the arguments, begin a call, make its one step.
 //!
-//! `list-all`, which is many requests, has a file of its own.
-
-use serde_json::value::RawValue;
+//! `list-all`, which is many steps, has a file of its own.
 
 use crate::arguments::{self, Collection, TokenId};
 use crate::bindings::exports::cloudflare::access::types::{
-    CreateParams, Error, ErrorKind, IssuedToken, ListParams, Outcome, PreviousSecret, RequestOptions, Scope,
-    ServiceToken, TokenPage, UpdateParams, UpdatedToken,
+    CreateParams, Error, IssuedToken, ListParams, PreviousSecret, RequestOptions, Scope, ServiceToken, TokenPage,
+    UpdateParams, UpdatedToken,
 };
 use crate::call::Call;
-use crate::envelope::Info;
 use crate::error::Invalid;
-use crate::host::{Host, Request};
-use crate::operation::Operation;
-use crate::request;
+use crate::host::Host;
 use crate::settings::Settings;
-use crate::token::{self, Budget};
+use crate::steps;
+use crate::token::Budget;
 
 type Options = Option<RequestOptions>;
 
@@ -25,7 +21,7 @@ pub async fn list(host: &impl Host, scope: Scope, params: ListParams, options: O
     check_filters(params.name.as_deref(), params.search.as_deref(), params.per_page)?;
     arguments::from_one("page", params.page)?;
     let settings = Settings::resolve(options, host)?;
-    page(&Call::begin(host, &settings), &settings, &collection, &params, &Budget::default()).await
+    steps::list(&Call::begin(host, &settings), &collection, &params, &Budget::default()).await
 }
 
 /// What `list` and `list-all` check alike.
@@ -35,46 +31,10 @@ pub fn check_filters(name: Option<&str>, search: Option<&str>, per_page: Option<
     arguments::from_one("per-page", per_page)
 }
 
-/// One page, within a call that may fetch several.
-pub async fn page<H: Host>(
-    call: &Call<'_, H>,
-    settings: &Settings,
-    collection: &Collection,
-    params: &ListParams,
-    budget: &Budget,
-) -> Result<TokenPage, Error> {
-    let request = request::list(settings, collection, params);
-    call.send(Operation::List, &request, None, |result, info| {
-        let tokens = token::list(result, budget)?;
-        let page = info.page.or(params.page);
-        Ok(TokenPage {
-            next_page: next_page(page, info, tokens.len()),
-            page,
-            per_page: info.per_page,
-            count: info.count,
-            total_count: info.total_count,
-            total_pages: info.total_pages,
-            tokens,
-        })
-    })
-    .await
-}
-
-/// The page after this one, as far as the answer tells: by the number of pages, else by the number of tokens, else by
-/// whether this page is full. An empty page is the last one whatever the numbers say.
-fn next_page(page: Option<u32>, info: Info, tokens: usize) -> Option<u32> {
-    let page = page.unwrap_or(1);
-    let pages = info.total_pages.or_else(|| Some(info.total_count?.div_ceil(info.per_page.filter(|size| *size > 0)?)));
-    let is_full = || info.per_page.is_some_and(|size| usize::try_from(size).is_ok_and(|size| tokens >= size));
-    let has_next = tokens > 0 && pages.map_or_else(is_full, |pages| page < pages);
-    page.checked_add(1).filter(|_| has_next)
-}
-
 pub async fn get(host: &impl Host, scope: Scope, id: String, options: Options) -> Result<ServiceToken, Error> {
     let (collection, id) = member(&scope, id)?;
     let settings = Settings::resolve(options, host)?;
-    let request = request::get(&settings, &collection, &id);
-    Ok(one(host, &settings, Operation::Get, &request, Some(&id)).await?.token)
+    steps::get(&Call::begin(host, &settings), &collection, &id).await
 }
 
 pub async fn create(
@@ -84,16 +44,20 @@ pub async fn create(
     options: Options,
 ) -> Result<IssuedToken, Error> {
     let collection = Collection::of(&scope)?;
-    arguments::name(&params.name)?;
-    check_times(params.duration.as_deref(), params.previous_client_secret_expires_at.as_deref())?;
+    check_creation(&params)?;
     let settings = Settings::resolve(options, host)?;
-    let request = request::create(&settings, &collection, &params);
-    one(host, &settings, Operation::Create, &request, None).await.map(issued)
+    steps::create(&Call::begin(host, &settings), &collection, &params).await
+}
+
+/// What every function that may make a token checks alike.
+pub fn check_creation(params: &CreateParams) -> Result<(), Invalid> {
+    arguments::name(&params.name)?;
+    check_times(params.duration.as_deref(), params.previous_client_secret_expires_at.as_deref())
 }
 
 fn check_times(duration: Option<&str>, previous: Option<&str>) -> Result<(), Invalid> {
     duration.map_or(Ok(()), arguments::duration)?;
-    previous.map_or(Ok(()), |time| arguments::time("previous-client-secret-expires-at", time))
+    previous.map_or(Ok(()), |time| arguments::time("previous-client-secret-expires-at", time).map(drop))
 }
 
 pub async fn update(
@@ -107,20 +71,13 @@ pub async fn update(
     params.name.as_deref().map_or(Ok(()), arguments::name)?;
     check_times(params.duration.as_deref(), params.previous_client_secret_expires_at.as_deref())?;
     let settings = Settings::resolve(options, host)?;
-    let request = request::update(&settings, &collection, &id, &params);
-    let operation = Operation::Update { raises_secret: params.client_secret_version.is_some() };
-    one(host, &settings, operation, &request, Some(&id)).await
+    steps::update(&Call::begin(host, &settings), &collection, &id, &params).await
 }
 
 pub async fn delete(host: &impl Host, scope: Scope, id: String, options: Options) -> Result<ServiceToken, Error> {
     let (collection, id) = member(&scope, id)?;
     let settings = Settings::resolve(options, host)?;
-    let request = request::delete(&settings, &collection, &id);
-    match one(host, &settings, Operation::Delete, &request, Some(&id)).await {
-        // The token is gone, and an earlier attempt may have been what removed it: it was.
-        Err(Error { kind: ErrorKind::NotFound, outcome: Outcome::Unknown, .. }) => Ok(token::with_id(id.text())),
-        deleted => Ok(deleted?.token),
-    }
+    steps::delete(&Call::begin(host, &settings), &collection, &id).await
 }
 
 pub async fn refresh(
@@ -131,8 +88,7 @@ pub async fn refresh(
 ) -> Result<ServiceToken, Error> {
     let (collection, id) = member(&Scope::Account(account_id), id)?;
     let settings = Settings::resolve(options, host)?;
-    let request = request::refresh(&settings, &collection, &id);
-    Ok(one(host, &settings, Operation::Refresh, &request, Some(&id)).await?.token)
+    steps::refresh(&Call::begin(host, &settings), &collection, &id).await
 }
 
 pub async fn rotate(
@@ -147,29 +103,10 @@ pub async fn rotate(
         arguments::time("previous.expires-at", time)?;
     }
     let settings = Settings::resolve(options, host)?;
-    let request = request::rotate(&settings, &collection, &id, &previous);
-    one(host, &settings, Operation::Rotate, &request, Some(&id)).await.map(issued)
+    steps::rotate(&Call::begin(host, &settings), &collection, &id, &previous).await
 }
 
-/// The one request of an operation on a single token, and the token of its answer. One function for all of them, so that the
-/// component holds the code once.
-async fn one(
-    host: &impl Host,
-    settings: &Settings,
-    operation: Operation,
-    request: &Request,
-    id: Option<&TokenId>,
-) -> Result<UpdatedToken, Error> {
-    let asked = id.map(TokenId::text);
-    let read = |result: Option<&RawValue>, _| token::read(result, asked, operation.makes_a_secret());
-    Call::begin(host, settings).send(operation, request, asked, read).await
-}
-
-/// What `create` and `rotate` return; that the secret is there has been checked in reading.
-fn issued(UpdatedToken { token, client_secret }: UpdatedToken) -> IssuedToken {
-    IssuedToken { token, client_secret: client_secret.unwrap_or_default() }
-}
-
-fn member(scope: &Scope, id: String) -> Result<(Collection, TokenId), Invalid> {
+/// A token in its scope.
+pub fn member(scope: &Scope, id: String) -> Result<(Collection, TokenId), Invalid> {
     Ok((Collection::of(scope)?, TokenId::new(id)?))
 }

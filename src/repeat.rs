@@ -65,7 +65,7 @@ pub fn decide(operation: Operation, class: Class, situation: Situation) -> Decis
 
 /// A random wait below a bound that doubles from half a second to eight seconds. The whole range is used, so that callers
 /// who failed together do not come back together.
-fn backoff(attempt: u32, chance: u64) -> Duration {
+pub fn backoff(attempt: u32, chance: u64) -> Duration {
     let doublings = attempt.saturating_sub(1).min(16);
     let bound = FIRST_WAIT.saturating_mul(1_u32.checked_shl(doublings).unwrap_or(u32::MAX)).min(LONGEST_WAIT);
     let bound = u64::try_from(bound.as_nanos()).unwrap_or(u64::MAX);

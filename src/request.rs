@@ -25,6 +25,17 @@ pub struct Body<'a> {
     previous_client_secret_expires_at: Option<&'a str>,
 }
 
+/// An update that changes nothing, to begin others from.
+pub fn unchanged() -> UpdateParams {
+    UpdateParams {
+        name: None,
+        duration: None,
+        enabled: None,
+        client_secret_version: None,
+        previous_client_secret_expires_at: None,
+    }
+}
+
 /// One page of the tokens of a scope.
 pub fn list(settings: &Settings, collection: &Collection, params: &ListParams) -> Request {
     let mut query = Vec::new();

@@ -5,9 +5,8 @@
 
 use std::time::Duration;
 
-use time::{Date, Month, PrimitiveDateTime, Time};
-
 use crate::host::Headers;
+use crate::moment::http_date;
 
 /// The wait that an answer names, if it names one.
 pub fn asked_wait(headers: &impl Headers) -> Option<Duration> {
@@ -26,36 +25,8 @@ fn seconds(value: &str) -> Option<Duration> {
 
 /// From one date to the other; zero if it has passed.
 fn until(value: &str, from: &str) -> Option<Duration> {
-    let seconds = |date: &str| Some(http_date(date)?.assume_utc().unix_timestamp());
-    let wait = seconds(value)?.saturating_sub(seconds(from)?);
+    let wait = http_date(value)?.saturating_sub(http_date(from)?);
     Some(Duration::from_secs(u64::try_from(wait).unwrap_or(0)))
-}
-
-/// A date as HTTP writes it today: `Sun, 06 Nov 1994 08:49:37 GMT`. The two older forms are not in use on this API.
-fn http_date(value: &str) -> Option<PrimitiveDateTime> {
-    let mut parts = value.trim().split_once(", ")?.1.split(' ');
-    let day = parts.next()?.parse().ok()?;
-    let month = match parts.next()? {
-        "Jan" => Month::January,
-        "Feb" => Month::February,
-        "Mar" => Month::March,
-        "Apr" => Month::April,
-        "May" => Month::May,
-        "Jun" => Month::June,
-        "Jul" => Month::July,
-        "Aug" => Month::August,
-        "Sep" => Month::September,
-        "Oct" => Month::October,
-        "Nov" => Month::November,
-        "Dec" => Month::December,
-        _ => return None,
-    };
-    let year = parts.next()?.parse().ok()?;
-    let mut clock = parts.next()?.split(':').map(str::parse::<u8>);
-    let mut next = || clock.next()?.ok();
-    let time = Time::from_hms(next()?, next()?, next()?).ok()?;
-    (parts.next() == Some("GMT")).then_some(())?;
-    Some(PrimitiveDateTime::new(Date::from_calendar_date(year, month, day).ok()?, time))
 }
 
 /// The reset of a used-up window: `"default";r=0;t=30`. A window with requests left asks for no wait.

@@ -98,6 +98,14 @@ impl Host for ScriptedHost {
         Instant(self.clock.get())
     }
 
+    fn wall_clock(&self) -> i64 {
+        1_795_514_400
+    }
+
+    fn random(&self) -> u64 {
+        7
+    }
+
     async fn sleep_until(&self, until: Instant) {
         self.clock.set(self.clock.get().max(until.0));
     }

@@ -86,6 +86,12 @@ impl Trouble {
         }
     }
 
+    /// The time of the call was over before the request left.
+    pub fn too_late() -> Self {
+        let what = "the time of the call was over before the request could be sent";
+        Self { outcome: Outcome::NotApplied, class: Class::Final, ..Self::without_answer(Cause::TimedOut(what), None) }
+    }
+
     /// The API says no.
     pub fn refused(head: Head, api_errors: Vec<ApiError>) -> Self {
         let status = head.status;

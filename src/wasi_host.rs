@@ -12,6 +12,7 @@
 use std::rc::Rc;
 
 use waki::bindings::wasi::clocks::monotonic_clock::{now, subscribe_instant};
+use waki::bindings::wasi::clocks::wall_clock;
 use waki::bindings::wasi::http::outgoing_handler::handle;
 use waki::bindings::wasi::http::types::{
     ErrorCode, Fields, FutureIncomingResponse, IncomingBody, IncomingResponse, Method as WasiMethod, OutgoingBody,
@@ -19,6 +20,7 @@ use waki::bindings::wasi::http::types::{
 };
 use waki::bindings::wasi::io::poll::Pollable;
 use waki::bindings::wasi::io::streams::StreamError;
+use waki::bindings::wasi::random::random::get_random_u64;
 
 use crate::bindings::wasi::cli::environment::get_environment;
 use crate::host::{Answer, Cause, Failure, Headers, Host, Instant, Limits, Method, Request, Scheme};
@@ -58,6 +60,14 @@ impl Host for WasiHost {
 
     fn now(&self) -> Instant {
         Instant(now())
+    }
+
+    fn wall_clock(&self) -> i64 {
+        i64::try_from(wall_clock::now().seconds).unwrap_or(i64::MAX)
+    }
+
+    fn random(&self) -> u64 {
+        get_random_u64()
     }
 
     async fn sleep_until(&self, until: Instant) {

@@ -1,0 +1,68 @@
+//! `ensure`: the one token with a name, made or brought in line.
+
+use crate::arguments::{self, Collection, TokenId};
+use crate::bindings::exports::cloudflare::access::lifecycle::{EnsuredChange, EnsuredToken};
+use crate::bindings::exports::cloudflare::access::types::{
+    CreateParams, Error, ErrorKind, RequestOptions, Scope, ServiceToken, UpdateParams,
+};
+use crate::call::Call;
+use crate::host::Host;
+use crate::lifecycle::find;
+use crate::operations::check_creation;
+use crate::settings::Settings;
+use crate::{request, steps};
+
+/// A message names no more ids than this.
+const IDS_NAMED: usize = 10;
+
+pub async fn ensure(
+    host: &impl Host,
+    scope: Scope,
+    params: CreateParams,
+    options: Option<RequestOptions>,
+) -> Result<EnsuredToken, Error> {
+    let collection = Collection::of(&scope)?;
+    check_creation(&params)?;
+    let settings = Settings::resolve(options, host)?;
+    let call = Call::begin(host, &settings);
+    let mut tokens = find::within(&call, &collection, &params.name).await?;
+    match (tokens.pop(), tokens.is_empty()) {
+        (None, _) => {
+            let issued = steps::create(&call, &collection, &params).await?;
+            Ok(EnsuredToken { token: issued.token, change: EnsuredChange::Created(issued.client_secret) })
+        }
+        (Some(token), true) => brought_in_line(&call, &collection, token, params).await,
+        (Some(last), false) => {
+            tokens.push(last);
+            let ids: Vec<&str> = tokens.iter().take(IDS_NAMED).map(|token| token.id.as_str()).collect();
+            let what = format!("{} tokens have this name: {}; name one by its id", tokens.len(), ids.join(", "));
+            Err(call.error_of_its_own("ensure", ErrorKind::Conflict, &what))
+        }
+    }
+}
+
+/// Changes what is given and differs.
+async fn brought_in_line<H: Host>(
+    call: &Call<'_, H>,
+    collection: &Collection,
+    token: ServiceToken,
+    params: CreateParams,
+) -> Result<EnsuredToken, Error> {
+    let duration = params.duration.filter(|wanted| !is_same_duration(token.duration.as_deref(), wanted));
+    // An answer without the field is one of an older API, where every token is enabled.
+    let enabled = params.enabled.filter(|wanted| token.enabled.unwrap_or(true) != *wanted);
+    if duration.is_none() && enabled.is_none() {
+        return Ok(EnsuredToken { token, change: EnsuredChange::Unchanged });
+    }
+    let id = TokenId::new(token.id)?;
+    let params = UpdateParams { duration, enabled, ..request::unchanged() };
+    let updated = steps::update(call, collection, &id, &params).await?;
+    Ok(EnsuredToken { token: updated.token, change: EnsuredChange::Updated })
+}
+
+/// Whether two durations are equally long: `24h` and `1440m` are.
+fn is_same_duration(current: Option<&str>, wanted: &str) -> bool {
+    let Some(current) = current else { return false };
+    let length = |duration: &str| arguments::go_nanoseconds(duration);
+    current == wanted || (length(current).is_some() && length(current) == length(wanted))
+}

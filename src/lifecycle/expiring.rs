@@ -1,0 +1,101 @@
+//! Which tokens expire, and the renewal of those that do.
+
+use crate::arguments::{Collection, TokenId};
+use crate::bindings::exports::cloudflare::access::lifecycle::{
+    ExpiringToken, ExpiryReport, RefreshReport, RefreshedToken,
+};
+use crate::bindings::exports::cloudflare::access::types::{Error, ListAllParams, RequestOptions, Scope, ServiceToken};
+use crate::call::Call;
+use crate::concurrent::all;
+use crate::error::Invalid;
+use crate::host::Host;
+use crate::lifecycle::clock;
+use crate::settings::Settings;
+use crate::{list_all, moment, steps};
+
+/// What `refresh` adds: 365 days.
+const YEAR_SECONDS: u64 = 31_536_000;
+
+pub async fn expiring(
+    host: &impl Host,
+    scope: Scope,
+    within_seconds: u64,
+    options: Option<RequestOptions>,
+) -> Result<ExpiryReport, Error> {
+    let collection = Collection::of(&scope)?;
+    let settings = Settings::resolve(options, host)?;
+    report(&Call::begin(host, &settings), &collection, within_seconds).await
+}
+
+pub async fn refresh_expiring(
+    host: &impl Host,
+    account_id: String,
+    within_seconds: u64,
+    options: Option<RequestOptions>,
+) -> Result<RefreshReport, Error> {
+    let collection = Collection::of_account(&account_id)?;
+    if within_seconds >= YEAR_SECONDS {
+        return Err(Invalid::Argument(format!(
+            "within-seconds is {within_seconds}: less than {YEAR_SECONDS}, a year, which is what refreshing gives; else every run would \
+             refresh every token"
+        ))
+        .into());
+    }
+    let settings = Settings::resolve(options, host)?;
+    let call = Call::begin(host, &settings);
+    let ExpiryReport { now, clock, expiring, .. } = report(&call, &collection, within_seconds).await?;
+    let due = expiring.into_iter().map(|due| refreshed(&call, &collection, due.token)).collect();
+    Ok(RefreshReport { now, clock, tokens: all(due).await })
+}
+
+async fn refreshed<H: Host>(call: &Call<'_, H>, collection: &Collection, token: ServiceToken) -> RefreshedToken {
+    let refreshed = match TokenId::new(token.id.clone()) {
+        Ok(id) => steps::refresh(call, collection, &id).await,
+        Err(invalid) => Err(invalid.into()),
+    };
+    RefreshedToken { id: token.id, name: token.name, refreshed }
+}
+
+async fn report<H: Host>(
+    call: &Call<'_, H>,
+    collection: &Collection,
+    within_seconds: u64,
+) -> Result<ExpiryReport, Error> {
+    let everything = ListAllParams { name: None, search: None, per_page: None };
+    let tokens = list_all::within(call, collection, &everything).await?;
+    let (now, clock) = clock::now(call);
+    let mut report = ExpiryReport {
+        now: moment::text(now).unwrap_or_default(),
+        clock,
+        expiring: Vec::new(),
+        disabled: Vec::new(),
+        forever: Vec::new(),
+        unreadable: Vec::new(),
+        later: 0,
+    };
+    let window = i64::try_from(within_seconds).unwrap_or(i64::MAX);
+    for token in tokens {
+        sort(token, now, window, &mut report);
+    }
+    report.expiring.sort_by_key(|token| token.seconds_left);
+    report.disabled.sort_by_key(|token| token.seconds_left);
+    Ok(report)
+}
+
+/// Puts a token into the list that it belongs to.
+fn sort(token: ServiceToken, now: i64, window: i64, report: &mut ExpiryReport) {
+    if token.duration.as_deref() == Some("forever") {
+        return report.forever.push(token);
+    }
+    let Some(expires) = token.expires_at.as_deref().and_then(moment::parse) else {
+        return report.unreadable.push(token);
+    };
+    let seconds_left = expires.saturating_sub(now);
+    if seconds_left > window {
+        report.later = report.later.saturating_add(1);
+    } else if token.enabled == Some(false) {
+        report.disabled.push(ExpiringToken { token, seconds_left });
+    } else {
+        report.expiring.push(ExpiringToken { token, seconds_left });
+    }
+}

@@ -1,0 +1,44 @@
+//! Tokens by their names, which are not unique.
+
+use crate::arguments::{self, Collection};
+use crate::bindings::exports::cloudflare::access::types::{Error, ListAllParams, RequestOptions, Scope, ServiceToken};
+use crate::call::Call;
+use crate::host::Host;
+use crate::settings::Settings;
+use crate::{list_all, moment};
+
+pub async fn find(
+    host: &impl Host,
+    scope: Scope,
+    name: String,
+    options: Option<RequestOptions>,
+) -> Result<Vec<ServiceToken>, Error> {
+    let collection = Collection::of(&scope)?;
+    arguments::name(&name)?;
+    let settings = Settings::resolve(options, host)?;
+    within(&Call::begin(host, &settings), &collection, &name).await
+}
+
+pub async fn resolve_create(
+    host: &impl Host,
+    scope: Scope,
+    name: String,
+    since: String,
+    options: Option<RequestOptions>,
+) -> Result<Vec<ServiceToken>, Error> {
+    let since = arguments::time("since", &since)?;
+    let mut tokens = find(host, scope, name, options).await?;
+    let created = |token: &ServiceToken| token.created_at.as_deref().and_then(moment::parse);
+    tokens.retain(|token| created(token).is_none_or(|created| created >= since));
+    Ok(tokens)
+}
+
+/// The tokens with exactly this name, as a part of a call.
+pub async fn within<H: Host>(
+    call: &Call<'_, H>,
+    collection: &Collection,
+    name: &str,
+) -> Result<Vec<ServiceToken>, Error> {
+    let params = ListAllParams { name: Some(name.to_owned()), search: None, per_page: None };
+    list_all::within(call, collection, &params).await
+}

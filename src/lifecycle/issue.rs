@@ -1,0 +1,246 @@
+//! `issue`: a create that happens exactly once.
+//!
+//! The API has no idempotency key, but names are free text and a rename costs one request. So a token is made under a working name
+//! that nobody else uses, and that name answers the question of every lost answer: did it happen? The call is a small machine, and
+//! every failure that can pass leaves it in a state from which it goes on:
+//!
+//! - `Create`: no token is known. Unknown outcome: `Look`.
+//! - `Look`: there may be one. Found: `Rotate`, since nobody has its secret. Not found: `Create`.
+//! - `Rotate`: there is one without a secret. Doing it twice is harmless here: nobody has the secret that ends.
+//! - `Rename`: there is one and its secret is here.
+//! - `Sweep`: all is done, but a create that seemed lost may have arrived late: nothing may be left under the working name.
+
+use std::time::Duration;
+
+use crate::arguments::{self, Collection, TokenId};
+use crate::bindings::exports::cloudflare::access::lifecycle::{IssueError, IssueProgress};
+use crate::bindings::exports::cloudflare::access::types::{
+    CreateParams, Error, ErrorKind, IssuedToken, Outcome, PreviousSecret, RequestOptions, ServiceToken, UpdateParams,
+};
+use crate::call::Call;
+use crate::error::Invalid;
+use crate::host::Host;
+use crate::lifecycle::find;
+use crate::operations::check_creation;
+use crate::settings::Settings;
+use crate::{request, steps};
+
+/// How much of the caller's name the working name shows, so that a person who finds it knows what it is.
+const NAME_SHOWN: usize = 250;
+
+pub async fn issue(
+    host: &impl Host,
+    account_id: String,
+    params: CreateParams,
+    progress: Option<IssueProgress>,
+    options: Option<RequestOptions>,
+) -> Result<IssuedToken, IssueError> {
+    let begun = |invalid: Invalid| IssueError { error: invalid.into(), progress: progress.clone() };
+    let collection = Collection::of_account(&account_id).map_err(begun)?;
+    check_creation(&params).map_err(begun)?;
+    let settings = Settings::resolve(options, host).map_err(begun)?;
+    let call = Call::begin_with_recovery(host, &settings);
+    let mut work = match &progress {
+        None => Work::new(working_name(host, &params.name)),
+        Some(progress) => Work::resumed(progress).map_err(begun)?,
+    };
+    match work.finish(&call, &collection, &params).await {
+        Ok(issued) => Ok(issued),
+        Err(error) => Err(work.unfinished(error)),
+    }
+}
+
+/// A name that no other token has.
+fn working_name(host: &impl Host, name: &str) -> String {
+    let shown: String = name.chars().take(NAME_SHOWN).collect();
+    format!("{shown} (being issued, {:016x}{:016x})", host.random(), host.random())
+}
+
+/// The state of a call.
+struct Work {
+    working_name: String,
+    /// The token, once it is known.
+    id: Option<String>,
+    /// Whether a create may have happened that nobody saw the answer of.
+    may_have_strays: bool,
+    step: Step,
+}
+
+enum Step {
+    Create,
+    Look,
+    Rotate(TokenId),
+    Rename(Box<IssuedToken>),
+    Sweep(Box<IssuedToken>),
+    Done(Box<IssuedToken>),
+}
+
+impl Work {
+    fn new(working_name: String) -> Self {
+        Self { working_name, id: None, may_have_strays: false, step: Step::Create }
+    }
+
+    fn resumed(progress: &IssueProgress) -> Result<Self, Invalid> {
+        arguments::name(&progress.working_name)?;
+        if let Some(id) = &progress.token_id {
+            TokenId::new(id.clone())?;
+        }
+        Ok(Self {
+            working_name: progress.working_name.clone(),
+            id: progress.token_id.clone(),
+            may_have_strays: true,
+            step: Step::Look,
+        })
+    }
+
+    /// Goes from step to step. A failure that can pass is tried again, from wherever it left the work, until the time ends.
+    async fn finish<H: Host>(
+        &mut self,
+        call: &Call<'_, H>,
+        collection: &Collection,
+        params: &CreateParams,
+    ) -> Result<IssuedToken, Error> {
+        let mut failures = 0_u32;
+        loop {
+            let step = std::mem::replace(&mut self.step, Step::Look);
+            match self.take(step, call, collection, params).await {
+                Ok(Step::Done(issued)) => return Ok(*issued),
+                Ok(next) => self.step = next,
+                Err((next, error)) => {
+                    self.step = next;
+                    failures = failures.saturating_add(1);
+                    let asked = error.retry_after_ms.map(Duration::from_millis);
+                    if !can_pass(&error) || !call.pause(failures, asked).await {
+                        return Err(*error);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes one step. A failure comes with the step to take next.
+    async fn take<H: Host>(
+        &mut self,
+        step: Step,
+        call: &Call<'_, H>,
+        collection: &Collection,
+        params: &CreateParams,
+    ) -> Result<Step, (Step, Box<Error>)> {
+        match step {
+            Step::Create => {
+                let params = CreateParams { name: self.working_name.clone(), ..params.clone() };
+                match steps::create(call, collection, &params).await {
+                    Ok(issued) => {
+                        self.id = Some(issued.token.id.clone());
+                        Ok(Step::Rename(Box::new(issued)))
+                    }
+                    Err(error) if error.outcome == Outcome::NotApplied => Err((Step::Create, Box::new(error))),
+                    Err(error) => {
+                        self.may_have_strays = true;
+                        Err((Step::Look, Box::new(error)))
+                    }
+                }
+            }
+            Step::Look => self.look(call, collection).await.map_err(|error| (Step::Look, Box::new(error))),
+            Step::Rotate(id) => match steps::rotate(call, collection, &id, &PreviousSecret::ExpiresNow).await {
+                Ok(issued) if issued.token.name.as_ref() == Some(&params.name) => Ok(self.named(Box::new(issued))),
+                Ok(issued) => Ok(Step::Rename(Box::new(issued))),
+                Err(error) => Err((Step::Rotate(id), Box::new(error))),
+            },
+            Step::Rename(issued) => match rename(call, collection, &issued, &params.name).await {
+                Ok(token) => Ok(self.named(Box::new(IssuedToken { token, client_secret: issued.client_secret }))),
+                Err(error) => Err((Step::Rename(issued), Box::new(error))),
+            },
+            Step::Sweep(issued) => match self.remove_strays(call, collection, &issued.token.id).await {
+                Ok(()) => Ok(Step::Done(issued)),
+                Err(error) => Err((Step::Sweep(issued), Box::new(error))),
+            },
+            Step::Done(issued) => Ok(Step::Done(issued)),
+        }
+    }
+
+    /// What follows once the token has its name.
+    fn named(&self, issued: Box<IssuedToken>) -> Step {
+        if self.may_have_strays { Step::Sweep(issued) } else { Step::Done(issued) }
+    }
+
+    /// Finds out which token there is, and leaves only that one.
+    async fn look<H: Host>(&mut self, call: &Call<'_, H>, collection: &Collection) -> Result<Step, Error> {
+        if !self.still_exists(call, collection).await? {
+            let found = find::within(call, collection, &self.working_name).await?;
+            self.id = found.into_iter().next().map(|token| token.id);
+        }
+        let Some(id) = self.id.clone() else { return Ok(Step::Create) };
+        self.remove_strays(call, collection, &id).await?;
+        Ok(Step::Rotate(TokenId::new(id)?))
+    }
+
+    /// Whether the token that is known is still there.
+    async fn still_exists<H: Host>(&self, call: &Call<'_, H>, collection: &Collection) -> Result<bool, Error> {
+        let Some(id) = &self.id else { return Ok(false) };
+        match steps::get(call, collection, &TokenId::new(id.clone())?).await {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind == ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Deletes every token under the working name but this one.
+    async fn remove_strays<H: Host>(
+        &self,
+        call: &Call<'_, H>,
+        collection: &Collection,
+        keep: &str,
+    ) -> Result<(), Error> {
+        for stray in find::within(call, collection, &self.working_name).await? {
+            if stray.id != keep {
+                let id = TokenId::new(stray.id)?;
+                match steps::delete(call, collection, &id).await {
+                    Err(error) if error.kind != ErrorKind::NotFound => return Err(error),
+                    _ => {}
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The error of a call that did not finish: what there is, and how to go on.
+    fn unfinished(self, mut error: Error) -> IssueError {
+        let exists = self.id.is_some();
+        if !exists && !self.may_have_strays {
+            error.outcome = Outcome::NotApplied;
+            return IssueError { error, progress: None };
+        }
+        error.outcome = if exists { Outcome::Applied } else { Outcome::Unknown };
+        let what_there_is = match &self.id {
+            Some(id) => format!("token {id} exists and is not finished"),
+            None => "whether there is a token is not known".to_owned(),
+        };
+        error.message = format!("issue: {}; {what_there_is}: call `issue` again with this progress", error.message);
+        error.token_id.clone_from(&self.id);
+        IssueError { error, progress: Some(IssueProgress { working_name: self.working_name, token_id: self.id }) }
+    }
+}
+
+async fn rename<H: Host>(
+    call: &Call<'_, H>,
+    collection: &Collection,
+    issued: &IssuedToken,
+    name: &str,
+) -> Result<ServiceToken, Error> {
+    let id = TokenId::new(issued.token.id.clone())?;
+    let params = UpdateParams { name: Some(name.to_owned()), ..request::unchanged() };
+    Ok(steps::update(call, collection, &id, &params).await?.token)
+}
+
+/// Whether it may go better another time.
+fn can_pass(error: &Error) -> bool {
+    matches!(
+        error.kind,
+        ErrorKind::Connection
+            | ErrorKind::Timeout
+            | ErrorKind::Unavailable
+            | ErrorKind::RateLimited
+            | ErrorKind::InvalidResponse
+    )
+}

@@ -1,0 +1,101 @@
+//! Rotation with a time in which both secrets pass: begin it, end it, extend it.
+
+use crate::arguments::{Collection, TokenId};
+use crate::bindings::exports::cloudflare::access::lifecycle::{Clock, OverlappingToken};
+use crate::bindings::exports::cloudflare::access::types::{
+    Error, ErrorKind, PreviousSecret, RequestOptions, Scope, ServiceToken, UpdateParams,
+};
+use crate::call::Call;
+use crate::error::Invalid;
+use crate::host::Host;
+use crate::lifecycle::clock;
+use crate::operations::member;
+use crate::settings::Settings;
+use crate::{moment, request, steps};
+
+/// A time that has passed by every clock. The API ends an old secret whose time has passed, and asking twice does no harm.
+const LONG_AGO: &str = "2000-01-01T00:00:00Z";
+
+pub async fn rotate_with_overlap(
+    host: &impl Host,
+    account_id: String,
+    id: String,
+    overlap_seconds: u64,
+    options: Option<RequestOptions>,
+) -> Result<OverlappingToken, Error> {
+    let (collection, id) = member(&Scope::Account(account_id), id)?;
+    check(overlap_seconds)?;
+    let settings = Settings::resolve(options, host)?;
+    let call = Call::begin(host, &settings);
+    steps::get(&call, &collection, &id).await?;
+    let (end, clock) = end_of(&call, overlap_seconds)?;
+    let issued = steps::rotate(&call, &collection, &id, &PreviousSecret::ExpiresAt(end.clone())).await?;
+    let previous_secret_expires_at = issued.token.previous_client_secret_expires_at.clone().unwrap_or(end);
+    Ok(OverlappingToken { issued, previous_secret_expires_at, clock })
+}
+
+pub async fn end_overlap(
+    host: &impl Host,
+    scope: Scope,
+    id: String,
+    options: Option<RequestOptions>,
+) -> Result<ServiceToken, Error> {
+    let (collection, id) = member(&scope, id)?;
+    let settings = Settings::resolve(options, host)?;
+    moved(&Call::begin(host, &settings), &collection, &id, LONG_AGO.to_owned()).await
+}
+
+pub async fn extend_overlap(
+    host: &impl Host,
+    scope: Scope,
+    id: String,
+    overlap_seconds: u64,
+    options: Option<RequestOptions>,
+) -> Result<ServiceToken, Error> {
+    let (collection, id) = member(&scope, id)?;
+    check(overlap_seconds)?;
+    let settings = Settings::resolve(options, host)?;
+    let call = Call::begin(host, &settings);
+    let token = steps::get(&call, &collection, &id).await?;
+    let (end, _) = end_of(&call, overlap_seconds)?;
+    let (now, _) = clock::now(&call);
+    let ends = token.previous_client_secret_expires_at;
+    if ends.as_deref().and_then(moment::parse).is_some_and(|ends| ends <= now) {
+        let what =
+            format!("the old secret ended at {}, and what has ended does not come back", ends.unwrap_or_default());
+        return Err(Error {
+            token_id: Some(token.id),
+            ..call.error_of_its_own("extend-overlap", ErrorKind::Conflict, &what)
+        });
+    }
+    moved(&call, &collection, &id, end).await
+}
+
+/// Moves the end of the old secret.
+async fn moved<H: Host>(
+    call: &Call<'_, H>,
+    collection: &Collection,
+    id: &TokenId,
+    end: String,
+) -> Result<ServiceToken, Error> {
+    let params = UpdateParams { previous_client_secret_expires_at: Some(end), ..request::unchanged() };
+    Ok(steps::update(call, collection, id, &params).await?.token)
+}
+
+fn check(overlap_seconds: u64) -> Result<(), Invalid> {
+    match overlap_seconds {
+        0 => Err(Invalid::Argument(
+            "overlap-seconds is 0: to end the old secret at once, call `service-tokens.rotate` with `expires-now`, or `end-overlap`"
+                .to_owned(),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// The moment so many seconds from now.
+fn end_of<H: Host>(call: &Call<'_, H>, overlap_seconds: u64) -> Result<(String, Clock), Invalid> {
+    let (now, clock) = clock::now(call);
+    let end = i64::try_from(overlap_seconds).ok().and_then(|seconds| moment::text(now.checked_add(seconds)?));
+    let too_far = || Invalid::Argument(format!("overlap-seconds is {overlap_seconds}: that is after the year 9999"));
+    Ok((end.ok_or_else(too_far)?, clock))
+}

@@ -1,0 +1,22 @@
+//! Switching a token off and on.
+
+use crate::bindings::exports::cloudflare::access::types::{Error, RequestOptions, Scope, ServiceToken, UpdateParams};
+use crate::call::Call;
+use crate::host::Host;
+use crate::operations::member;
+use crate::settings::Settings;
+use crate::{request, steps};
+
+/// `enable` and `disable`.
+pub async fn switch(
+    host: &impl Host,
+    scope: Scope,
+    id: String,
+    enabled: bool,
+    options: Option<RequestOptions>,
+) -> Result<ServiceToken, Error> {
+    let (collection, id) = member(&scope, id)?;
+    let settings = Settings::resolve(options, host)?;
+    let params = UpdateParams { enabled: Some(enabled), ..request::unchanged() };
+    Ok(steps::update(&Call::begin(host, &settings), &collection, &id, &params).await?.token)
+}

@@ -1,0 +1,122 @@
+//! The seven requests, each as a step of a call: make it, send it, read its answer. What they take has been checked.
+//!
+//! The operations of the contract are one step each; `list-all` and the lifecycle are made of several within one call.
+
+use serde_json::value::RawValue;
+
+use crate::arguments::{Collection, TokenId};
+use crate::bindings::exports::cloudflare::access::types::{
+    CreateParams, Error, ErrorKind, IssuedToken, ListParams, Outcome, PreviousSecret, ServiceToken, TokenPage,
+    UpdateParams, UpdatedToken,
+};
+use crate::call::Call;
+use crate::envelope::Info;
+use crate::host::{Host, Request};
+use crate::operation::Operation;
+use crate::request;
+use crate::token::{self, Budget};
+
+/// One page of the tokens of a scope.
+pub async fn list<H: Host>(
+    call: &Call<'_, H>,
+    collection: &Collection,
+    params: &ListParams,
+    budget: &Budget,
+) -> Result<TokenPage, Error> {
+    let request = request::list(call.settings(), collection, params);
+    call.send(Operation::List, &request, None, |result, info| {
+        let tokens = token::list(result, budget)?;
+        let page = info.page.or(params.page);
+        Ok(TokenPage {
+            next_page: next_page(page, info, tokens.len()),
+            page,
+            per_page: info.per_page,
+            count: info.count,
+            total_count: info.total_count,
+            total_pages: info.total_pages,
+            tokens,
+        })
+    })
+    .await
+}
+
+/// The page after this one, as far as the answer tells: by the number of pages, else by the number of tokens, else by
+/// whether this page is full. An empty page is the last one whatever the numbers say.
+fn next_page(page: Option<u32>, info: Info, tokens: usize) -> Option<u32> {
+    let page = page.unwrap_or(1);
+    let pages = info.total_pages.or_else(|| Some(info.total_count?.div_ceil(info.per_page.filter(|size| *size > 0)?)));
+    let is_full = || info.per_page.is_some_and(|size| usize::try_from(size).is_ok_and(|size| tokens >= size));
+    let has_next = tokens > 0 && pages.map_or_else(is_full, |pages| page < pages);
+    page.checked_add(1).filter(|_| has_next)
+}
+
+pub async fn get<H: Host>(call: &Call<'_, H>, collection: &Collection, id: &TokenId) -> Result<ServiceToken, Error> {
+    let request = request::get(call.settings(), collection, id);
+    Ok(one(call, Operation::Get, &request, Some(id)).await?.token)
+}
+
+pub async fn create<H: Host>(
+    call: &Call<'_, H>,
+    collection: &Collection,
+    params: &CreateParams,
+) -> Result<IssuedToken, Error> {
+    let request = request::create(call.settings(), collection, params);
+    one(call, Operation::Create, &request, None).await.map(issued)
+}
+
+pub async fn update<H: Host>(
+    call: &Call<'_, H>,
+    collection: &Collection,
+    id: &TokenId,
+    params: &UpdateParams,
+) -> Result<UpdatedToken, Error> {
+    let request = request::update(call.settings(), collection, id, params);
+    let operation = Operation::Update { raises_secret: params.client_secret_version.is_some() };
+    one(call, operation, &request, Some(id)).await
+}
+
+pub async fn delete<H: Host>(call: &Call<'_, H>, collection: &Collection, id: &TokenId) -> Result<ServiceToken, Error> {
+    let request = request::delete(call.settings(), collection, id);
+    match one(call, Operation::Delete, &request, Some(id)).await {
+        // The token is gone, and an earlier attempt may have been what removed it: it was.
+        Err(Error { kind: ErrorKind::NotFound, outcome: Outcome::Unknown, .. }) => Ok(token::with_id(id.text())),
+        deleted => Ok(deleted?.token),
+    }
+}
+
+pub async fn refresh<H: Host>(
+    call: &Call<'_, H>,
+    collection: &Collection,
+    id: &TokenId,
+) -> Result<ServiceToken, Error> {
+    let request = request::refresh(call.settings(), collection, id);
+    Ok(one(call, Operation::Refresh, &request, Some(id)).await?.token)
+}
+
+pub async fn rotate<H: Host>(
+    call: &Call<'_, H>,
+    collection: &Collection,
+    id: &TokenId,
+    previous: &PreviousSecret,
+) -> Result<IssuedToken, Error> {
+    let request = request::rotate(call.settings(), collection, id, previous);
+    one(call, Operation::Rotate, &request, Some(id)).await.map(issued)
+}
+
+/// The request of a step on a single token, and the token of its answer. One function for all of them, so that the component holds
+/// the code once.
+async fn one<H: Host>(
+    call: &Call<'_, H>,
+    operation: Operation,
+    request: &Request,
+    id: Option<&TokenId>,
+) -> Result<UpdatedToken, Error> {
+    let asked = id.map(TokenId::text);
+    let read = |result: Option<&RawValue>, _| token::read(result, asked, operation.makes_a_secret());
+    call.send(operation, request, asked, read).await
+}
+
+/// What `create` and `rotate` return; that the secret is there has been checked in reading.
+fn issued(UpdatedToken { token, client_secret }: UpdatedToken) -> IssuedToken {
+    IssuedToken { token, client_secret: client_secret.unwrap_or_default() }
+}
