@@ -13,7 +13,7 @@ mod raw_server;
 pub mod requests;
 
 pub use action::{Action, Done, NEW_NAME};
-pub use contract::types;
+pub use contract::{lifecycle, types};
 pub use instance::{Host, Instance, Setup};
 pub use raw_server::RawServer;
 

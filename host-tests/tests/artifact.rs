@@ -25,7 +25,10 @@ fn it_imports_what_the_world_declares_and_what_that_stands_on_and_nothing_else()
     let underneath = ["wasi:http/types@0.2.2", "wasi:io/error@0.2.2", "wasi:io/poll@0.2.2", "wasi:io/streams@0.2.2"];
     let expected: BTreeSet<_> = declared.into_iter().chain(underneath).map(str::to_owned).collect();
     assert_eq!(imports, expected);
-    assert_eq!(exports, ["service-tokens", "types"].map(|name| format!("cloudflare:access/{name}@0.1.0")).into());
+    assert_eq!(
+        exports,
+        ["lifecycle", "service-tokens", "types"].map(|name| format!("cloudflare:access/{name}@0.1.0")).into()
+    );
 }
 
 #[test]
