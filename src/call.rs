@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 
 use crate::bindings::exports::cloudflare::access::types::{Error, ErrorKind, Outcome};
 use crate::envelope::{self, Envelope, Info};
-use crate::error::{cleaned, message};
+use crate::error::{clean, cleaned, message};
 use crate::host::{Answer, Failure, Host, Instant, Limits, Request};
 use crate::operation::Operation;
 use crate::repeat::{Class, Decision, Situation, decide};
@@ -30,12 +30,15 @@ pub struct Call<'a, H> {
     settings: &'a Settings,
     deadline: Instant,
     requests: Cell<u32>,
+    /// What no error may repeat.
+    secrets: Vec<&'a str>,
 }
 
 impl<'a, H: Host> Call<'a, H> {
     /// Starts the time of the call.
     pub fn begin(host: &'a H, settings: &'a Settings) -> Self {
-        Self { host, settings, deadline: host.now().after(settings.timeout), requests: Cell::new(0) }
+        let deadline = host.now().after(settings.timeout);
+        Self { host, settings, deadline, requests: Cell::new(0), secrets: settings.secrets() }
     }
 
     /// Sends a request until it succeeds or may not be repeated. `read` makes the result out of a successful answer.
@@ -52,7 +55,12 @@ impl<'a, H: Host> Call<'a, H> {
         let mut may_have_changed = false;
         loop {
             attempt = attempt.saturating_add(1);
-            let trouble = match self.attempt(operation, request, &read).await {
+            let limits = Limits {
+                until: self.attempt_ends(operation, retries_left),
+                between_bytes: BETWEEN_BYTES,
+                body: BODY_LIMIT,
+            };
+            let trouble = match self.attempt(request, limits, &read).await {
                 Ok(result) => return Ok(result),
                 Err(trouble) => trouble,
             };
@@ -77,22 +85,20 @@ impl<'a, H: Host> Call<'a, H> {
 
     async fn attempt<T>(
         &self,
-        operation: Operation,
         request: &Request,
+        limits: Limits,
         read: impl Fn(Option<&RawValue>, Info) -> Result<T, Unusable>,
     ) -> Result<T, Trouble> {
         self.requests.set(self.requests.get().saturating_add(1));
-        let limits = Limits { until: self.attempt_ends(operation), between_bytes: BETWEEN_BYTES, body: BODY_LIMIT };
-        let secret = self.settings.credentials.secret();
         let answer = match self.host.exchange(request, limits).await {
             Ok(answer) => answer,
             Err(Failure { cause, head }) => {
-                let head = head.map(|(status, headers)| Head::new(status, &headers, secret));
+                let head = head.map(|(status, headers)| Head::new(status, &headers, &self.secrets));
                 return Err(Trouble::without_answer(cause, head));
             }
         };
         let Answer { status, headers, body } = &answer;
-        let head = || Head::new(*status, headers, secret);
+        let head = || Head::new(*status, headers, &self.secrets);
         match envelope::read(body) {
             Envelope::Success { result, info } if (200..300).contains(status) => {
                 read(result, info).map_err(|unusable| Trouble::unusable(head(), unusable))
@@ -100,15 +106,16 @@ impl<'a, H: Host> Call<'a, H> {
             // A yes under a status that says no: the status counts.
             Envelope::Success { .. } => Err(Trouble::refused(head(), Vec::new())),
             Envelope::Failure { errors } => Err(Trouble::refused(head(), errors)),
-            Envelope::Foreign(foreign) => Err(Trouble::foreign(head(), foreign, body)),
+            Envelope::Foreign(foreign) => Err(Trouble::foreign(head(), foreign, body, &self.secrets)),
         }
     }
 
-    /// Half of the call's time where a second attempt may follow, all of it where none may: giving up early on a `create` only
+    /// Half of the call's time where another attempt may follow, all of it where none may: giving up early on a `create` only
     /// means not knowing.
-    fn attempt_ends(&self, operation: Operation) -> Instant {
+    fn attempt_ends(&self, operation: Operation, retries_left: u32) -> Instant {
         let whole = self.settings.timeout;
-        let default = if operation.is_sent_once() { whole } else { whole.checked_div(2).unwrap_or(whole) };
+        let is_last = operation.is_sent_once() || retries_left == 0;
+        let default = if is_last { whole } else { whole.checked_div(2).unwrap_or(whole) };
         let own = self.host.now().after(self.settings.attempt_timeout.unwrap_or(default));
         own.min(self.deadline)
     }
@@ -134,7 +141,8 @@ impl<'a, H: Host> Call<'a, H> {
             Outcome::NotApplied if may_have_changed => Outcome::Unknown,
             outcome => outcome,
         };
-        let api_errors = cleaned(trouble.api_errors, self.settings.credentials.secret());
+        let api_errors = cleaned(trouble.api_errors, &self.secrets);
+        let told_id = trouble.token_id.filter(|id| clean(id, &self.secrets) == *id);
         let head = trouble.head.as_ref();
         Error {
             kind: trouble.kind,
@@ -147,7 +155,7 @@ impl<'a, H: Host> Call<'a, H> {
                 .and_then(|head| head.asked_wait)
                 .map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
             attempts: self.requests.get(),
-            token_id: trouble.token_id.or_else(|| about.map(str::to_owned)),
+            token_id: told_id.or_else(|| about.map(str::to_owned)),
         }
     }
 }

@@ -19,8 +19,10 @@ use crate::token::Budget;
 
 /// About as many as the rate limit allows requests in five minutes.
 const PAGES_LIMIT: u32 = 1000;
-/// How many pages are under way at once, well under the rate limit of 200 requests a second.
-const AT_ONCE: u32 = 6;
+/// How many pages are under way at once, well under the rate limit of 200 requests a second; fewer where pages are large.
+const AT_ONCE: usize = 6;
+/// About how much the pages under way may take together. Answers have a hard limit of 8 MiB.
+const UNDER_WAY: usize = 6 * 1024 * 1024;
 
 pub async fn list_all(
     host: &impl Host,
@@ -53,9 +55,11 @@ async fn every_page(
     let mut gathered = Gathered::default();
     let mut last = 1_u32;
     let mut more = gathered.add(fetch(None).await?, last);
+    let at_once = UNDER_WAY.checked_div(budget.spent()).unwrap_or(AT_ONCE).clamp(1, AT_ONCE);
+    let at_once = u32::try_from(at_once).unwrap_or(1);
     while let More::UpTo(known) = more {
         let first = last.saturating_add(1);
-        last = known.min(last.saturating_add(AT_ONCE));
+        last = known.min(last.saturating_add(at_once));
         if last > PAGES_LIMIT {
             return Err(
                 call.too_large(format!("the list has more than {PAGES_LIMIT} pages: ask for one page at a time"))

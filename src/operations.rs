@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use crate::arguments::{self, Collection, TokenId};
 use crate::bindings::exports::cloudflare::access::types::{
-    CreateParams, Error, ErrorKind, IssuedToken, ListParams, Outcome, PreviousSecret, RequestOptions, Scope,
+    ApiError, CreateParams, Error, ErrorKind, IssuedToken, ListParams, Outcome, PreviousSecret, RequestOptions, Scope,
     ServiceToken, TokenPage, UpdateParams, UpdatedToken,
 };
 use crate::call::Call;
@@ -117,10 +117,17 @@ pub async fn delete(host: &impl Host, scope: Scope, id: String, options: Options
     let settings = Settings::resolve(options, host)?;
     let request = request::delete(&settings, &collection, &id);
     match one(host, &settings, Operation::Delete, &request, Some(&id)).await {
-        // The token is gone, and an earlier attempt may have been what removed it: it was.
-        Err(Error { kind: ErrorKind::NotFound, outcome: Outcome::Unknown, .. }) => Ok(token::with_id(id.text())),
+        Err(error) if is_gone(&error) => Ok(token::with_id(id.text())),
         deleted => Ok(deleted?.token),
     }
+}
+
+/// Whether the token is gone, and an earlier attempt may have been what removed it: it was. A 404 about the account or the
+/// zone (codes 7000 and 7003) says nothing about the token.
+fn is_gone(error: &Error) -> bool {
+    let is_about_the_route = |error: &ApiError| matches!(error.code, Some(7000 | 7003));
+    (error.kind, error.status, error.outcome) == (ErrorKind::NotFound, Some(404), Outcome::Unknown)
+        && !error.api_errors.iter().any(is_about_the_route)
 }
 
 pub async fn refresh(
