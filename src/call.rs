@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 
 use crate::bindings::exports::cloudflare::access::types::{Error, ErrorKind, Outcome};
 use crate::envelope::{self, Envelope, Info};
-use crate::error::{cleaned, message};
+use crate::error::{clean, cleaned, message};
 use crate::host::{Answer, Failure, Headers, Host, Instant, Limits, Request};
 use crate::moment::http_date;
 use crate::operation::Operation;
@@ -34,6 +34,8 @@ pub struct Call<'a, H> {
     recovers: bool,
     requests: Cell<u32>,
     server_time: Cell<Option<i64>>,
+    /// What no error may repeat.
+    secrets: Vec<&'a str>,
 }
 
 impl<'a, H: Host> Call<'a, H> {
@@ -46,6 +48,7 @@ impl<'a, H: Host> Call<'a, H> {
             recovers: false,
             requests: Cell::new(0),
             server_time: Cell::new(None),
+            secrets: settings.secrets(),
         }
     }
 
@@ -93,7 +96,12 @@ impl<'a, H: Host> Call<'a, H> {
         let mut may_have_changed = false;
         loop {
             attempt = attempt.saturating_add(1);
-            let trouble = match self.attempt(operation, request, &read).await {
+            let limits = Limits {
+                until: self.attempt_ends(operation, retries_left),
+                between_bytes: BETWEEN_BYTES,
+                body: BODY_LIMIT,
+            };
+            let trouble = match self.attempt(request, limits, &read).await {
                 Ok(result) => return Ok(result),
                 Err(trouble) => trouble,
             };
@@ -118,25 +126,23 @@ impl<'a, H: Host> Call<'a, H> {
 
     async fn attempt<T>(
         &self,
-        operation: Operation,
         request: &Request,
+        limits: Limits,
         read: impl Fn(Option<&RawValue>, Info) -> Result<T, Unusable>,
     ) -> Result<T, Trouble> {
         if self.host.now() >= self.deadline {
             return Err(Trouble::too_late());
         }
         self.requests.set(self.requests.get().saturating_add(1));
-        let limits = Limits { until: self.attempt_ends(operation), between_bytes: BETWEEN_BYTES, body: BODY_LIMIT };
-        let secret = self.settings.credentials.secret();
         let answer = match self.host.exchange(request, limits).await {
             Ok(answer) => answer,
             Err(Failure { cause, head }) => {
-                let head = head.map(|(status, headers)| Head::new(status, &headers, secret));
+                let head = head.map(|(status, headers)| Head::new(status, &headers, &self.secrets));
                 return Err(Trouble::without_answer(cause, head));
             }
         };
         let Answer { status, headers, body } = &answer;
-        let head = || Head::new(*status, headers, secret);
+        let head = || Head::new(*status, headers, &self.secrets);
         match envelope::read(body) {
             Envelope::Success { result, info } if (200..300).contains(status) => {
                 self.server_time.set(headers.get("date").as_deref().and_then(http_date));
@@ -145,15 +151,15 @@ impl<'a, H: Host> Call<'a, H> {
             // A yes under a status that says no: the status counts.
             Envelope::Success { .. } => Err(Trouble::refused(head(), Vec::new())),
             Envelope::Failure { errors } => Err(Trouble::refused(head(), errors)),
-            Envelope::Foreign(foreign) => Err(Trouble::foreign(head(), foreign, body)),
+            Envelope::Foreign(foreign) => Err(Trouble::foreign(head(), foreign, body, &self.secrets)),
         }
     }
 
-    /// Half of the call's time where a second attempt may follow, all of it where none may: giving up early on a `create` only
-    /// means not knowing. A sixth where that does no harm.
-    fn attempt_ends(&self, operation: Operation) -> Instant {
+    /// Half of the call's time where another attempt may follow, all of it where none may: giving up early on a `create` only
+    /// means not knowing. A sixth where not knowing does no harm.
+    fn attempt_ends(&self, operation: Operation, retries_left: u32) -> Instant {
         let whole = self.settings.timeout;
-        let parts = match (self.recovers, operation.is_sent_once()) {
+        let parts = match (self.recovers, operation.is_sent_once() || retries_left == 0) {
             (true, _) => 6,
             (false, true) => 1,
             (false, false) => 2,
@@ -184,7 +190,8 @@ impl<'a, H: Host> Call<'a, H> {
             Outcome::NotApplied if may_have_changed => Outcome::Unknown,
             outcome => outcome,
         };
-        let api_errors = cleaned(trouble.api_errors, self.settings.credentials.secret());
+        let api_errors = cleaned(trouble.api_errors, &self.secrets);
+        let told_id = trouble.token_id.filter(|id| clean(id, &self.secrets) == *id);
         let head = trouble.head.as_ref();
         Error {
             kind: trouble.kind,
@@ -197,7 +204,7 @@ impl<'a, H: Host> Call<'a, H> {
                 .and_then(|head| head.asked_wait)
                 .map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
             attempts: self.requests.get(),
-            token_id: trouble.token_id.or_else(|| about.map(str::to_owned)),
+            token_id: told_id.or_else(|| about.map(str::to_owned)),
         }
     }
 }

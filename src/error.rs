@@ -1,7 +1,8 @@
 //! The error of the contract: made here and nowhere else, so that nothing secret can get into one.
 //!
-//! Text of the server is cleaned before it becomes part of an error: the credential of the call is taken out wherever it
-//! appears, what could break or turn a line of a log becomes a space, and long text is cut.
+//! Text of the server is cleaned before it becomes part of an error: the credential of the call and whatever has the form of a
+//! client secret is taken out wherever it appears, what could break or turn a line of a log becomes a space, and long text is
+//! cut.
 
 use std::fmt::Write;
 
@@ -11,6 +12,7 @@ use crate::operation::Operation;
 
 /// A longer text of the server is cut: the API's own are below a hundred characters.
 const TEXT_LIMIT: usize = 500;
+const REDACTED: &str = "[redacted]";
 
 /// What the caller gave breaks a rule; nothing was sent. The text names what, its value where it cannot be secret, and the rule.
 #[derive(Debug)]
@@ -71,8 +73,8 @@ fn append(message: &mut String, code: Option<u32>, text: &str) {
 }
 
 /// The errors of an answer, fit for the caller's eyes.
-pub fn cleaned(errors: Vec<ApiError>, secret: Option<&str>) -> Vec<ApiError> {
-    let clean = |text: String| clean(&text, secret);
+pub fn cleaned(errors: Vec<ApiError>, secrets: &[&str]) -> Vec<ApiError> {
+    let clean = |text: String| clean(&text, secrets);
     let cause = |cause: ApiErrorCause| ApiErrorCause { code: cause.code, message: clean(cause.message) };
     let error = |error: ApiError| ApiError {
         code: error.code,
@@ -84,16 +86,26 @@ pub fn cleaned(errors: Vec<ApiError>, secret: Option<&str>) -> Vec<ApiError> {
     errors.into_iter().map(error).collect()
 }
 
-/// Text of the server without the secret, on one line, not too long.
-pub fn clean(text: &str, secret: Option<&str>) -> String {
-    let without_secret = match secret {
-        Some(secret) if !secret.is_empty() => text.replace(secret, "[redacted]"),
-        _ => text.to_owned(),
-    };
+/// Text of the server without the secrets, on one line, not too long.
+pub fn clean(text: &str, secrets: &[&str]) -> String {
+    let given = secrets.iter().filter(|secret| !secret.is_empty());
+    let text = given.fold(text.to_owned(), |text, secret| text.replace(secret, REDACTED));
+    let text = without_client_secrets(&text);
     let printable = |character| if is_unprintable(character) { ' ' } else { character };
-    let mut cleaned: String = without_secret.chars().map(printable).take(TEXT_LIMIT).collect();
-    if without_secret.chars().nth(TEXT_LIMIT).is_some() {
+    let mut cleaned: String = text.chars().map(printable).take(TEXT_LIMIT).collect();
+    if text.chars().nth(TEXT_LIMIT).is_some() {
         cleaned.push('\u{2026}');
+    }
+    cleaned
+}
+
+/// Text in which nothing begins like a client secret: `cfast_` and what follows it.
+fn without_client_secrets(text: &str) -> String {
+    let mut parts = text.split("cfast_");
+    let mut cleaned = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        cleaned.push_str(REDACTED);
+        cleaned.push_str(part.trim_start_matches(|character: char| character.is_ascii_alphanumeric()));
     }
     cleaned
 }
@@ -122,15 +134,16 @@ mod tests {
     #[test]
     fn text_of_the_server_is_cleaned_of_the_secret_and_of_line_breaks() {
         assert_eq!(
-            clean("a\r\nb\u{2028}c s3cret d s3crets3cret", Some("s3cret")),
+            clean("a\r\nb\u{2028}c s3cret d s3crets3cret", &["s3cret"]),
             "a  b c [redacted] d [redacted][redacted]"
         );
-        assert_eq!(clean(&"x".repeat(501), None).chars().count(), 501);
+        assert_eq!(clean("secret=cfast_aB3, cfast_", &[]), "secret=[redacted], [redacted]");
+        assert_eq!(clean(&"x".repeat(501), &[]).chars().count(), 501);
         let mut error = api_error(None, "s3cret");
         error.documentation_url = Some("https://s3cret".into());
         error.pointer = Some("s3cret".into());
         error.chain.push(ApiErrorCause { code: None, message: "s3cret".into() });
-        for error in cleaned(vec![error], Some("s3cret")) {
+        for error in cleaned(vec![error], &["s3cret"]) {
             let all = [error.message, error.documentation_url.unwrap_or_default(), error.pointer.unwrap_or_default()];
             assert!(
                 all.iter().chain(error.chain.iter().map(|cause| &cause.message)).all(|text| !text.contains("s3cret"))

@@ -20,8 +20,10 @@ use crate::token::Budget;
 
 /// About as many as the rate limit allows requests in five minutes.
 const PAGES_LIMIT: u32 = 1000;
-/// How many pages are asked for before the answers are looked at.
-const WAVE: u32 = 6;
+/// How many pages are asked for before the answers are looked at; fewer where pages are large.
+const AT_ONCE: usize = 6;
+/// About how much the pages under way may take together. Answers have a hard limit of 8 MiB.
+const UNDER_WAY: usize = 6 * 1024 * 1024;
 
 pub async fn list_all(
     host: &impl Host,
@@ -61,9 +63,11 @@ async fn every_page<H: Host>(
     let mut gathered = Gathered::default();
     let mut last = 1_u32;
     let mut more = gathered.add(fetch(None).await?, last);
+    let at_once = UNDER_WAY.checked_div(budget.spent()).unwrap_or(AT_ONCE).clamp(1, AT_ONCE);
+    let at_once = u32::try_from(at_once).unwrap_or(1);
     while let More::UpTo(known) = more {
         let first = last.saturating_add(1);
-        last = known.min(last.saturating_add(WAVE));
+        last = known.min(last.saturating_add(at_once));
         if last > PAGES_LIMIT {
             let what = format!("the list has more than {PAGES_LIMIT} pages: ask for one page at a time");
             return Err(call.error_of_its_own("list-all", ErrorKind::InvalidResponse, &what));

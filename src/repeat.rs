@@ -7,7 +7,8 @@
 //! | may pass (408, 5xx, lost, cut, late) | again | never: the first one may have made the secret |
 //! | final | never | never |
 //!
-//! "Again" holds while retries are left and the wait ends before the deadline; a wait that does not fit is not begun.
+//! "Again" holds while retries are left and the wait leaves time for another attempt before the deadline; a wait that does not
+//! fit is not begun. An attempt without time would turn a failure of which all is known into one that is late and unknown.
 
 use std::time::Duration;
 
@@ -15,6 +16,8 @@ use crate::operation::Operation;
 
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 const LONGEST_WAIT: Duration = Duration::from_secs(8);
+/// What an attempt needs at least: a connection and an answer.
+const ATTEMPT: Duration = Duration::from_millis(250);
 
 /// What a failure says about trying again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +59,7 @@ pub fn decide(operation: Operation, class: Class, situation: Situation) -> Decis
         Class::Final => false,
     };
     let wait = situation.asked_wait.unwrap_or_else(|| backoff(situation.attempt, situation.chance));
-    if may_repeat && situation.retries_left > 0 && wait < situation.time_left {
+    if may_repeat && situation.retries_left > 0 && wait.saturating_add(ATTEMPT) <= situation.time_left {
         Decision::AgainAfter(wait)
     } else {
         Decision::GiveUp
@@ -122,7 +125,12 @@ mod tests {
         let decide = |situation| decide(Operation::Create, Class::RateLimited, situation);
         assert_eq!(decide(asked(0)), Decision::AgainAfter(Duration::ZERO));
         assert_eq!(decide(asked(59)), Decision::AgainAfter(Duration::from_secs(59)));
+        let just_fits = Situation { asked_wait: Some(Duration::from_millis(59_750)), ..situation() };
+        assert_eq!(decide(just_fits), Decision::AgainAfter(Duration::from_millis(59_750)));
+        let leaves_no_time = Situation { asked_wait: Some(Duration::from_millis(59_751)), ..situation() };
+        assert_eq!(decide(leaves_no_time), Decision::GiveUp);
         assert_eq!(decide(asked(60)), Decision::GiveUp);
+        assert_eq!(decide(asked(u64::MAX)), Decision::GiveUp);
         assert_eq!(decide(asked(7200)), Decision::GiveUp);
     }
 
@@ -144,7 +152,7 @@ mod tests {
             };
             if let Decision::AgainAfter(wait) = decide(operation, class, situation) {
                 prop_assert!(!operation.is_sent_once() || matches!(class, Class::NotSent | Class::RateLimited));
-                prop_assert!(class != Class::Final && retries_left > 0 && wait < situation.time_left);
+                prop_assert!(class != Class::Final && retries_left > 0 && wait + ATTEMPT <= situation.time_left);
             }
         }
 

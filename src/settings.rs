@@ -18,6 +18,12 @@ const DEFAULT_BASE_URL: &str = "https://api.cloudflare.com/client/v4";
 const DEFAULT_TIMEOUT_MS: u32 = 60_000;
 const DEFAULT_RETRIES: u32 = 2;
 const RETRIES_LIMIT: u32 = 10;
+/// Several times what any API token has.
+const CREDENTIAL_LIMIT: usize = 4096;
+/// All additional headers together, in bytes and in number. A host may end the component over a larger block.
+const HEADERS_LIMIT: usize = 16 * 1024;
+const HEADERS_COUNT: usize = 64;
+const URL_LIMIT: usize = 2048;
 const USER_AGENT: &str = concat!("cloudflare-access/", env!("CARGO_PKG_VERSION"));
 
 /// Everything a call needs besides its arguments.
@@ -155,13 +161,20 @@ impl Credentials {
             key: Secret::new(credential(key_source, key)?.to_owned()),
         })
     }
+}
 
-    /// What must not appear in anything that leaves the guest towards the caller.
-    pub fn secret(&self) -> Option<&str> {
-        match self {
-            Self::ApiToken(secret) | Self::ApiKey { key: secret, .. } => Some(secret.reveal()),
-            Self::Host => None,
-        }
+impl Settings {
+    /// What must not appear in anything that leaves the guest towards the caller: the credential, and the values of additional
+    /// headers, which may be credentials for a proxy. Shorter ones are none, and would make holes in every text.
+    pub fn secrets(&self) -> Vec<&str> {
+        const SHORTEST: usize = 8;
+        let credential = match &self.credentials {
+            Credentials::ApiToken(secret) => vec![secret.reveal()],
+            Credentials::ApiKey { email, key } => vec![key.reveal(), email],
+            Credentials::Host => Vec::new(),
+        };
+        let values = self.headers.iter().map(|(_, value)| value.as_str()).filter(|value| value.len() >= SHORTEST);
+        credential.into_iter().chain(values).collect()
     }
 }
 
@@ -169,6 +182,9 @@ impl Credentials {
 fn credential<'a>(source: &str, value: &'a str) -> Result<&'a str, Invalid> {
     if value.is_empty() {
         return Err(Invalid::Configuration(format!("{source} is empty")));
+    }
+    if value.len() > CREDENTIAL_LIMIT {
+        return Err(Invalid::Configuration(format!("{source} is longer than {CREDENTIAL_LIMIT} bytes")));
     }
     header_value(source, value)?;
     if value.trim() != value {
@@ -194,6 +210,9 @@ impl BaseUrl {
             return Err(Invalid::Configuration(format!(
                 "{source} has user information in it: credentials go into `credentials` or the environment"
             )));
+        }
+        if url.len() > URL_LIMIT {
+            return Err(Invalid::Configuration(format!("{source} is longer than {URL_LIMIT} bytes")));
         }
         let (shown, _) = url.split_once(['?', '#']).unwrap_or((url, ""));
         let refuse = |rule: &str| Invalid::Configuration(format!("{source} is {}: {rule}", quoted(shown)));
@@ -251,6 +270,14 @@ fn additional_headers(given: Vec<(String, String)>) -> Result<AdditionalHeaders,
         "x-auth-key",
         "x-auth-user-service-key",
     ];
+    let size =
+        given.iter().fold(0_usize, |size, (name, value)| size.saturating_add(name.len()).saturating_add(value.len()));
+    if given.len() > HEADERS_COUNT || size > HEADERS_LIMIT {
+        return Err(Invalid::Configuration(format!(
+            "headers: {} with {size} bytes, and at most {HEADERS_COUNT} with {HEADERS_LIMIT} bytes can be sent",
+            given.len()
+        )));
+    }
     let mut user_agent = None;
     let mut headers = Vec::new();
     for (name, value) in given {

@@ -6,8 +6,8 @@ use serde_json::value::RawValue;
 
 use crate::arguments::{Collection, TokenId};
 use crate::bindings::exports::cloudflare::access::types::{
-    CreateParams, Error, ErrorKind, IssuedToken, ListParams, Outcome, PreviousSecret, ServiceToken, TokenPage,
-    UpdateParams, UpdatedToken,
+    ApiError, CreateParams, Error, ErrorKind, IssuedToken, ListParams, Outcome, PreviousSecret, ServiceToken,
+    TokenPage, UpdateParams, UpdatedToken,
 };
 use crate::call::Call;
 use crate::envelope::Info;
@@ -78,10 +78,17 @@ pub async fn update<H: Host>(
 pub async fn delete<H: Host>(call: &Call<'_, H>, collection: &Collection, id: &TokenId) -> Result<ServiceToken, Error> {
     let request = request::delete(call.settings(), collection, id);
     match one(call, Operation::Delete, &request, Some(id)).await {
-        // The token is gone, and an earlier attempt may have been what removed it: it was.
-        Err(Error { kind: ErrorKind::NotFound, outcome: Outcome::Unknown, .. }) => Ok(token::with_id(id.text())),
+        Err(error) if is_gone(&error) => Ok(token::with_id(id.text())),
         deleted => Ok(deleted?.token),
     }
+}
+
+/// Whether the token is gone, and an earlier attempt may have been what removed it: it was. A 404 about the account or the
+/// zone (codes 7000 and 7003) says nothing about the token.
+fn is_gone(error: &Error) -> bool {
+    let is_about_the_route = |error: &ApiError| matches!(error.code, Some(7000 | 7003));
+    (error.kind, error.status, error.outcome) == (ErrorKind::NotFound, Some(404), Outcome::Unknown)
+        && !error.api_errors.iter().any(is_about_the_route)
 }
 
 pub async fn refresh<H: Host>(

@@ -36,6 +36,11 @@ impl Default for Budget {
 }
 
 impl Budget {
+    /// How much of it is used.
+    pub fn spent(&self) -> usize {
+        BUDGET.saturating_sub(self.0.get())
+    }
+
     fn spend(&self, bytes: usize) -> Result<(), String> {
         let left =
             self.0.get().checked_sub(bytes).ok_or("the tokens take more than 16 MiB: ask for one page at a time")?;

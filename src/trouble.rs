@@ -38,13 +38,12 @@ pub struct Head {
 }
 
 impl Head {
-    pub fn new(status: u16, headers: &impl Headers, secret: Option<&str>) -> Self {
-        let is_ray = |ray: &String| ray.len() <= 64 && ray.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+    pub fn new(status: u16, headers: &impl Headers, secrets: &[&str]) -> Self {
         Self {
             status,
-            ray_id: headers.get("cf-ray").filter(is_ray),
+            ray_id: headers.get("cf-ray").filter(|ray| is_ray_id(ray, secrets)),
             asked_wait: asked_wait(headers),
-            content_type: headers.get("content-type").map(|value| clean(&value, secret)),
+            content_type: headers.get("content-type").map(|value| clean(&value, secrets)),
         }
     }
 
@@ -121,8 +120,8 @@ impl Trouble {
     }
 
     /// An answer that is not this API's.
-    pub fn foreign(mut head: Head, foreign: Foreign, body: &[u8]) -> Self {
-        head.ray_id = head.ray_id.or_else(|| ray_id_in_page(body));
+    pub fn foreign(mut head: Head, foreign: Foreign, body: &[u8], secrets: &[&str]) -> Self {
+        head.ray_id = head.ray_id.or_else(|| ray_id_in_page(body, secrets));
         let status = head.status;
         let body = match foreign {
             Foreign::Empty => "an empty body".to_owned(),
@@ -169,13 +168,20 @@ fn is_refusal(status: u16) -> bool {
     matches!(status, 400..500) && !matches!(status, 408 | 425 | 460 | 499)
 }
 
+/// Whether a text is a ray id, such as `9f1c2ab34cd56ef7-AMS`, and no part of a secret, which may well look like one.
+fn is_ray_id(text: &str, secrets: &[&str]) -> bool {
+    let (number, place) = text.split_once('-').unwrap_or((text, ""));
+    let is_number = number.len() == 16 && number.chars().all(|digit| digit.is_ascii_hexdigit());
+    let is_place = place.len() <= 8 && place.chars().all(|letter| letter.is_ascii_alphanumeric());
+    is_number && is_place && !secrets.iter().any(|secret| secret.contains(number) || text.contains(secret))
+}
+
 /// The ray id that a page of the edge shows: `Ray ID: <strong>9f1c…</strong>`. Only the start of the body is looked at.
-fn ray_id_in_page(body: &[u8]) -> Option<String> {
+fn ray_id_in_page(body: &[u8], secrets: &[&str]) -> Option<String> {
     let page = String::from_utf8_lossy(body.get(..65_536).unwrap_or(body));
     let (_, after) = page.split_once("Ray ID:")?;
     let candidates = after.get(..80).unwrap_or(after).split(|character: char| !character.is_ascii_alphanumeric());
-    let is_ray = |word: &&str| word.len() == 16 && word.chars().all(|character| character.is_ascii_hexdigit());
-    candidates.into_iter().find(is_ray).map(str::to_owned)
+    candidates.into_iter().find(|word| is_ray_id(word, secrets)).map(str::to_owned)
 }
 
 #[cfg(test)]
@@ -191,7 +197,7 @@ mod tests {
     }
 
     fn head(status: u16) -> Head {
-        Head::new(status, &NoHeaders, None)
+        Head::new(status, &NoHeaders, &[])
     }
 
     fn coded(code: u32, message: &str) -> Vec<ApiError> {
@@ -251,7 +257,7 @@ mod tests {
             (502, Foreign::Empty, Unavailable, Class::Passing, Outcome::Unknown),
             (523, Foreign::NotJson, Unavailable, Class::Passing, Outcome::Unknown),
         ] {
-            let trouble = Trouble::foreign(head(status), foreign, b"");
+            let trouble = Trouble::foreign(head(status), foreign, b"", &[]);
             assert_eq!((trouble.kind, trouble.class, trouble.outcome), (kind, class, outcome), "{status} {foreign:?}");
         }
     }
@@ -277,9 +283,22 @@ mod tests {
     #[test]
     fn the_ray_id_comes_from_the_header_or_from_the_page() {
         let page = b"<p>Cloudflare Ray ID: <strong class=\"font-semibold\">9f1c2ab34cd56ef7</strong> &bull;</p>";
-        let trouble = Trouble::foreign(head(520), Foreign::NotJson, page);
+        let trouble = Trouble::foreign(head(520), Foreign::NotJson, page, &[]);
         assert_eq!(trouble.head.and_then(|head| head.ray_id).as_deref(), Some("9f1c2ab34cd56ef7"));
-        assert_eq!(ray_id_in_page(b"no ray"), None);
-        assert_eq!(ray_id_in_page(b"Ray ID: \xff\xff"), None);
+        assert_eq!(ray_id_in_page(b"no ray", &[]), None);
+        assert_eq!(ray_id_in_page(b"Ray ID: \xff\xff", &[]), None);
+        for (text, secret, expected) in [
+            ("9f1c2ab34cd56ef7-AMS", "", true),
+            ("9f1c2ab34cd56ef7", "other", true),
+            ("9f1c2ab34cd56ef7", "9f1c2ab34cd56ef7", false),
+            ("9f1c2ab34cd56ef7-AMS", "cfk_9f1c2ab34cd56ef70000", false),
+            ("9f1c2ab34cd56ef7-AMS", "AMS", false),
+            ("9f1c2ab34cd56ef", "", false),
+            ("not-a-ray", "", false),
+            ("9f1c2ab34cd56ef7-AMSTERDAM", "", false),
+        ] {
+            let secrets: Vec<_> = Some(secret).filter(|secret| !secret.is_empty()).into_iter().collect();
+            assert_eq!(is_ray_id(text, &secrets), expected, "{text}");
+        }
     }
 }

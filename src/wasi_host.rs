@@ -9,6 +9,7 @@
 //! - `http-error-code` and `to-debug-string` are never called: the first throws on one host and knows nothing on others,
 //!   the second prints the host's backtrace. A read that fails is a lost answer; how late it failed tells a timeout.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use waki::bindings::wasi::clocks::monotonic_clock::{now, subscribe_instant};
@@ -33,6 +34,8 @@ const READ_AT_MOST: u64 = 1024 * 1024;
 #[derive(Default)]
 pub struct WasiHost {
     reactor: Reactor,
+    /// The bytes of the answers that are being read.
+    held: Cell<usize>,
 }
 
 impl WasiHost {
@@ -165,6 +168,7 @@ impl WasiHost {
         let stream = body.stream().map_err(|()| Cause::Lost("the host gave the body of the answer no stream"))?;
         let mut bytes = Vec::new();
         let mut last_byte = None;
+        let mut held = Held { all: &self.held, own: 0 };
         loop {
             match stream.read(READ_AT_MOST) {
                 Ok(chunk) if chunk.is_empty() => {
@@ -178,15 +182,13 @@ impl WasiHost {
                     }
                 }
                 Ok(chunk) => {
-                    if bytes.len().saturating_add(chunk.len()) > limits.body {
-                        return Err(Cause::Unreadable("the answer is larger than the limit of 8 MiB"));
-                    }
-                    if bytes.is_empty() {
-                        bytes = chunk;
-                    } else {
-                        bytes.extend_from_slice(&chunk);
-                    }
+                    held.add(chunk.len(), limits.body)?;
+                    append(&mut bytes, chunk, limits.body);
                     last_byte = None;
+                    // Without a pause in the answer there is no wait that could end.
+                    if Instant(now()) >= limits.until {
+                        return Err(Cause::TimedOut("the answer did not end in time"));
+                    }
                 }
                 Err(StreamError::Closed) => return Ok(bytes),
                 Err(StreamError::LastOperationFailed(_)) => {
@@ -200,6 +202,46 @@ impl WasiHost {
             }
         }
     }
+}
+
+/// What one answer holds of the bytes that all answers under way may have together.
+struct Held<'a> {
+    all: &'a Cell<usize>,
+    own: usize,
+}
+
+impl Held<'_> {
+    fn add(&mut self, bytes: usize, limit: usize) -> Result<(), Cause> {
+        self.own = self.own.saturating_add(bytes);
+        self.all.set(self.all.get().saturating_add(bytes));
+        if self.own > limit {
+            Err(Cause::Unreadable("the answer is larger than the limit of 8 MiB"))
+        } else if self.all.get() > limit {
+            Err(Cause::Unreadable("the answers under way are larger than the limit of 8 MiB: ask for smaller pages"))
+        } else {
+            Ok(())
+        }
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.all.set(self.all.get().saturating_sub(self.own));
+    }
+}
+
+/// Adds a piece to a body. It never reserves more than the limit, which plain doubling would.
+fn append(bytes: &mut Vec<u8>, piece: Vec<u8>, limit: usize) {
+    if bytes.is_empty() {
+        *bytes = piece;
+        return;
+    }
+    let needed = bytes.len().saturating_add(piece.len());
+    if needed > bytes.capacity() {
+        let capacity = bytes.capacity().saturating_mul(2).min(limit).max(needed);
+        bytes.reserve_exact(capacity.saturating_sub(bytes.len()));
+    }
+    bytes.extend_from_slice(&piece);
 }
 
 /// The host did not take the request as such: it is against its rules, and nothing was sent.

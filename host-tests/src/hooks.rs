@@ -4,6 +4,7 @@
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
+use futures_util::StreamExt;
 use http_body_util::{BodyExt, StreamBody};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks, default_send_request};
 
@@ -24,7 +25,7 @@ impl WasiHttpHooks for OptionsIgnored {
 
 /// What a host in memory answers.
 pub enum Reply {
-    /// An answer. Its body comes in these pieces, and then ends well or does not.
+    /// An answer. Its body comes in these pieces, an empty one of which is a pause, and then ends well or does not.
     Answer {
         /// The status.
         status: http::StatusCode,
@@ -83,8 +84,13 @@ impl Reply {
             Self::Error(error) => return Err(error),
         };
         let end = breaks.then_some(Err(Error::ConnectionTerminated));
-        let frames = chunks.into_iter().map(|chunk| Ok(http_body::Frame::data(chunk))).chain(end);
-        let mut response = http::Response::new(StreamBody::new(futures_util::stream::iter(frames)).boxed_unsync());
+        let pieces = futures_util::stream::iter(chunks.into_iter().map(Ok).chain(end)).then(async |piece| {
+            if piece.as_ref().is_ok_and(Bytes::is_empty) {
+                tokio::task::yield_now().await;
+            }
+            piece.map(http_body::Frame::data)
+        });
+        let mut response = http::Response::new(StreamBody::new(pieces).boxed_unsync());
         *response.status_mut() = status;
         *response.headers_mut() = headers;
         Ok(response)

@@ -103,7 +103,7 @@ where
     });
     let result = match answer.await {
         Ok(Ok(Ok(value))) => Ok(value),
-        Ok(Ok(Err(error))) => Err(with_what_the_host_knows(error.into(), &exchanges)),
+        Ok(Ok(Err(error))) => Err(with_what_the_host_knows(operation, error.into(), &exchanges)),
         Ok(Err(failure)) => Err(component_failed(operation, &exchanges, &failure)),
         Err(_) => Err(out_of_time(operation, &exchanges, started.elapsed())),
     };
@@ -123,10 +123,11 @@ async fn instance(runtime: &Runtime, owner: Option<Owner>, hooks: AccessHooks) -
 
 /// The component must assume the worst of some failures that look the same on all hosts. This host saw whether a request can
 /// have left.
-fn with_what_the_host_knows(error: Error, exchanges: &Exchanges) -> Error {
+fn with_what_the_host_knows(operation: Operation, error: Error, exchanges: &Exchanges) -> Error {
     if error.outcome == Outcome::Unknown && !exchanges.may_have_left() {
         let mut details = error.into_details();
         details.outcome = Outcome::NotApplied;
+        details.message = format!("{}: no connection to the API came to be; nothing was sent", operation.name());
         return Error::new(details);
     }
     error

@@ -92,11 +92,7 @@ impl WasiHttpHooks for AccessHooks {
         let exchanges = Arc::clone(&self.exchanges);
         Box::new(async move {
             exchanges.record_request();
-            let response = transport.send(request, options).await.inspect_err(|error| {
-                if Transport::proves_that_nothing_left(error) {
-                    exchanges.record_that_it_did_not_leave();
-                }
-            })?;
+            let response = transport.send(request, options, || exchanges.record_departure()).await?;
             exchanges.record_answer(&response);
             let processed: RequestProcessed = Box::new(std::future::ready(Ok(())));
             Ok((response, processed))
@@ -120,8 +116,7 @@ fn is_credential_header(name: &HeaderName) -> bool {
 #[derive(Debug, Default)]
 pub struct Exchanges {
     requests: AtomicU32,
-    /// Those of which it is proven that no byte reached a server.
-    not_left: AtomicU32,
+    departures: AtomicU32,
     /// 0: no answer yet.
     status: AtomicU16,
     ray_id: Mutex<Option<HeaderValue>>,
@@ -134,11 +129,10 @@ impl Exchanges {
         self.requests.load(Ordering::Acquire)
     }
 
-    /// Whether a server can have got one of them. True from the moment in which a request is sent, until its failure proves
-    /// that it cannot.
+    /// Whether a server can have got one of them: whether a connection had one to write.
     #[must_use]
     pub fn may_have_left(&self) -> bool {
-        self.requests.load(Ordering::Acquire) > self.not_left.load(Ordering::Acquire)
+        self.departures.load(Ordering::Acquire) > 0
     }
 
     /// The status of the last answer.
@@ -158,8 +152,8 @@ impl Exchanges {
         self.requests.fetch_add(1, Ordering::AcqRel);
     }
 
-    fn record_that_it_did_not_leave(&self) {
-        self.not_left.fetch_add(1, Ordering::AcqRel);
+    fn record_departure(&self) {
+        self.departures.fetch_add(1, Ordering::AcqRel);
     }
 
     fn record_answer<T>(&self, response: &Response<T>) {

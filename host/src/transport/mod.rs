@@ -132,6 +132,9 @@ impl Transport {
 
     /// Sends a request and returns the answer as soon as its head is there.
     ///
+    /// `departing` is called once a connection has the request, before anything of it can have reached a server. Where it was
+    /// not called, nothing has, whether this failed or its future was dropped.
+    ///
     /// Dropping the future, or the body of the answer before its end, gives the exchange up and closes its connection
     /// (HTTP/2: its stream).
     ///
@@ -143,25 +146,33 @@ impl Transport {
         &self,
         mut request: Request<WasiBody>,
         options: Option<RequestOptions>,
+        departing: impl FnOnce() + Send,
     ) -> Result<Response<WasiBody>, HttpError> {
         let limits = self.0.timeouts.shortened_by(options.unwrap_or_default());
-        let connection = capture_connection(&mut request);
+        let mut connection = capture_connection(&mut request);
         let mut response = pin!(self.0.client.request(request));
 
-        // A pooled connection is there after the first poll, without a timer; a new one has the time to connect.
-        let connected = async {
-            connection.clone().wait_for_connection_metadata().await;
-        };
-        let head = tokio::select! {
+        // A pooled connection has the request after the first poll; a new one has time to come to be. What the client does
+        // in a poll is seen in the same one, so that a dropped future cannot have sent what was not told.
+        let early = tokio::select! {
             biased;
-            head = &mut response => head,
-            () = connected => {
-                match tokio::time::timeout(limits.first_byte, &mut response).await {
+            head = &mut response => Some(head),
+            _ = connection.wait_for_connection_metadata() => None,
+            () = tokio::time::sleep(limits.connect) => return Err(HttpError::ConnectionTimeout),
+        };
+        let head = match early {
+            Some(Err(error)) if error.is_connect() => return Err(failure::of_exchange(&error)),
+            Some(head) => {
+                departing();
+                head
+            }
+            None => {
+                departing();
+                match tokio::time::timeout(limits.first_byte, response).await {
                     Ok(head) => head,
                     Err(_) => return Err(HttpError::HttpResponseTimeout),
                 }
             }
-            () = tokio::time::sleep(limits.connect) => return Err(HttpError::ConnectionTimeout),
         };
         let head = head.map_err(|error| failure::of_exchange(&error))?;
         Ok(head.map(|body| TimedBody::new(body, limits.between_bytes).boxed_unsync()))

@@ -34,7 +34,7 @@ pub fn relative(time: &str, now: Timestamp) -> String {
     };
     let seconds = timestamp.as_second() - now.as_second();
     let amount = rough(seconds.abs());
-    if seconds < 0 { format!("{amount} ago") } else { format!("in {amount}") }
+    if seconds <= 0 { format!("{amount} ago") } else { format!("in {amount}") }
 }
 
 /// How near an end is, for the colour it is shown in.
@@ -55,14 +55,15 @@ pub fn nearness(time: &str, now: Timestamp) -> Option<Nearness> {
 }
 
 fn rough(seconds: i64) -> String {
-    let (amount, unit) = match seconds {
+    let (length, unit) = match seconds {
         ..MINUTE => return "less than a minute".to_owned(),
-        _ if seconds < 2 * HOUR => (seconds / MINUTE, "minute"),
-        _ if seconds < 2 * DAY => (seconds / HOUR, "hour"),
-        _ if seconds < 90 * DAY => (seconds / DAY, "day"),
-        _ if seconds < 730 * DAY => (seconds / (30 * DAY), "month"),
-        _ => (seconds / (365 * DAY), "year"),
+        _ if seconds < 2 * HOUR => (MINUTE, "minute"),
+        _ if seconds < 2 * DAY => (HOUR, "hour"),
+        _ if seconds < 90 * DAY => (DAY, "day"),
+        _ if seconds < 730 * DAY => (30 * DAY, "month"),
+        _ => (365 * DAY, "year"),
     };
+    let amount = (seconds + length / 2) / length;
     if amount == 1 { format!("1 {unit}") } else { format!("{amount} {unit}s") }
 }
 
@@ -93,10 +94,11 @@ mod tests {
     fn times_are_told_in_words() {
         let now: Timestamp = "2026-11-24T12:00:00Z".parse().unwrap();
         for (time, words) in [
+            ("2026-11-24T12:00:00Z", "less than a minute ago"),
             ("2026-11-24T12:00:30Z", "in less than a minute"),
             ("2026-11-24T13:30:00Z", "in 90 minutes"),
             ("2026-11-25T12:00:00Z", "in 24 hours"),
-            ("2026-12-24T12:00:00Z", "in 30 days"),
+            ("2026-12-24T11:59:50Z", "in 30 days"),
             ("2027-11-24T12:00:00Z", "in 12 months"),
             ("2036-11-24T12:00:00Z", "in 10 years"),
             ("2026-11-22T11:00:00.12345Z", "2 days ago"),

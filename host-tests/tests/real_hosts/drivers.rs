@@ -1,0 +1,137 @@
+//! The hosts, each behind the same question: do this step, what came of it? A step and its outcome are JSON, as the drivers
+//! in `hosts/` read and write them.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use cloudflare_access_host_tests::fetched::{self, HOSTS};
+use cloudflare_access_simulator::{API_TOKEN, Simulator};
+use serde_json::{Value, json};
+
+use crate::embedding::Embedding;
+use crate::wave;
+
+/// A host that has loaded the component.
+pub trait Driver {
+    /// Calls the component once.
+    fn run(&mut self, step: &Value) -> Value;
+}
+
+/// Starts a host that reaches a simulator.
+pub type Start = fn(&Simulator) -> Box<dyn Driver>;
+
+/// Every host, in the order of the table: its name there, and how it starts.
+pub const HOSTS_UNDER_TEST: [(&str, Start); 7] = [
+    ("wasmtime 36.0.9", |simulator| Box::new(WasmtimeCommand::new("wasmtime-36", simulator))),
+    ("wasmtime 47.0.3", |simulator| Box::new(WasmtimeCommand::new("wasmtime-47", simulator))),
+    ("wasmtime 48.0.2", |simulator| Box::new(WasmtimeCommand::new("wasmtime-48", simulator))),
+    ("wasmtime 49.0.4", |simulator| Box::new(WasmtimeCommand::new("wasmtime-49", simulator))),
+    ("Rust, wasmtime 48", |simulator| Box::new(Embedding::new(simulator))),
+    ("wasmtime-py 50.0.1", |simulator| Box::new(Lines::new(python(), simulator))),
+    ("jco 1.35.0, Node", |simulator| Box::new(Lines::new(jco(), simulator))),
+];
+
+/// The stock command: one process a call, values as text.
+struct WasmtimeCommand {
+    program: PathBuf,
+    base_url: String,
+}
+
+impl WasmtimeCommand {
+    fn new(name: &str, simulator: &Simulator) -> Self {
+        Self { program: fetched::program(name), base_url: simulator.base_url().to_owned() }
+    }
+}
+
+impl Driver for WasmtimeCommand {
+    fn run(&mut self, step: &Value) -> Value {
+        let output = Command::new(&self.program)
+            .args(["run", "-S", "http", "--env", "CLOUDFLARE_API_TOKEN", "--env", "CLOUDFLARE_BASE_URL"])
+            .args(["--invoke", &wave::call(step)])
+            .arg(fetched::component())
+            .env("CLOUDFLARE_API_TOKEN", API_TOKEN)
+            .env("CLOUDFLARE_BASE_URL", &self.base_url)
+            .output()
+            .expect("wasmtime runs");
+        match wave::parse(&String::from_utf8_lossy(&output.stdout)) {
+            Some(result) => wave::outcome(&result),
+            None => json!({"trap": String::from_utf8_lossy(&output.stderr)}),
+        }
+    }
+}
+
+/// A driver in another language: one process, a step a line in, an outcome a line out.
+struct Lines {
+    process: Child,
+    steps: ChildStdin,
+    outcomes: BufReader<ChildStdout>,
+}
+
+impl Lines {
+    fn new(mut command: Command, simulator: &Simulator) -> Self {
+        let mut process = command
+            .env("CLOUDFLARE_API_TOKEN", API_TOKEN)
+            .env("CLOUDFLARE_BASE_URL", simulator.base_url())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the driver starts");
+        let steps = process.stdin.take().expect("its standard input");
+        let outcomes = BufReader::new(process.stdout.take().expect("its standard output"));
+        Self { process, steps, outcomes }
+    }
+}
+
+impl Driver for Lines {
+    fn run(&mut self, step: &Value) -> Value {
+        writeln!(self.steps, "{step}").expect("the driver reads");
+        let mut line = String::new();
+        self.outcomes.read_line(&mut line).expect("the driver answers");
+        serde_json::from_str(&line).unwrap_or_else(|_| json!({"trap": format!("the driver ended: {line}")}))
+    }
+}
+
+impl Drop for Lines {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// wasmtime-py: the wheel is unpacked, not installed.
+fn python() -> Command {
+    let package = fetched::program("wasmtime-py");
+    let mut command = Command::new("python3");
+    command
+        .arg(Path::new(HOSTS).join("python/driver.py"))
+        .arg(fetched::component())
+        .env("PYTHONPATH", package.ancestors().nth(2).expect("the wheel's folder"))
+        .env("PYTHONDONTWRITEBYTECODE", "1");
+    command
+}
+
+/// jco: the component becomes JavaScript once, in a folder that has the driver and the packages, as an application has them.
+fn jco() -> Command {
+    let jco = fetched::program("jco");
+    let folder = fetched::component().with_file_name("javascript");
+    std::fs::create_dir_all(&folder).expect("a folder for the application");
+    for file in ["driver.js", "cloudflare-access.js", "package.json"] {
+        std::fs::copy(Path::new(HOSTS).join("javascript").join(file), folder.join(file)).expect("the driver");
+    }
+    let packages = jco.ancestors().nth(2).expect("node_modules");
+    let link = folder.join("node_modules");
+    if !link.exists() {
+        std::os::unix::fs::symlink(packages, link).expect("a link to the packages");
+    }
+    let transpiled = Command::new(jco)
+        .args(["transpile", "--quiet", "--instantiation", "async", "--out-dir", "transpiled"])
+        .arg(fetched::component())
+        .current_dir(&folder)
+        .status()
+        .expect("jco runs");
+    assert!(transpiled.success(), "jco transpile");
+    let mut command = Command::new("node");
+    command.arg("driver.js").arg("transpiled").current_dir(folder);
+    command
+}

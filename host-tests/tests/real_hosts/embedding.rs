@@ -1,0 +1,108 @@
+//! The component in a Rust application, by wasmtime's own bindings.
+
+use cloudflare_access_host_tests::types::{Error, ListAllParams, PreviousSecret, RequestOptions, Scope, ServiceToken};
+use cloudflare_access_host_tests::{Host, Setup, requests};
+use cloudflare_access_simulator::{API_TOKEN, Simulator};
+use serde_json::{Value, json};
+use tokio::runtime::Handle;
+
+use crate::drivers::Driver;
+
+/// The shared host of the tests, an instance a call.
+pub struct Embedding {
+    environment: Vec<(&'static str, String)>,
+}
+
+impl Embedding {
+    /// With the settings of the simulator in the environment.
+    pub fn new(simulator: &Simulator) -> Self {
+        Self {
+            environment: vec![
+                ("CLOUDFLARE_API_TOKEN", API_TOKEN.to_owned()),
+                ("CLOUDFLARE_BASE_URL", simulator.base_url().to_owned()),
+            ],
+        }
+    }
+}
+
+impl Driver for Embedding {
+    fn run(&mut self, step: &Value) -> Value {
+        let setup = Setup { environment: self.environment.clone(), ..Setup::default() };
+        Handle::current().block_on(call(setup, step)).unwrap_or_else(|error| failure(&error))
+    }
+}
+
+async fn call(setup: Setup, step: &Value) -> Result<Value, Error> {
+    let text = |field: &str| step[field].as_str().map(str::to_owned);
+    let number = |field: &str| step[field].as_u64().map(|number| u32::try_from(number).expect("a u32"));
+    let (account, id) = (text("account").unwrap_or_default(), text("id").unwrap_or_default());
+    let scope = Scope::Account(account.clone());
+    let options = RequestOptions {
+        credentials: None,
+        base_url: text("base-url"),
+        timeout_ms: number("timeout-ms"),
+        attempt_timeout_ms: None,
+        max_retries: number("max-retries"),
+        headers: Vec::new(),
+    };
+    let options = Some(&options);
+    let mut access = Host::shared().instance_with(setup).await;
+    match step["operation"].as_str().expect("an operation") {
+        "list" => Ok(names(&access.list(&scope, &requests::first_page(), options).await?.tokens)),
+        "list-all" => {
+            let params = ListAllParams { per_page: number("per-page"), ..requests::everything() };
+            Ok(names(&access.list_all(&scope, &params, options).await?))
+        }
+        "get" => Ok(token(&access.get(&scope, &id, options).await?, None)),
+        "create" => {
+            let mut params = requests::named(&text("name").expect("a name"));
+            params.duration = text("duration");
+            let issued = access.create(&scope, &params, options).await?;
+            Ok(token(&issued.token, Some(&issued.client_secret)))
+        }
+        "update" => {
+            let mut params = requests::unchanged();
+            params.name = text("name");
+            params.client_secret_version = number("client-secret-version");
+            let updated = access.update(&scope, &id, &params, options).await?;
+            Ok(token(&updated.token, updated.client_secret.as_deref()))
+        }
+        "delete" => Ok(token(&access.delete(&scope, &id, options).await?, None)),
+        "refresh" => Ok(token(&access.refresh(&account, &id, options).await?, None)),
+        "rotate" => {
+            let previous = PreviousSecret::ExpiresAt(text("expires-at").expect("a time"));
+            let issued = access.rotate(&account, &id, &previous, options).await?;
+            Ok(token(&issued.token, Some(&issued.client_secret)))
+        }
+        other => panic!("no such operation: {other}"),
+    }
+}
+
+fn names(tokens: &[ServiceToken]) -> Value {
+    json!({"ok": {"names": tokens.iter().map(|token| token.name.clone()).collect::<Vec<_>>()}})
+}
+
+fn token(token: &ServiceToken, secret: Option<&str>) -> Value {
+    json!({"ok": {"id": token.id, "name": token.name, "client-id": token.client_id, "client-secret": secret}})
+}
+
+fn failure(error: &Error) -> Value {
+    // The names of the contract, of which the generated enums are the CamelCase.
+    let word = |name: String| {
+        let mut kebab = String::new();
+        for letter in name.chars() {
+            if letter.is_ascii_uppercase() && !kebab.is_empty() {
+                kebab.push('-');
+            }
+            kebab.push(letter.to_ascii_lowercase());
+        }
+        kebab
+    };
+    json!({"err": {
+        "kind": word(format!("{:?}", error.kind).replace("ErrorKind::", "")),
+        "outcome": word(format!("{:?}", error.outcome).replace("Outcome::", "")),
+        "status": error.status,
+        "attempts": error.attempts,
+        "message": error.message,
+    }})
+}

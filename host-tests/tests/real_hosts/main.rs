@@ -1,0 +1,46 @@
+//! One script of operations and faults in every host that can be had, with the same component, and what came of it as a table.
+//!
+//! The table is the list of hosts in `docs/hosts.md`; `UPDATE=1` writes it there. A cell is a pass, or a limit of that host
+//! that is known, with its reason; anything else fails.
+
+mod drivers;
+mod embedding;
+mod script;
+mod table;
+mod wave;
+
+use cloudflare_access_host::COMPONENT;
+use cloudflare_access_host_tests::fetched;
+use cloudflare_access_simulator::Simulator;
+use sha2::{Digest, Sha256};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_host_does_what_the_script_says() {
+    let runs = drivers::HOSTS_UNDER_TEST.map(|(host, start)| tokio::spawn(run(host, start)));
+    let mut columns = Vec::new();
+    for run in runs {
+        columns.push(run.await.expect("no panic in a driver"));
+    }
+    assert_eq!(
+        Sha256::digest(std::fs::read(fetched::component()).expect("the component")),
+        Sha256::digest(COMPONENT),
+        "every host had the same file"
+    );
+    println!("component SHA-256 {:x}\n", Sha256::digest(COMPONENT));
+    table::check(&columns);
+}
+
+/// A host through the whole script: its name, and for each case its name and what was wrong.
+async fn run(host: &'static str, start: drivers::Start) -> table::Column {
+    let simulator = Simulator::start().await.expect("a simulator");
+    tokio::task::spawn_blocking(move || {
+        let mut driver = start(&simulator);
+        let cells = script::cases()
+            .into_iter()
+            .map(|case| (case.name.clone(), case.check(&simulator, |step| driver.run(step))))
+            .collect();
+        table::Column { host, cells }
+    })
+    .await
+    .expect("no panic")
+}

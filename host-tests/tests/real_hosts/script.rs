@@ -1,0 +1,136 @@
+//! The script: what every host is asked to do, and what must come of it. Written once, in `hosts/script.json`.
+
+use std::path::Path;
+
+use cloudflare_access_host_tests::fetched::HOSTS;
+use cloudflare_access_simulator::{Fault, IssuedToken, Simulator};
+use serde_json::{Value, json};
+
+/// How long a call may take in all, the start of a host that starts anew for every call included.
+const AT_MOST_MS: u64 = 20_000;
+
+/// One case of the script.
+pub struct Case {
+    /// Its name, the same in every host.
+    pub name: String,
+    tokens: Vec<String>,
+    faults: Vec<Fault>,
+    step: Value,
+    expect: Value,
+    sent: Vec<String>,
+    secrets: Option<String>,
+}
+
+/// All cases, in their order.
+pub fn cases() -> Vec<Case> {
+    let text = std::fs::read_to_string(Path::new(HOSTS).join("script.json")).expect("the script");
+    let script: Vec<Value> = serde_json::from_str(&text).expect("a list of cases");
+    script.iter().map(Case::new).collect()
+}
+
+impl Case {
+    fn new(value: &Value) -> Self {
+        let strings = |key: &str| -> Vec<String> {
+            value[key].as_array().into_iter().flatten().map(|text| text.as_str().expect(key).to_owned()).collect()
+        };
+        Self {
+            name: value["case"].as_str().expect("a name").to_owned(),
+            tokens: strings("tokens"),
+            faults: value["faults"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .map(|fault| serde_json::from_value(fault.clone()).expect("a fault of the simulator"))
+                .collect(),
+            step: value["step"].clone(),
+            expect: value["expect"].clone(),
+            sent: strings("sent"),
+            secrets: value["secrets"].as_str().map(str::to_owned),
+        }
+    }
+
+    /// Prepares the simulator, lets `run` do the step, and says what is not as it must be.
+    pub fn check(&self, simulator: &Simulator, run: impl FnOnce(&Value) -> Value) -> Result<(), String> {
+        let seeded: Vec<_> = self.tokens.iter().map(|name| simulator.add_token(simulator.account(), name)).collect();
+        simulator.clear_faults();
+        simulator.clear_requests();
+        for fault in &self.faults {
+            simulator.inject(fault.clone());
+        }
+        let started = std::time::Instant::now();
+        let reply = run(&self.step_for(simulator, seeded.first()));
+        let took = started.elapsed().as_millis();
+        if took > u128::from(AT_MOST_MS) {
+            return Err(format!("it took {took} ms"));
+        }
+        self.check_reply(&reply)?;
+        self.check_requests(simulator)?;
+        self.check_secrets(simulator, &reply, seeded.first())
+    }
+
+    /// The step with the account, and what only the running simulator knows in place of `$…`.
+    fn step_for(&self, simulator: &Simulator, token: Option<&IssuedToken>) -> Value {
+        let mut step = self.step.clone();
+        step["account"] = json!(simulator.account().id());
+        for value in step.as_object_mut().expect("an object").values_mut() {
+            match value.as_str() {
+                Some("$id") => *value = json!(token.expect("a token of the case").token.id),
+                Some("$in-one-hour") => *value = json!(simulator.timestamp_in(std::time::Duration::from_hours(1))),
+                Some("$closed-port") => *value = json!(format!("http://127.0.0.1:{}", closed_port())),
+                _ => {}
+            }
+        }
+        step
+    }
+
+    /// Every value that is expected must be there; more may be. A list of expectations needs one that holds.
+    fn check_reply(&self, reply: &Value) -> Result<(), String> {
+        let any = self.expect.as_array().map_or(std::slice::from_ref(&self.expect), Vec::as_slice);
+        let holds = |expected: &Value| {
+            let mut fields = expected.as_object().expect("ok or err").iter().flat_map(|(side, fields)| {
+                fields.as_object().expect("fields").iter().map(move |(field, value)| reply[side][field] == *value)
+            });
+            fields.all(|is_equal| is_equal)
+        };
+        if any.iter().any(holds) { Ok(()) } else { Err(format!("expected {}, got {reply}", self.expect)) }
+    }
+
+    /// As many requests as expected, each with its length, none chunked, whatever HTTP stack the host has.
+    fn check_requests(&self, simulator: &Simulator) -> Result<(), String> {
+        let requests = simulator.requests();
+        let methods: Vec<_> = requests.iter().map(|request| request.method.clone()).collect();
+        if methods != self.sent {
+            return Err(format!("expected the requests {:?}, got {methods:?}", self.sent));
+        }
+        for request in &requests {
+            let (length, coding) = (request.header("content-length"), request.header("transfer-encoding"));
+            let read = request.fault.is_none_or(|fault| fault.to_string() != "content-too-large");
+            if coding.is_some() || length.is_none() || read && length != Some(&*request.body.len().to_string()) {
+                return Err(format!("content-length {length:?}, transfer-encoding {coding:?}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// What Access itself would say to the secrets afterwards.
+    fn check_secrets(&self, simulator: &Simulator, reply: &Value, old: Option<&IssuedToken>) -> Result<(), String> {
+        let Some(expected) = &self.secrets else { return Ok(()) };
+        let text = |field: &str| reply["ok"][field].as_str().unwrap_or_default();
+        simulator
+            .authenticate(text("client-id"), text("client-secret"))
+            .map_err(|refusal| format!("the new secret does not pass: {refusal:?}"))?;
+        match (&**expected, old) {
+            ("the new and the old one pass", Some(old)) => simulator
+                .authenticate(&old.token.client_id, old.client_secret.expose())
+                .map_err(|refusal| format!("the old secret does not pass: {refusal:?}")),
+            ("the new one passes", _) => Ok(()),
+            _ => Err(format!("the script says something unknown: {expected}")),
+        }
+    }
+}
+
+/// A port on which nothing listens: the system just gave it away and took it back.
+fn closed_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("its address").port()
+}

@@ -1,0 +1,95 @@
+//! The table of host and case, and what is known to be different in a host.
+
+use std::fmt::Write;
+use std::path::Path;
+
+/// What is different in hosts for a reason of their own. The test fails when one of these passes, too.
+const LIMITS: [Limit; 1] = [Limit {
+    hosts: &["wasmtime 47.0.3", "wasmtime 48.0.2", "wasmtime 49.0.4"],
+    case: "list",
+    reason: "`--invoke` reads the name of the function as WIT does, where `list` is a keyword, and there is no way to quote it. \
+             `list-all` can be invoked; `list` is hidden from this one option of the command only.",
+}];
+
+/// A known limit.
+struct Limit {
+    hosts: &'static [&'static str],
+    case: &'static str,
+    reason: &'static str,
+}
+
+const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/hosts.md");
+const BEGIN: &str =
+    "<!-- the table: written by `UPDATE=1 cargo test -p cloudflare-access-host-tests --test real_hosts` -->\n";
+const END: &str = "<!-- end of the table -->";
+
+/// A host, and for each case what was wrong.
+pub struct Column {
+    /// The name of the host.
+    pub host: &'static str,
+    /// The name of a case, and what was not as it must be.
+    pub cells: Vec<(String, Result<(), String>)>,
+}
+
+/// Prints the table, and fails on what is neither a pass nor a known limit, or when the page says something else.
+pub fn check(columns: &[Column]) {
+    let table = render(columns);
+    println!("{table}");
+    let mut wrong = String::new();
+    for column in columns {
+        for (case, result) in &column.cells {
+            match (result, limit(column.host, case)) {
+                (Ok(()), None) | (Err(_), Some(_)) => {}
+                (Ok(()), Some(_)) => {
+                    writeln!(wrong, "{}, {case}: passes, so it is no limit any more", column.host).unwrap();
+                }
+                (Err(what), None) => {
+                    writeln!(wrong, "{}, {case}: {what}", column.host).unwrap();
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "\n{wrong}");
+    check_page(&table);
+}
+
+fn limit(host: &str, case: &str) -> Option<&'static Limit> {
+    LIMITS.iter().find(|limit| limit.hosts.contains(&host) && limit.case == case)
+}
+
+fn render(columns: &[Column]) -> String {
+    let mut table = String::from("| case |");
+    for column in columns {
+        write!(table, " {} |", column.host).unwrap();
+    }
+    table.push_str("\n|---|");
+    table.push_str(&"---|".repeat(columns.len()));
+    for (row, (case, _)) in columns[0].cells.iter().enumerate() {
+        write!(table, "\n| {case} |").unwrap();
+        for column in columns {
+            let cell = match (&column.cells[row].1, limit(column.host, case)) {
+                (Ok(()), _) => "pass",
+                (Err(_), Some(_)) => "limit",
+                (Err(_), None) => "**fail**",
+            };
+            write!(table, " {cell} |").unwrap();
+        }
+    }
+    table.push('\n');
+    for limit in &LIMITS {
+        writeln!(table, "\n- **{}** in {}: {}", limit.case, limit.hosts.join(", "), limit.reason).unwrap();
+    }
+    table
+}
+
+fn check_page(table: &str) {
+    let page = std::fs::read_to_string(Path::new(PAGE)).expect("docs/hosts.md");
+    let (before, rest) = page.split_once(BEGIN).expect("the mark before the table");
+    let (_, after) = rest.split_once(END).expect("the mark after the table");
+    let fresh = format!("{before}{BEGIN}{table}{END}{after}");
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(PAGE, fresh).expect("the page is written");
+    } else {
+        assert_eq!(page, fresh, "docs/hosts.md is stale: run with UPDATE=1");
+    }
+}

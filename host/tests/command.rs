@@ -1,0 +1,580 @@
+//! The real program `access-tokens` against the simulator: what it prints, where a secret goes, and how it ends.
+
+use std::path::Path;
+use std::process::Output;
+
+use assert_cmd::Command;
+use cloudflare_access_simulator::{ACCOUNT_ID, API_TOKEN, Fault, FaultKind, Operation, Simulator, Wait, ZONE_ID};
+use insta::{assert_snapshot, with_settings};
+
+const ID: &str = "f174e90a-fafe-4643-bbbc-4a0ed4fc8415";
+
+fn simulator() -> Simulator {
+    Simulator::builder().start_on_thread().unwrap()
+}
+
+/// The program with nothing of this process's environment but what the simulator needs.
+fn program(simulator: &Simulator) -> Command {
+    let mut program = bare_program();
+    program
+        .env("CLOUDFLARE_API_TOKEN", API_TOKEN)
+        .env("CLOUDFLARE_ACCOUNT_ID", ACCOUNT_ID)
+        .env("CLOUDFLARE_BASE_URL", simulator.base_url());
+    program
+}
+
+fn bare_program() -> Command {
+    let mut program = Command::new(assert_cmd::cargo::cargo_bin!("access-tokens"));
+    program.env_clear();
+    // Where wasmtime keeps compiled code, so that not every run compiles.
+    program.env("HOME", env!("CARGO_TARGET_TMPDIR"));
+    program
+}
+
+fn run(program: &mut Command) -> (i32, String, String) {
+    let Output { status, stdout, stderr } = program.output().unwrap();
+    (status.code().unwrap(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
+}
+
+/// Exit code, standard output and standard error as one text, without what differs from run to run.
+fn shown(program: &mut Command) -> String {
+    let (code, stdout, stderr) = run(program);
+    format!("exit {code}\n--- stdout\n{stdout}--- stderr\n{stderr}")
+}
+
+macro_rules! assert_shown {
+    ($program:expr, @$expected:literal) => {
+        with_settings!({ filters => vec![
+            (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "[id]"),
+            (r"[0-9a-f]{32}\.access", "[client id]"),
+            (r"cfast_[0-9A-Za-z]+", "[secret]"),
+            (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "[time]"),
+            (r"\(cf-ray\): \S+", "(cf-ray): [ray]"),
+            (r"127\.0\.0\.1:\d+", "[address]"),
+        ] }, { assert_snapshot!(shown($program), @$expected); });
+    };
+}
+
+fn first_id(simulator: &Simulator) -> String {
+    simulator.tokens(simulator.account())[0].id.clone()
+}
+
+// --- What it prints
+
+#[test]
+fn a_list_is_a_table_with_times_in_words() {
+    let simulator = simulator();
+    assert_shown!(program(&simulator).arg("list"), @r"
+    exit 0
+    --- stdout
+    No tokens.
+    --- stderr
+    ");
+    let used = simulator.add_token(simulator.account(), "deploy");
+    simulator.authenticate(&used.token.client_id, used.client_secret.expose()).unwrap();
+    run(program(&simulator).args(["create", "CI", "--duration", "20d", "--disabled", "--show-secret"]));
+    run(program(&simulator).args(["create", "backup", "--duration", "forever", "--show-secret"]));
+    assert_shown!(program(&simulator).arg("list"), @r"
+    exit 0
+    --- stdout
+    NAME    ID                                    CLIENT ID                                EXPIRES       LAST USED               STATE
+    deploy  [id]  [client id]  in 12 months  less than a minute ago  on
+    CI      [id]  [client id]  in 20 days    never                   off
+    backup  [id]  [client id]  never         never                   on
+    --- stderr
+    ");
+}
+
+#[test]
+fn json_has_the_names_of_the_api_and_always_the_same_keys() {
+    let simulator = simulator();
+    assert_shown!(program(&simulator).args(["list", "--output", "json"]), @r"
+    exit 0
+    --- stdout
+    []
+    --- stderr
+    ");
+    assert_shown!(program(&simulator).args(["create", "CI", "--output", "json"]), @r#"
+    exit 0
+    --- stdout
+    {
+      "id": "[id]",
+      "client_id": "[client id]",
+      "client_secret": "[secret]",
+      "name": "CI",
+      "duration": "8760h",
+      "enabled": true,
+      "expires_at": "[time]",
+      "created_at": "[time]",
+      "updated_at": "[time]",
+      "last_seen_at": null,
+      "client_secret_version": 1,
+      "previous_client_secret_expires_at": null,
+      "additional_fields": {}
+    }
+    --- stderr
+    "#);
+    assert_shown!(program(&simulator).args(["list", "--output", "json"]), @r#"
+    exit 0
+    --- stdout
+    [
+      {
+        "id": "[id]",
+        "client_id": "[client id]",
+        "name": "CI",
+        "duration": "8760h",
+        "enabled": true,
+        "expires_at": "[time]",
+        "created_at": "[time]",
+        "updated_at": "[time]",
+        "last_seen_at": null,
+        "client_secret_version": 1,
+        "previous_client_secret_expires_at": null,
+        "additional_fields": {}
+      }
+    ]
+    --- stderr
+    "#);
+}
+
+#[test]
+fn one_token_is_shown_with_all_its_fields() {
+    let simulator = simulator();
+    run(program(&simulator).args(["create", "CI", "--show-secret"]));
+    assert_shown!(program(&simulator).args(["get", "CI"]), @r"
+    exit 0
+    --- stdout
+    name            CI
+    id              [id]
+    client id       [client id]
+    state           on
+    expires         [time] (in 12 months)
+    duration        8760h
+    last used       never
+    created         [time] (less than a minute ago)
+    updated         [time] (less than a minute ago)
+    secret version  1
+    --- stderr
+    ");
+    assert_shown!(program(&simulator).args(["get", "CI", "--output", "env"]), @r"
+    exit 0
+    --- stdout
+    CF_ACCESS_CLIENT_ID=[client id]
+    --- stderr
+    ");
+}
+
+#[test]
+fn no_colour_reaches_a_pipe() {
+    let simulator = simulator();
+    run(program(&simulator).args(["create", "CI", "--disabled", "--show-secret"]));
+    let (_, stdout, stderr) = run(program(&simulator).args(["list"]));
+    assert!(!stdout.contains('\u{1b}') && !stderr.contains('\u{1b}'), "{stdout}{stderr}");
+    let (_, coloured, _) = run(program(&simulator).env("CLICOLOR_FORCE", "1").args(["list"]));
+    assert!(coloured.contains('\u{1b}'), "{coloured}");
+    let (_, stdout, _) = run(program(&simulator).env("CLICOLOR_FORCE", "1").env("NO_COLOR", "1").args(["list"]));
+    assert!(!stdout.contains('\u{1b}'), "{stdout}");
+}
+
+// --- Where a secret goes
+
+#[test]
+fn a_secret_needs_a_place_before_anything_is_sent() {
+    let simulator = simulator();
+    assert_shown!(program(&simulator).args(["create", "CI"]), @r"
+    exit 2
+    --- stdout
+    --- stderr
+    error: where should the secret go? Nothing was sent.
+    The API shows it once. Give --secret-file FILE, or --show-secret to print it, or --output env or json.
+    ");
+    let (code, ..) = run(program(&simulator).args(["rotate", ID, "--yes"]));
+    assert_eq!((code, simulator.request_count()), (2, 0));
+}
+
+#[test]
+fn a_secret_that_is_asked_for_is_shown_below_the_table() {
+    let simulator = simulator();
+    assert_shown!(program(&simulator).args(["create", "CI", "--duration", "100d", "--show-secret"]), @r"
+    exit 0
+    --- stdout
+    name            CI
+    id              [id]
+    client id       [client id]
+    state           on
+    expires         [time] (in 3 months)
+    duration        2400h
+    last used       never
+    created         [time] (less than a minute ago)
+    updated         [time] (less than a minute ago)
+    secret version  1
+    client secret   [secret]
+
+    The secret is shown this once. Keep it now.
+    --- stderr
+    ");
+}
+
+#[test]
+fn env_output_is_what_a_machine_needs() {
+    let simulator = simulator();
+    let (code, stdout, _) = run(program(&simulator).args(["create", "CI", "--output", "env"]));
+    let value = |name: &str| stdout.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('=')).unwrap();
+    let (id, secret) = (value("CF_ACCESS_CLIENT_ID"), value("CF_ACCESS_CLIENT_SECRET"));
+    assert_eq!((code, simulator.authenticate(id, secret)), (0, Ok(())));
+}
+
+#[test]
+fn a_secret_file_is_new_private_and_the_only_place_of_the_secret() {
+    let (simulator, folder) = (simulator(), tempfile::tempdir().unwrap());
+    let path = folder.path().join("secret.env");
+    for output in ["table", "json", "env"] {
+        let create = ["create", "CI", "--output", output, "--secret-file"];
+        let (code, stdout, stderr) = run(program(&simulator).args(create).arg(&path));
+        let secret = simulator.issued_secrets().last().unwrap().expose().to_owned();
+        assert_eq!(code, 0, "{stderr}");
+        assert!(!stdout.contains(&secret) && !stderr.contains(&secret), "{stdout}{stderr}");
+        assert!(std::fs::read_to_string(&path).unwrap().contains(&format!("CF_ACCESS_CLIENT_SECRET={secret}\n")));
+        assert_private(&path);
+        std::fs::remove_file(&path).unwrap();
+    }
+}
+
+#[cfg(unix)]
+fn assert_private(path: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    assert_eq!(std::fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[cfg(not(unix))]
+fn assert_private(_: &Path) {}
+
+#[test]
+fn a_secret_file_that_exists_is_not_touched_and_nothing_is_sent() {
+    let (simulator, folder) = (simulator(), tempfile::tempdir().unwrap());
+    let path = folder.path().join("secret.env");
+    std::fs::write(&path, "precious").unwrap();
+    let (code, _, stderr) = run(program(&simulator).args(["create", "CI", "--secret-file"]).arg(&path));
+    assert_eq!((code, simulator.request_count()), (1, 0), "{stderr}");
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "precious");
+}
+
+#[test]
+fn a_secret_file_is_gone_when_there_is_no_secret() {
+    let (simulator, folder) = (simulator(), tempfile::tempdir().unwrap());
+    let path = folder.path().join("secret.env");
+    simulator.inject(FaultKind::Error { status: 400, code: 12130, message: "no".into() });
+    let (code, ..) = run(program(&simulator).args(["create", "CI", "--secret-file"]).arg(&path));
+    assert_eq!(code, 6);
+    assert!(!path.exists());
+}
+
+#[test]
+fn a_secret_that_cannot_be_printed_is_told_to_be_lost() {
+    let simulator = simulator();
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut program = std::process::Command::new(assert_cmd::cargo::cargo_bin!("access-tokens"));
+    program.env_clear().env("HOME", env!("CARGO_TARGET_TMPDIR")).env("CLOUDFLARE_API_TOKEN", API_TOKEN);
+    program.env("CLOUDFLARE_ACCOUNT_ID", ACCOUNT_ID).env("CLOUDFLARE_BASE_URL", simulator.base_url());
+    let output = program.args(["create", "CI", "--output", "env"]).stdout(full).output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains(&format!("access-tokens rotate {}", first_id(&simulator))), "{stderr}");
+}
+
+// --- The operations
+
+#[test]
+fn update_changes_what_is_given_and_nothing_else() {
+    let simulator = simulator();
+    run(program(&simulator).args(["create", "CI", "--show-secret"]));
+    let (code, ..) = run(program(&simulator).args(["update", "CI", "--name", "CD", "--enabled", "false"]));
+    assert_eq!(code, 0);
+    let body = simulator.requests().last().unwrap().json();
+    assert_eq!(body, serde_json::json!({ "name": "CD", "enabled": false }));
+    let (code, ..) = run(program(&simulator).args(["update", "CD"]));
+    assert_eq!(code, 2, "nothing to change");
+}
+
+#[test]
+fn update_with_a_higher_version_gives_the_new_secret() {
+    let simulator = simulator();
+    run(program(&simulator).args(["create", "CI", "--show-secret"]));
+    let update = ["update", "CI", "--client-secret-version", "2", "--output", "env"];
+    let (code, stdout, _) = run(program(&simulator).args(update));
+    assert_eq!(code, 0);
+    assert!(stdout.contains(simulator.issued_secrets().last().unwrap().expose()), "{stdout}");
+}
+
+#[test]
+fn rotate_with_a_grace_period_does_not_ask_and_keeps_the_old_secret() {
+    let simulator = simulator();
+    let old = simulator.add_token(simulator.account(), "CI");
+    let (code, stdout, stderr) = run(program(&simulator).args(["rotate", "CI", "--grace", "24h", "--output", "env"]));
+    assert_eq!(code, 0, "{stderr}");
+    assert!(stdout.contains(simulator.issued_secrets().last().unwrap().expose()), "{stdout}");
+    assert_eq!(simulator.authenticate(&old.token.client_id, old.client_secret.expose()), Ok(()));
+}
+
+#[test]
+fn what_cannot_be_undone_is_not_done_without_a_yes() {
+    let simulator = simulator();
+    let token = simulator.add_token(simulator.account(), "CI");
+    assert_shown!(program(&simulator).args(["delete", "CI"]), @r#"
+    exit 10
+    --- stdout
+    --- stderr
+    error: not confirmed: Delete token "CI" ([id]) for good? Every machine that uses it is locked out.
+    There is no terminal to ask on. Give --yes to do it without asking.
+    "#);
+    assert_shown!(program(&simulator).args(["rotate", "CI", "--output", "env"]), @r#"
+    exit 10
+    --- stdout
+    --- stderr
+    error: not confirmed: Rotate token "CI" ([id]) and end its old secret now? Every machine that still uses it is locked out (--grace 24h leaves it time).
+    There is no terminal to ask on. Give --yes to do it without asking.
+    "#);
+    assert_eq!(simulator.authenticate(&token.token.client_id, token.client_secret.expose()), Ok(()));
+    assert_shown!(program(&simulator).args(["delete", "CI", "--yes"]), @r#"
+    exit 0
+    --- stdout
+    Deleted "CI" ([id]).
+    --- stderr
+    "#);
+    assert!(simulator.tokens(simulator.account()).is_empty());
+}
+
+#[test]
+fn refresh_prolongs() {
+    let simulator = simulator();
+    let token = simulator.add_token(simulator.account(), "CI").token;
+    simulator.advance(std::time::Duration::from_hours(48));
+    let (code, ..) = run(program(&simulator).args(["refresh", &token.id]));
+    assert_eq!(code, 0);
+    assert!(simulator.tokens(simulator.account())[0].expires_at > token.expires_at);
+}
+
+#[test]
+fn a_zone_has_no_refresh_and_no_rotate() {
+    let simulator = simulator();
+    let zone = |arguments: &[&str]| {
+        run(program(&simulator).env_remove("CLOUDFLARE_ACCOUNT_ID").args(["--zone", ZONE_ID]).args(arguments))
+    };
+    for arguments in [&["refresh", ID][..], &["rotate", ID, "--yes", "--show-secret"]] {
+        let (code, _, stderr) = zone(arguments);
+        assert_eq!(code, 2);
+        assert!(stderr.contains("for accounts only"), "{stderr}");
+    }
+    assert_eq!(simulator.request_count(), 0);
+}
+
+// --- Names
+
+#[test]
+fn a_name_stands_for_an_id_when_exactly_one_token_has_it() {
+    let simulator = simulator();
+    assert_shown!(program(&simulator).args(["get", "CI"]), @r#"
+    exit 5
+    --- stdout
+    --- stderr
+    error: no token has the id or the name "CI"
+    `access-tokens list` shows all tokens of this account or zone.
+    "#);
+    let _ = simulator.add_token(simulator.account(), "CI");
+    let _ = simulator.add_token(simulator.account(), "CI nightly");
+    assert_eq!(run(program(&simulator).args(["get", "CI"])).0, 0);
+    let _ = simulator.add_token(simulator.account(), "CI");
+    assert_shown!(program(&simulator).args(["get", "CI"]), @r#"
+    exit 2
+    --- stdout
+    --- stderr
+    error: 2 tokens have the name "CI"
+    Give one of their ids:
+      [id]  created [time]
+      [id]  created [time]
+    "#);
+}
+
+// --- Failures
+
+#[test]
+fn exit_codes_tell_the_kind_of_failure() {
+    let simulator = simulator();
+    let error = |status, code| FaultKind::Error { status, code, message: "text".into() };
+    for (fault, code) in [
+        (error(403, 10000), 4),
+        (error(404, 12135), 5),
+        (error(409, 1), 6),
+        (FaultKind::RateLimited { wait: Wait::Seconds(600) }, 7),
+        (FaultKind::HtmlPage { status: 523 }, 8),
+    ] {
+        simulator.inject(Fault::new(fault.clone()).on(Operation::Get));
+        let (shown, _, stderr) = run(program(&simulator).args(["get", ID, "--max-retries", "0"]));
+        assert_eq!(shown, code, "{fault:?}: {stderr}");
+    }
+    assert_eq!(run(program(&simulator).args(["get"])).0, 2, "the command line");
+    assert_eq!(run(program(&simulator).args(["get", ".."])).0, 5, "a name that is not there");
+    assert_eq!(run(program(&simulator).env_remove("CLOUDFLARE_API_TOKEN").args(["get", ID])).0, 3, "no credential");
+}
+
+#[test]
+fn a_failure_names_the_hint_and_the_ray_id() {
+    let simulator = simulator();
+    assert_shown!(program(&simulator).env("CLOUDFLARE_API_TOKEN", "wrong").args(["list"]), @r#"
+    exit 4
+    --- stdout
+    --- stderr
+    error: list: 403 Forbidden; Authentication error (code 10000); the credential is wrong, or lacks the permission "Access: Service Tokens Read" (to list and get) or "Access: Service Tokens Write" (for everything)
+    Cloudflare's name for the request (cf-ray): [ray]
+    "#);
+}
+
+#[test]
+fn an_unknown_outcome_is_told_with_what_to_do() {
+    let simulator = simulator();
+    simulator.inject(Fault::new(FaultKind::HtmlPage { status: 520 }).after_commit());
+    assert_shown!(program(&simulator).args(["create", "CI", "--show-secret"]), @r#"
+    exit 9
+    --- stdout
+    --- stderr
+    error: create: 520 Cloudflare: unknown error with a body that is not JSON (text/html; charset=UTF-8); it may have been done all the same
+    The token may exist, with a secret that nobody has. Look for it with `access-tokens list --name "CI"`; if it is there, rotate it to get a secret, or delete it. Do not create it again before you have looked.
+    Cloudflare's name for the request (cf-ray): [ray]
+    "#);
+    let _ = simulator.add_token(simulator.account(), "CD");
+    simulator.inject(Fault::new(FaultKind::HtmlPage { status: 520 }).on(Operation::Rotate));
+    assert_shown!(program(&simulator).args(["rotate", "CD", "--yes", "--show-secret"]), @r#"
+    exit 9
+    --- stdout
+    --- stderr
+    error: rotate: 520 Cloudflare: unknown error with a body that is not JSON (text/html; charset=UTF-8); it may have been done all the same
+    The token may have a new secret that nobody has, and the old secret may have ended. Rotate it again with `access-tokens rotate "[id]"` to have a secret that passes.
+    Cloudflare's name for the request (cf-ray): [ray]
+    "#);
+}
+
+#[test]
+fn a_wait_that_the_api_asks_for_is_told() {
+    let simulator = simulator();
+    simulator.inject(FaultKind::RateLimited { wait: Wait::Seconds(600) });
+    let (_, _, stderr) = run(program(&simulator).args(["list"]));
+    assert!(stderr.contains("Wait 600 seconds"), "{stderr}");
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_leaves_a_true_message() {
+    let simulator = simulator();
+    simulator.inject(FaultKind::NeverAnswer);
+    let mut program = std::process::Command::new(assert_cmd::cargo::cargo_bin!("access-tokens"));
+    program.env_clear().env("HOME", env!("CARGO_TARGET_TMPDIR")).env("CLOUDFLARE_API_TOKEN", API_TOKEN);
+    program.env("CLOUDFLARE_ACCOUNT_ID", ACCOUNT_ID).env("CLOUDFLARE_BASE_URL", simulator.base_url());
+    program.args(["create", "CI", "--show-secret"]).stderr(std::process::Stdio::piped());
+    let child = program.spawn().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(simulator.next_request());
+    let interrupted = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(interrupted.success());
+    let output = child.wait_with_output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(130), "{stderr}");
+    assert!(stderr.contains("may exist") && stderr.contains(r#"list --name "CI""#), "{stderr}");
+}
+
+// --- Settings
+
+#[test]
+fn a_credential_may_come_from_a_file_and_never_from_an_argument() {
+    let (simulator, folder) = (simulator(), tempfile::tempdir().unwrap());
+    let path = folder.path().join("token");
+    for text in [format!("{API_TOKEN}\n"), format!("export CLOUDFLARE_API_TOKEN='{API_TOKEN}'\n")] {
+        std::fs::write(&path, text).unwrap();
+        let mut program = program(&simulator);
+        program.env_remove("CLOUDFLARE_API_TOKEN").args(["list", "--credentials-file"]).arg(&path);
+        let (code, _, stderr) = run(&mut program);
+        assert_eq!(code, 0, "{stderr}");
+        #[cfg(unix)]
+        assert!(stderr.contains("chmod 600"), "{stderr}");
+    }
+    for argument in ["--token", "--api-token", "--api-key"] {
+        assert_eq!(run(program(&simulator).args(["list", argument, "x"])).0, 2);
+    }
+}
+
+#[test]
+fn a_set_up_that_cannot_work_is_told_before_anything_is_sent() {
+    let simulator = simulator();
+    assert_shown!(bare_program().args(["list", "--account", ACCOUNT_ID]), @r"
+    exit 3
+    --- stdout
+    --- stderr
+    error: no credential: set CLOUDFLARE_API_TOKEN, or CLOUDFLARE_API_KEY with CLOUDFLARE_EMAIL
+    Or put the token into a file and give --credentials-file.
+    ");
+    assert_shown!(program(&simulator).env_remove("CLOUDFLARE_ACCOUNT_ID").args(["list"]), @r"
+    exit 2
+    --- stdout
+    --- stderr
+    error: no account: give --account or set CLOUDFLARE_ACCOUNT_ID (or --zone for a zone)
+    ");
+    assert_shown!(program(&simulator).args(["list", "--zone", ZONE_ID]), @r"
+    exit 2
+    --- stdout
+    --- stderr
+    error: both an account and a zone: give only one of --account and --zone, and look at CLOUDFLARE_ACCOUNT_ID and CLOUDFLARE_ZONE_ID
+    ");
+    assert_shown!(program(&simulator).env("CLOUDFLARE_API_KEY", "k").args(["list"]), @r"
+    exit 3
+    --- stdout
+    --- stderr
+    error: both CLOUDFLARE_API_TOKEN and CLOUDFLARE_API_KEY are set; unset one, so that it is clear which is used
+    Or put the token into a file and give --credentials-file.
+    ");
+    assert_shown!(program(&simulator).args(["list", "--base-url", "http://api.example.com"]), @r#"
+    exit 3
+    --- stdout
+    --- stderr
+    error: the base URL has the scheme "http" on host "api.example.com"; use https, or http on a loopback host
+    "#);
+    assert_eq!(simulator.request_count(), 0);
+}
+
+#[test]
+fn a_certificate_authority_of_ones_own_is_trusted_when_given() {
+    let simulator = Simulator::builder().self_signed_tls().unwrap().start_on_thread().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ca.pem");
+    std::fs::write(&path, simulator.certificate_pem().unwrap()).unwrap();
+    let (code, _, stderr) = run(program(&simulator).args(["list", "--max-retries", "0"]));
+    assert_eq!(code, 8, "{stderr}");
+    let (code, _, stderr) = run(program(&simulator).args(["list", "--ca-certificates"]).arg(&path));
+    assert_eq!(code, 0, "{stderr}");
+}
+
+// --- What needs no API
+
+#[test]
+fn the_demo_holds() {
+    let (code, stdout, stderr) = run(bare_program().arg("demo"));
+    assert_eq!(code, 0, "{stdout}{stderr}");
+    assert!(stdout.contains("All 8 steps held.") && !stdout.contains('✗'), "{stdout}");
+}
+
+#[test]
+fn completions_and_man_page_name_every_command() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let (code, script, _) = run(bare_program().args(["completions", shell]));
+        assert!(code == 0 && script.contains("rotate"), "{shell}");
+    }
+    let (code, page, _) = run(bare_program().arg("man-page"));
+    assert_eq!(code, 0);
+    for part in [".TH access-tokens", "Exit status", "ACCESS-TOKENS ROTATE", "secret\\-file", "CLOUDFLARE_API_TOKEN"] {
+        assert!(page.contains(part), "{part} is missing in {page}");
+    }
+}
+
+#[test]
+fn help_names_the_exit_codes() {
+    let (code, help, _) = run(bare_program().arg("--help"));
+    assert!(code == 0 && help.contains("something may have changed: look before you try again"), "{help}");
+}
