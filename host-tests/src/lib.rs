@@ -6,7 +6,6 @@
 mod action;
 mod contract;
 pub mod fetched;
-pub mod fetched;
 pub mod hooks;
 mod instance;
 mod raw_server;

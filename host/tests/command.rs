@@ -168,7 +168,8 @@ fn one_token_is_shown_with_all_its_fields() {
 fn no_colour_reaches_a_pipe() {
     let simulator = simulator();
     run(program(&simulator).args(["create", "CI", "--disabled", "--show-secret"]));
-    let (_, stdout, stderr) = run(program(&simulator).args(["list"]));
+    let (_, stdout, stderr) = run(program(&simulator).args(["list", "-v"]));
+    assert!(stderr.contains("service_token_call"), "{stderr}");
     assert!(!stdout.contains('\u{1b}') && !stderr.contains('\u{1b}'), "{stdout}{stderr}");
     let (_, coloured, _) = run(program(&simulator).env("CLICOLOR_FORCE", "1").args(["list"]));
     assert!(coloured.contains('\u{1b}'), "{coloured}");

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cloudflare_access_host::Error;
-use indicatif::{ProgressBar, ProgressDrawTarget};
+use indicatif::ProgressBar;
 use tokio::signal::ctrl_c;
 
 use crate::failure::{Attempt, Failure};
@@ -30,7 +30,7 @@ pub async fn with_progress<T>(
 /// Draws on standard error and only if that is a terminal; what was drawn is gone when this is dropped.
 async fn spin(what: &'static str) -> std::convert::Infallible {
     tokio::time::sleep(SHOW_AFTER).await;
-    let spinner = Spinner(ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()).with_message(what));
+    let spinner = Spinner(ProgressBar::new_spinner().with_message(what));
     spinner.0.enable_steady_tick(TICK);
     std::future::pending().await
 }
