@@ -1,6 +1,7 @@
 //! Which kind of error the API means by a status and its codes, with a hint where the words of the API need one.
 //!
-//! Codes come before the status, since the API sends the same code with different statuses. Sources: the API's documented
+//! Codes come before the status, since the API sends the same code with different statuses; but a server that failed (5xx) is not
+//! believed to have refused for a reason. Sources: the API's documented
 //! errors, recorded answers, and bug reports about its clients.
 
 use crate::bindings::exports::cloudflare::access::types::{ApiError, ErrorKind};
@@ -20,6 +21,7 @@ fn by_code(status: u16, error: &ApiError) -> Option<Meaning> {
     }
     Some(match error.code? {
         971 => (ErrorKind::RateLimited, None),
+        _ if status >= 500 => return None,
         6003 => (ErrorKind::Unauthenticated, Some("check the credential for stray characters")),
         7000 | 7003 => (ErrorKind::NotFound, Some("check the account or zone id and the base URL")),
         9103 | 9106 | 9109 => {
@@ -126,7 +128,9 @@ mod tests {
             (7000, "No route", NotFound, "account or zone id"),
             (971, "More than 1200 requests", RateLimited, ""),
         ] {
-            for status in [200, 400, 403, 404, 500] {
+            let failed = meaning(500, &[error(code, message)]).0;
+            assert_eq!(failed, if code == 971 { RateLimited } else { Unavailable }, "{code}");
+            for status in [200, 400, 403, 404] {
                 let (found, found_hint) = meaning(status, &[error(1000, "other"), error(code, message)]);
                 assert_eq!(found, kind, "{code} at {status}");
                 assert!(found_hint.unwrap_or_default().contains(hint), "{code}");

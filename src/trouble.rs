@@ -224,7 +224,7 @@ mod tests {
             (500, coded(971, ""), RateLimited, Class::Passing, Outcome::Unknown),
             (403, coded(10001, "internal error"), Unavailable, Class::Passing, Outcome::Unknown),
             (500, vec![], Unavailable, Class::Passing, Outcome::Unknown),
-            (500, coded(12130, ""), Rejected, Class::Passing, Outcome::Unknown),
+            (500, coded(12130, ""), Unavailable, Class::Passing, Outcome::Unknown),
             (200, coded(12135, ""), NotFound, Class::Final, Outcome::NotApplied),
             (200, coded(10003, ""), Rejected, Class::Final, Outcome::Unknown),
             (200, vec![], Rejected, Class::Final, Outcome::Unknown),
