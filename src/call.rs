@@ -208,3 +208,177 @@ impl<'a, H: Host> Call<'a, H> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bindings::exports::cloudflare::access::types::{Credentials, RequestOptions};
+    use crate::host::{Cause, Method, Scheme};
+    use crate::scripted_host::{Reply, ScriptedHost};
+
+    const UPDATE: Operation = Operation::Update { raises_secret: false };
+    const RAISE: Operation = Operation::Update { raises_secret: true };
+    const REFUSED: Reply = Reply::Failure(Cause::NotSent("the connection was refused"));
+    const LOST: Reply = Reply::Failure(Cause::Lost("the connection broke"));
+    const LATE: Reply = Reply::Failure(Cause::TimedOut("no answer came in time"));
+    const DENIED: Reply = Reply::Failure(Cause::Denied("the host does not let it out"));
+
+    fn done() -> Reply {
+        Reply::json(200, r#"{"success":true,"result":{}}"#)
+    }
+
+    fn status(status: u16) -> Reply {
+        Reply::json(status, r#"{"success":false,"errors":[]}"#)
+    }
+
+    fn limited(seconds: &str) -> Reply {
+        status(429).with_header("retry-after", seconds)
+    }
+
+    fn options() -> RequestOptions {
+        RequestOptions {
+            credentials: Some(Credentials::Host),
+            base_url: Some("https://a.example".into()),
+            timeout_ms: None,
+            attempt_timeout_ms: None,
+            max_retries: None,
+            headers: Vec::new(),
+        }
+    }
+
+    fn send_with(operation: Operation, host: &ScriptedHost, options: RequestOptions) -> Result<(), Error> {
+        let settings = Settings::resolve(Some(options), host).ok().expect("good settings");
+        let request = Request {
+            method: Method::Post,
+            scheme: Scheme::Https,
+            authority: "a.example".into(),
+            path_with_query: "/x".into(),
+            headers: Vec::new(),
+            body: None,
+        };
+        host.block_on(Call::begin(host, &settings).send(operation, &request, None, |_, _| Ok(())))
+    }
+
+    fn send(operation: Operation, replies: impl IntoIterator<Item = Reply>) -> (Result<(), Error>, ScriptedHost) {
+        let host = ScriptedHost::with_replies(replies);
+        (send_with(operation, &host, options()), host)
+    }
+
+    #[test]
+    fn what_passes_is_repeated_twice_where_that_is_harmless_and_never_where_it_makes_a_secret() {
+        for failure in [LOST, status(500), status(408), status(520), Reply::json(200, ""), Reply::json(502, "<html>")] {
+            for operation in Operation::ALL {
+                let (result, host) = send(operation, [failure.clone(), failure.clone(), done()]);
+                let requests = if operation.is_sent_once() { 1 } else { 3 };
+                assert_eq!(host.paths().len(), requests, "{operation:?}");
+                assert_eq!(result.is_ok(), !operation.is_sent_once(), "{operation:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_never_left_and_what_is_limited_is_repeated_for_every_operation() {
+        for operation in Operation::ALL {
+            for failure in [REFUSED, status(429), limited("1"), Reply::json(429, "null")] {
+                let (result, host) = send(operation, [failure.clone(), failure.clone(), done()]);
+                assert!(result.is_ok() && host.paths().len() == 3, "{operation:?}");
+                let error = send(operation, vec![failure; 3]).0.expect_err("three failures");
+                assert_eq!((error.outcome, error.attempts), (Outcome::NotApplied, 3), "{operation:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_will_be_the_same_next_time_is_not_repeated() {
+        for failure in [DENIED, status(400), status(401), status(403), status(404), status(409), status(302)] {
+            for operation in Operation::ALL {
+                let (result, host) = send(operation, [failure.clone()]);
+                assert!(result.is_err() && host.paths().len() == 1, "{operation:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn one_attempt_that_may_have_done_it_makes_the_whole_call_uncertain() {
+        for (replies, outcome) in [
+            (vec![REFUSED, LOST, status(400)], Outcome::Unknown),
+            (vec![LOST, REFUSED, REFUSED], Outcome::Unknown),
+            (vec![status(500), limited("0"), DENIED], Outcome::Unknown),
+            (vec![REFUSED, limited("0"), status(400)], Outcome::NotApplied),
+            (vec![REFUSED, REFUSED, REFUSED], Outcome::NotApplied),
+            (vec![REFUSED, REFUSED, LOST], Outcome::Unknown),
+        ] {
+            let attempts = u32::try_from(replies.len()).expect("a few");
+            for operation in [UPDATE, Operation::Delete, Operation::Refresh] {
+                let error = send(operation, replies.clone()).0.expect_err("it fails");
+                assert_eq!((error.outcome, error.attempts), (outcome, attempts), "{operation:?}");
+            }
+            let error = send(Operation::Get, replies).0.expect_err("it fails");
+            assert_eq!(error.outcome, Outcome::NotApplied, "a read changes nothing");
+        }
+        let error = send(RAISE, [REFUSED, LOST]).0.expect_err("it fails");
+        assert_eq!((error.outcome, error.attempts), (Outcome::Unknown, 2), "sent once after it did not leave once");
+    }
+
+    #[test]
+    fn the_number_of_retries_is_the_callers() {
+        for retries in [0, 1, 5, 10] {
+            let host = ScriptedHost::default();
+            host.then_repeat(|_| LOST);
+            let given = RequestOptions { max_retries: Some(retries), ..options() };
+            let error = send_with(Operation::Get, &host, given).expect_err("it fails");
+            assert_eq!(error.attempts, retries + 1);
+        }
+    }
+
+    #[test]
+    fn an_asked_wait_is_kept_exactly_if_it_fits_and_told_if_not() {
+        let (result, host) = send(Operation::Create, [limited("7"), limited("5"), done()]);
+        assert!(result.is_ok() && host.waited() == Duration::from_secs(12));
+        // 40 seconds fit into 60, but not twice.
+        let (result, host) = send(Operation::Create, [limited("40"), limited("40")]);
+        let error = result.expect_err("too long");
+        assert_eq!((error.kind, error.retry_after_ms), (ErrorKind::RateLimited, Some(40_000)));
+        assert_eq!((host.waited(), error.attempts), (Duration::from_secs(40), 2));
+        let (result, host) = send(Operation::List, [limited("7200")]);
+        assert_eq!(result.expect_err("too long").retry_after_ms, Some(7_200_000));
+        assert_eq!(host.waited(), Duration::ZERO);
+    }
+
+    #[test]
+    fn waits_and_attempts_stay_within_the_time_of_the_call() {
+        for milliseconds in [1, 100, 700, 1000, 5000, 60_000] {
+            for failure in [LATE, LOST, limited("1")] {
+                let host = ScriptedHost::default();
+                host.then_repeat(move |_| failure.clone());
+                let given = RequestOptions { timeout_ms: Some(milliseconds), max_retries: Some(10), ..options() };
+                send_with(UPDATE, &host, given).expect_err("it fails");
+                let limit = Duration::from_millis(milliseconds.into());
+                assert!(host.waited() <= limit, "{:?} of {limit:?}", host.waited());
+                assert!(host.limits().iter().all(|limits| limits.until <= Instant(0).after(limit)));
+            }
+        }
+    }
+
+    #[test]
+    fn an_attempt_has_half_of_the_time_where_another_may_follow_and_all_of_it_where_none_may() {
+        let ends = |operation, retries, own: Option<u32>| {
+            let host = ScriptedHost::with_replies([status(400)]);
+            let given = RequestOptions {
+                timeout_ms: Some(10_000),
+                attempt_timeout_ms: own,
+                max_retries: Some(retries),
+                ..options()
+            };
+            send_with(operation, &host, given).expect_err("it fails");
+            host.limits().first().map(|limits| limits.until.0 / 1_000_000)
+        };
+        for operation in Operation::ALL {
+            let half_or_all = if operation.is_sent_once() { 10_000 } else { 5_000 };
+            assert_eq!(ends(operation, 2, None), Some(half_or_all), "{operation:?}");
+            assert_eq!(ends(operation, 0, None), Some(10_000), "{operation:?}");
+            assert_eq!(ends(operation, 2, Some(300)), Some(300), "{operation:?}");
+            assert_eq!(ends(operation, 2, Some(60_000)), Some(10_000), "{operation:?}");
+        }
+    }
+}

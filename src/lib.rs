@@ -9,6 +9,8 @@ mod arguments;
 mod call;
 mod catalogue;
 mod concurrent;
+#[cfg(test)]
+mod decoder_fuzz;
 mod envelope;
 mod error;
 mod host;

@@ -110,3 +110,57 @@ pub async fn rotate(
 pub fn member(scope: &Scope, id: String) -> Result<(Collection, TokenId), Invalid> {
     Ok((Collection::of(scope)?, TokenId::new(id)?))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bindings::exports::cloudflare::access::types::Credentials;
+    use crate::host::Cause;
+    use crate::scripted_host::{Reply, ScriptedHost};
+
+    fn options() -> RequestOptions {
+        RequestOptions {
+            credentials: Some(Credentials::Host),
+            base_url: Some("https://a.example".into()),
+            timeout_ms: None,
+            attempt_timeout_ms: None,
+            max_retries: None,
+            headers: Vec::new(),
+        }
+    }
+
+    fn refusal(status: u16, code: &str) -> Reply {
+        Reply::json(status, &format!(r#"{{"success":false,"errors":[{{"code":{code},"message":"no"}}]}}"#))
+    }
+
+    #[test]
+    fn a_delete_is_done_where_a_try_may_have_worked_and_the_next_finds_no_such_token() {
+        let lost = || Reply::Failure(Cause::Lost("gone"));
+        let never_left = || Reply::Failure(Cause::NotSent("refused"));
+        for (replies, is_done) in [
+            (vec![lost(), refusal(404, "12135")], true),
+            (vec![refusal(500, "1000"), Reply::json(404, r#"{"success":false,"errors":null}"#)], true),
+            (vec![never_left(), lost(), refusal(404, "12135")], true),
+            (vec![lost(), never_left(), refusal(404, "12135")], true),
+            // Nothing may have worked before.
+            (vec![refusal(404, "12135")], false),
+            (vec![never_left(), refusal(404, "12135")], false),
+            (vec![refusal(429, "971"), refusal(404, "12135")], false),
+            // What is not found is not the token, or it is not certain that anything was looked for.
+            (vec![lost(), refusal(404, "7003")], false),
+            (vec![lost(), refusal(404, r#""7000""#)], false),
+            (vec![lost(), Reply::json(404, "<html>")], false),
+            (vec![refusal(500, "12135"), refusal(500, "12135"), refusal(500, "12135")], false),
+            (vec![refusal(408, "7000"), refusal(408, "7000"), refusal(408, "7000")], false),
+        ] {
+            let count = replies.len();
+            let host = ScriptedHost::with_replies(replies);
+            let result = host.block_on(delete(&host, Scope::Zone("z".into()), "the id".into(), Some(options())));
+            assert_eq!(host.paths().len(), count);
+            assert_eq!(result.is_ok(), is_done, "{count} replies");
+            if let Ok(token) = result {
+                assert_eq!((token.id.as_str(), token.name), ("the id", None));
+            }
+        }
+    }
+}

@@ -52,6 +52,7 @@ async fn a_fault_that_is_misspelt_or_contradicts_itself_is_refused_whole() {
         (json!({"kind": "close", "operaton": "get"}), "operaton"),
         (json!({"kind": {"empty-body": {"status": 200, "stauts": 1}}}), "stauts"),
         (json!({"kind": {"rate-limited": {"wait": {"seconds": 1}}}, "moment": "after-commit"}), "Never"),
+        (json!({"kind": {"rate-limited": {"wait": {"text": "a\nb"}}}}), "retry-after"),
         (json!({"kind": "null-result", "moment": "before-commit"}), "Always"),
         (json!({"kind": {"empty-body": {"status": 99}}}), "99"),
         (json!({"kind": {"response": {"status": 200, "headers": [["Content-Length", "5"]], "body": ""}}}), "raw-bytes"),
