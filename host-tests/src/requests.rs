@@ -51,7 +51,7 @@ pub fn on_the_wire(request: &RecordedRequest, token_id: &str) -> String {
         } else {
             value.into()
         };
-        text.push_str(&format!("{name}: {value}\n"));
+        text.extend([name.as_str(), ": ", &value, "\n"]);
     }
     text.push('\n');
     text.push_str(&String::from_utf8_lossy(&request.body));
