@@ -3,20 +3,7 @@
 //! The component keeps the time limit itself; this file enforces it with a little grace for a component that does not, and
 //! stands in with an error of the same form where the component has none to give (a trap, a limit, its time over).
 //!
-//! Each call has a span `service_token_call` on the level `info`, with these fields, none of them secret:
-//!
-//! | field | value |
-//! |---|---|
-//! | `operation` | `list`, `list-all`, `get`, `create`, `update`, `delete`, `refresh`, `rotate` |
-//! | `scope` | `account` or `zone` |
-//! | `requests` | how many requests were sent or tried, repeats and pages included |
-//! | `status` | the HTTP status of the last answer |
-//! | `ray_id` | Cloudflare's name for the last request |
-//! | `outcome` | `ok`, or of an error `not-applied`, `unknown`, `applied` |
-//! | `error` | the kind of the error, such as `rate-limited` |
-//! | `duration_ms` | from the call to its result |
-//!
-//! A call whose future is dropped ends its span without `outcome` and `duration_ms`.
+//! Each call has a span, whose fields the crate's own documentation lists.
 
 use std::pin::Pin;
 use std::time::{Duration, Instant};
@@ -61,7 +48,7 @@ where
         "service_token_call",
         operation = operation.name(),
         scope,
-        requests = Empty,
+        attempts = Empty,
         status = Empty,
         ray_id = Empty,
         outcome = Empty,
@@ -179,7 +166,7 @@ fn record(exchanges: &Exchanges, started: Instant, error: Option<&Error>) {
     if span.is_disabled() {
         return;
     }
-    span.record("requests", exchanges.requests());
+    span.record("attempts", exchanges.requests());
     span.record("status", exchanges.status());
     span.record("ray_id", exchanges.ray_id());
     span.record("outcome", error.map_or("ok", |error| error.outcome.as_str()));

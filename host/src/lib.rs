@@ -15,11 +15,27 @@
 //! - The credential stays with the host: the component asks, [`hooks`] add it, only for the API's own origin.
 //! - Only the API can be reached ([`egress`]), over one pool of connections for all calls ([`transport`]).
 //! - Each call has an instance to itself with a memory limit and a time limit; dropping its future stops it ([`Runtime`]).
-//! - Each call is a `tracing` span, `service_token_call`, with the operation, the scope's kind, the number of requests, the status,
-//!   the ray id, the outcome, the error's kind and the duration; no name, no id and no secret.
 //!
 //! An application with a wasmtime of its own can take the parts one by one: [`COMPONENT`], [`bindings`], [`linker`], [`hooks`],
 //! [`transport`], [`egress`], [`HostState`].
+//!
+//! # Tracing
+//!
+//! Each call is a `tracing` span `service_token_call` on the level `info` with these fields. There is no id, no name
+//! and no secret in them.
+//!
+//! | field | value |
+//! |---|---|
+//! | `operation` | `list`, `list-all`, `get`, `create`, `update`, `delete`, `refresh`, `rotate` |
+//! | `scope` | `account` or `zone` |
+//! | `attempts` | how many requests were sent or tried, repeats and pages included |
+//! | `status` | the HTTP status of the last answer |
+//! | `ray_id` | Cloudflare's name for the last request |
+//! | `outcome` | `ok`, or of an error `not-applied`, `unknown`, `applied` |
+//! | `error` | the kind of the error, such as `rate-limited` |
+//! | `duration_ms` | from the call to its result |
+//!
+//! A call whose future is dropped ends its span without `outcome` and `duration_ms`.
 
 pub mod bindings;
 pub mod egress;

@@ -126,8 +126,7 @@ impl Runtime {
     pub(crate) async fn instantiate(&self, hooks: AccessHooks) -> wasmtime::Result<Instance> {
         let mut store = Store::new(&self.0.engine, HostState::new(hooks, self.0.max_memory));
         store.limiter(|state| state.limiter());
-        store.epoch_deadline_async_yield_and_update(1);
-        store.set_epoch_deadline(1);
+        yield_at_each_tick(&mut store);
         let exports = self.0.component.instantiate_async(&mut store).await?;
         Ok(Instance { store, exports })
     }
@@ -291,8 +290,14 @@ impl fmt::Debug for Source {
     }
 }
 
+/// Lets what else runs on the executor have its turn, above all the time limit of the call.
+pub(crate) fn yield_at_each_tick<T: Send>(store: &mut Store<T>) {
+    store.epoch_deadline_async_yield_and_update(1);
+    store.set_epoch_deadline(1);
+}
+
 /// What decides the code that is compiled; the same for all, so that precompiled code fits.
-fn config() -> Config {
+pub(crate) fn config() -> Config {
     let mut config = Config::new();
     config.epoch_interruption(true);
     // The contract is of WASI 0.2: nothing in it is async in the sense of the component model.

@@ -32,12 +32,16 @@ struct Signals {
 
 impl Ticker {
     pub(crate) fn start(engine: &Engine) -> std::io::Result<Self> {
+        Self::start_and_park_after(TICKS_BEFORE_PARKING, engine)
+    }
+
+    fn start_and_park_after(idle_ticks: u32, engine: &Engine) -> std::io::Result<Self> {
         let signals = Arc::new(Signals::default());
         let engine = engine.weak();
         let of_thread = Arc::clone(&signals);
         let thread = Builder::new()
             .name("cloudflare-access-epoch".to_owned())
-            .spawn(move || tick(&engine, &of_thread))?
+            .spawn(move || tick(&engine, &of_thread, idle_ticks))?
             .thread()
             .clone();
         Ok(Self(Arc::new(Shared { thread, signals })))
@@ -69,11 +73,12 @@ impl Drop for Running {
     }
 }
 
-fn tick(engine: &EngineWeak, signals: &Signals) {
+fn tick(engine: &EngineWeak, signals: &Signals, ticks_before_parking: u32) {
     let mut idle_ticks = 0;
     while !signals.ended.load(Ordering::SeqCst) {
-        idle_ticks = if signals.running.load(Ordering::SeqCst) == 0 { idle_ticks + 1 } else { 0 };
-        if idle_ticks < TICKS_BEFORE_PARKING {
+        let running = signals.running.load(Ordering::SeqCst) > 0;
+        idle_ticks = if running { 0 } else { idle_ticks + 1 };
+        if running || idle_ticks < ticks_before_parking {
             sleep(TICK);
             match engine.upgrade() {
                 Some(engine) => engine.increment_epoch(),
@@ -88,5 +93,50 @@ fn tick(engine: &EngineWeak, signals: &Signals) {
         }
         signals.parked.store(false, Ordering::SeqCst);
         idle_ticks = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::timeout;
+    use wasmtime::Store;
+    use wasmtime::component::{Component, Linker};
+
+    use super::*;
+    use crate::runtime;
+
+    /// Computes for ever.
+    const SPIN: &str = r#"(component
+        (core module $module (func (export "spin") (loop (br 0))))
+        (core instance $instance (instantiate $module))
+        (func (export "spin") (canon lift (core func $instance "spin")))
+    )"#;
+
+    async fn spin(engine: &Engine, limit: Duration) -> bool {
+        let component = Component::new(engine, SPIN).unwrap();
+        let mut store = Store::new(engine, ());
+        runtime::yield_at_each_tick(&mut store);
+        let instance = Linker::new(engine).instantiate_async(&mut store, &component).await.unwrap();
+        let spin = instance.get_typed_func::<(), ()>(&mut store, "spin").unwrap();
+        timeout(limit, spin.call_async(&mut store, ())).await.is_ok()
+    }
+
+    #[tokio::test]
+    async fn a_component_that_only_computes_is_stopped_by_a_time_limit() {
+        let engine = Engine::new(&runtime::config()).unwrap();
+        let ticker = Ticker::start(&engine).unwrap();
+        let _running = ticker.running();
+        assert!(!spin(&engine, Duration::from_millis(30)).await);
+    }
+
+    #[tokio::test]
+    async fn a_ticker_that_sleeps_wakes_for_a_call() {
+        let engine = Engine::new(&runtime::config()).unwrap();
+        let ticker = Ticker::start_and_park_after(0, &engine).unwrap();
+        while !ticker.0.signals.parked.load(Ordering::SeqCst) {
+            std::thread::yield_now();
+        }
+        let _running = ticker.running();
+        assert!(!spin(&engine, Duration::from_millis(30)).await);
     }
 }

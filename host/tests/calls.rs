@@ -273,9 +273,9 @@ async fn a_call_is_a_span_that_tells_what_happened_and_no_secret() {
     };
     fields(
         closed[0],
-        &[r#"operation="create""#, r#"scope="account""#, "requests=1", "status=201", r#"outcome="ok""#, "ray_id="],
+        &[r#"operation="create""#, r#"scope="account""#, "attempts=1", "status=201", r#"outcome="ok""#, "ray_id="],
     );
-    fields(closed[1], &[r#"operation="get""#, "requests=2", "status=200", "duration_ms="]);
+    fields(closed[1], &[r#"operation="get""#, "attempts=2", "status=200", "duration_ms="]);
     fields(closed[2], &[r#"operation="delete""#, "status=429", r#"outcome="not-applied""#, r#"error="rate-limited""#]);
     for secret in [secret.expose_secret(), API_TOKEN, "name-of-the-token"] {
         assert!(!log.contains(secret), "{secret} is in the log: {log}");
