@@ -1,6 +1,8 @@
-//! Parameters with nothing in them, and requests as text.
+//! Parameters with nothing in them, requests as text, and times as checks.
 
-use cloudflare_access_simulator::RecordedRequest;
+use std::time::Duration;
+
+use cloudflare_access_simulator::{RecordedRequest, Simulator};
 
 use crate::types::{CreateParams, ListAllParams, ListParams, UpdateParams};
 
@@ -56,4 +58,26 @@ pub fn on_the_wire(request: &RecordedRequest, token_id: &str) -> String {
     text.push('\n');
     text.push_str(&String::from_utf8_lossy(&request.body));
     if token_id.is_empty() { text } else { text.replace(token_id, "ID") }
+}
+
+/// The moment so long from now by the simulator's clock, as a check: a time that was computed from now until the check.
+pub struct MomentFrom<'a> {
+    simulator: &'a Simulator,
+    ahead: Duration,
+    earliest: String,
+}
+
+impl<'a> MomentFrom<'a> {
+    /// Before what is to be checked happens.
+    #[must_use]
+    pub fn now(simulator: &'a Simulator, ahead: Duration) -> Self {
+        Self { simulator, ahead, earliest: simulator.timestamp_in(ahead) }
+    }
+
+    /// Whether it is that moment, give or take what has passed since.
+    #[must_use]
+    pub fn is(&self, time: &str) -> bool {
+        // RFC 3339 in UTC sorts as text.
+        (self.earliest.as_str()..=self.simulator.timestamp_in(self.ahead).as_str()).contains(&time)
+    }
 }
