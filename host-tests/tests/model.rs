@@ -1,0 +1,342 @@
+//! Any sequence of operations, each of which may meet a fault, against a model of what should be: at the end the tokens that
+//! the model has are those that there are, and exactly the pairs that it says pass do.
+//!
+//! A caller of the model does what the contract says: after an unknown outcome it makes the call again. Only whether a rotation
+//! happened once or twice on the way is looked up with the simulator, since it decides about the old secret.
+
+use std::time::Duration;
+
+use cloudflare_access_host_tests::requests::{named, unchanged};
+use cloudflare_access_host_tests::types::{
+    CreateParams, Error, Outcome, PreviousSecret, RequestOptions, Scope, UpdateParams,
+};
+use cloudflare_access_host_tests::{Host, Instance, options, scope};
+use cloudflare_access_simulator::{Fault, FaultKind, Moment, Operation, Simulator};
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+
+/// Times are whole days and half a day apart, so that no check falls on the second in which something ends.
+const DAY: i64 = 86_400;
+const HALF_A_DAY: i64 = DAY / 2;
+
+#[derive(Clone, Debug)]
+enum Act {
+    Issue { days: i64 },
+    Rotate { overlap_days: Option<i64> },
+    RaiseVersion,
+    EndOverlap,
+    Disable,
+    Enable,
+    Refresh,
+    Renew { days: i64 },
+    Rename,
+    Delete,
+    Wait { days: i64 },
+}
+
+#[derive(Clone, Debug)]
+struct Step {
+    act: Act,
+    on: Index,
+    fault: Option<Fault>,
+}
+
+fn acts() -> impl Strategy<Value = Act> {
+    prop_oneof![
+        3 => (1_i64..60).prop_map(|days| Act::Issue { days }),
+        2 => proptest::option::of(1_i64..20).prop_map(|overlap_days| Act::Rotate { overlap_days }),
+        1 => Just(Act::RaiseVersion),
+        1 => Just(Act::EndOverlap),
+        1 => Just(Act::Disable),
+        1 => Just(Act::Enable),
+        1 => Just(Act::Refresh),
+        1 => (1_i64..400).prop_map(|days| Act::Renew { days }),
+        1 => Just(Act::Rename),
+        1 => Just(Act::Delete),
+        2 => (1_i64..90).prop_map(|days| Act::Wait { days }),
+    ]
+}
+
+/// Faults that are over by the next request.
+fn faults() -> impl Strategy<Value = Fault> {
+    let kinds = vec![
+        FaultKind::Close,
+        FaultKind::Reset,
+        FaultKind::CloseInHead,
+        FaultKind::TruncatedBody,
+        FaultKind::TruncatedJson,
+        FaultKind::GarbageJson,
+        FaultKind::NotHttp,
+        FaultKind::NeverAnswer,
+        FaultKind::NullResult,
+        FaultKind::InternalError,
+        FaultKind::EmptyBody { status: 200 },
+        FaultKind::HtmlPage { status: 520 },
+        FaultKind::error(500, 1000, "made by the test"),
+        FaultKind::missing("/result/client_secret"),
+        FaultKind::CloseAfterAnswer,
+    ];
+    (select(kinds), select(vec![Moment::BeforeCommit, Moment::AfterCommit]), 0_u32..2).prop_map(
+        |(kind, moment, skip)| {
+            let fault = Fault::new(kind).skipping(skip);
+            let moved = fault.clone().at(moment);
+            if moved.check().is_ok() { moved } else { fault }
+        },
+    )
+}
+
+fn sequences() -> impl Strategy<Value = Vec<Step>> {
+    let step = (acts(), any::<Index>(), proptest::option::weighted(0.4, faults())).prop_map(|(act, on, fault)| Step {
+        act,
+        on,
+        fault,
+    });
+    proptest::collection::vec(step, 1..16)
+}
+
+/// A token as the model has it.
+#[derive(Debug)]
+struct Known {
+    id: String,
+    client_id: String,
+    name: String,
+    secret: String,
+    /// Secrets before it, and until when each passes; zero: no longer.
+    earlier: Vec<(String, i64)>,
+    /// Until when a secret passes that nobody has: one that a rotation made whose answer was lost, and the next one ended.
+    lost_until: i64,
+    enabled: bool,
+    expires: i64,
+}
+
+impl Known {
+    /// A new secret; the one before it passes until then, all others no longer.
+    fn takes(&mut self, secret: String, until: i64) {
+        self.ends_overlap();
+        let old = std::mem::replace(&mut self.secret, secret);
+        self.earlier.push((old, until));
+    }
+
+    fn ends_overlap(&mut self) {
+        for (_, end) in &mut self.earlier {
+            *end = 0;
+        }
+        self.lost_until = 0;
+    }
+}
+
+struct World {
+    simulator: Simulator,
+    plugin: Instance,
+    options: RequestOptions,
+    account: Scope,
+    tokens: Vec<Known>,
+}
+
+impl World {
+    async fn new() -> Self {
+        let simulator = Simulator::builder().quota(1000).start().await.expect("a simulator");
+        let options = RequestOptions {
+            timeout_ms: Some(20_000),
+            attempt_timeout_ms: Some(500),
+            max_retries: None,
+            ..options(&simulator)
+        };
+        let account = scope(simulator.account());
+        Self { plugin: Host::shared().instance().await, options, account, simulator, tokens: Vec::new() }
+    }
+
+    fn now(&self) -> i64 {
+        self.simulator.now().unix_timestamp()
+    }
+
+    fn in_days(&self, days: i64) -> (String, i64) {
+        let seconds = days * DAY + HALF_A_DAY;
+        let text = self.simulator.timestamp_in(Duration::from_secs(seconds.unsigned_abs()));
+        (text, self.now() + seconds)
+    }
+
+    fn rotations(&self, id: &str) -> usize {
+        let makes = |operation| matches!(operation, Operation::Rotate | Operation::Update);
+        self.simulator.commits().iter().filter(|commit| commit.token_id == id && makes(commit.operation)).count()
+    }
+
+    async fn take(&mut self, step: Step) {
+        self.simulator.clear_faults();
+        if let Some(fault) = step.fault {
+            self.simulator.inject(fault);
+        }
+        if let Act::Issue { days } = step.act {
+            return self.issue(days).await;
+        }
+        if let Act::Wait { days } = step.act {
+            return self.simulator.advance(Duration::from_secs((days * DAY).unsigned_abs()));
+        }
+        if !self.tokens.is_empty() {
+            let index = step.on.index(self.tokens.len());
+            self.act_on(index, step.act).await;
+        }
+    }
+
+    async fn issue(&mut self, days: i64) {
+        let name = format!("token {}", self.tokens.len());
+        let hours = days * 24 + 12;
+        let params = CreateParams { duration: Some(format!("{hours}h")), ..named(&name) };
+        let account = self.simulator.account().id().to_owned();
+        let issued = self.plugin.issue(&account, &params, None, Some(&self.options)).await.expect("issued");
+        self.tokens.push(Known {
+            id: issued.token.id,
+            client_id: issued.token.client_id.expect("a client id"),
+            name,
+            secret: issued.client_secret,
+            earlier: Vec::new(),
+            lost_until: 0,
+            enabled: true,
+            expires: self.now() + hours * 3600,
+        });
+    }
+
+    async fn act_on(&mut self, index: usize, act: Act) {
+        let id = self.tokens[index].id.clone();
+        match act {
+            Act::Rotate { overlap_days } => {
+                let (previous, until) = match overlap_days {
+                    None => (PreviousSecret::ExpiresNow, 0),
+                    Some(days) => {
+                        let (text, until) = self.in_days(days);
+                        (PreviousSecret::ExpiresAt(text), until)
+                    }
+                };
+                let before = self.rotations(&id);
+                let account = self.simulator.account().id().to_owned();
+                let secret = loop {
+                    match self.plugin.rotate(&account, &id, &previous, Some(&self.options)).await {
+                        Ok(issued) => break issued.client_secret,
+                        Err(error) => assert_may_go_again(&error),
+                    }
+                };
+                let is_lost = self.rotations(&id) > before + 1;
+                self.tokens[index].takes(secret, if is_lost { 0 } else { until });
+                self.tokens[index].lost_until = if is_lost { until } else { 0 };
+            }
+            Act::RaiseVersion => {
+                let secret = loop {
+                    let version = self.plugin.get(&self.account, &id, Some(&self.options)).await.expect("read");
+                    let version = version.client_secret_version.expect("a version");
+                    let params = UpdateParams { client_secret_version: Some(version + 1), ..unchanged() };
+                    match self.plugin.update(&self.account, &id, &params, Some(&self.options)).await {
+                        Ok(updated) => match updated.client_secret {
+                            Some(secret) => break secret,
+                            // The secret was left out of the answer: the next version has another.
+                            None => continue,
+                        },
+                        Err(error) => assert_may_go_again(&error),
+                    }
+                };
+                self.tokens[index].takes(secret, 0);
+            }
+            Act::EndOverlap => {
+                again(async || self.plugin.end_overlap(&self.account, &id, Some(&self.options)).await.map(drop)).await;
+                self.tokens[index].ends_overlap();
+            }
+            Act::Disable => {
+                again(async || self.plugin.disable(&self.account, &id, Some(&self.options)).await.map(drop)).await;
+                self.tokens[index].enabled = false;
+                self.tokens[index].ends_overlap();
+            }
+            Act::Enable => {
+                again(async || self.plugin.enable(&self.account, &id, Some(&self.options)).await.map(drop)).await;
+                self.tokens[index].enabled = true;
+            }
+            Act::Refresh => {
+                let account = self.simulator.account().id().to_owned();
+                again(async || self.plugin.refresh(&account, &id, Some(&self.options)).await.map(drop)).await;
+                self.tokens[index].expires = self.now() + 365 * DAY;
+            }
+            Act::Renew { days } => {
+                let hours = days * 24 + 12;
+                let params = UpdateParams { duration: Some(format!("{hours}h")), ..unchanged() };
+                again(async || self.plugin.update(&self.account, &id, &params, Some(&self.options)).await.map(drop))
+                    .await;
+                self.tokens[index].expires = self.now() + hours * 3600;
+            }
+            Act::Rename => {
+                let name = format!("{} again", self.tokens[index].name);
+                let params = UpdateParams { name: Some(name.clone()), ..unchanged() };
+                again(async || self.plugin.update(&self.account, &id, &params, Some(&self.options)).await.map(drop))
+                    .await;
+                self.tokens[index].name = name;
+            }
+            Act::Delete => {
+                again(async || self.plugin.delete(&self.account, &id, Some(&self.options)).await.map(drop)).await;
+                self.tokens.remove(index);
+            }
+            Act::Issue { .. } | Act::Wait { .. } => unreachable!("not about one token"),
+        }
+    }
+
+    /// The tokens are those of the model, and exactly what it says passes.
+    fn check(&self) {
+        let now = self.now();
+        let mut found: Vec<_> =
+            self.simulator.tokens(self.simulator.account()).into_iter().map(|token| (token.id, token.name)).collect();
+        let mut expected: Vec<_> = self.tokens.iter().map(|token| (token.id.clone(), token.name.clone())).collect();
+        found.sort();
+        expected.sort();
+        assert_eq!(found, expected);
+        let every_secret = self.simulator.issued_secrets();
+        for token in &self.tokens {
+            let lives = token.enabled && token.expires > now;
+            let mut lost = 0;
+            for secret in &every_secret {
+                let secret = secret.expose();
+                let passes = self.simulator.authenticate(&token.client_id, secret).is_ok();
+                match token.earlier.iter().find(|(earlier, _)| earlier == secret) {
+                    Some((_, until)) => {
+                        assert_eq!(passes, lives && *until > now, "an earlier secret of {token:?} at {now}")
+                    }
+                    None if token.secret == secret => assert_eq!(passes, lives, "{token:?} at {now}"),
+                    None => lost += i32::from(passes),
+                }
+            }
+            assert_eq!(lost, i32::from(lives && token.lost_until > now), "secrets that nobody has, {token:?} at {now}");
+        }
+    }
+}
+
+/// A call whose failure leaves it open, or certain, whether it happened may be made again; nothing else is expected here.
+fn assert_may_go_again(error: &Error) {
+    assert!(error.attempts > 0 && error.outcome != Outcome::NotApplied || error.status.is_some(), "{error:?}");
+}
+
+/// Makes a call until it succeeds: what the contract says to do after an unknown outcome.
+async fn again(mut call: impl AsyncFnMut() -> Result<(), Error>) {
+    while let Err(error) = call().await {
+        assert_may_go_again(&error);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 6, max_shrink_iters: 40, ..ProptestConfig::default() })]
+    #[test]
+    fn whatever_is_done_and_whatever_fails_the_usable_tokens_are_those_of_the_model(
+        sequences in proptest::collection::vec(sequences(), 8)
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        tokio::task::LocalSet::new().block_on(&runtime, async {
+            let running: Vec<_> = sequences.into_iter().map(|steps| tokio::task::spawn_local(run(steps))).collect();
+            for sequence in running {
+                sequence.await.expect("the model holds");
+            }
+        });
+    }
+}
+
+async fn run(steps: Vec<Step>) {
+    let mut world = World::new().await;
+    for step in steps {
+        world.take(step).await;
+    }
+    world.simulator.clear_faults();
+    world.check();
+}
