@@ -1,0 +1,83 @@
+//! The consumer components of `samples/`, built and composed with the plugin: what an edge runtime is given.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use cloudflare_access_host::COMPONENT;
+use cloudflare_access_host_tests::fetched;
+use sha2::{Digest, Sha256};
+use wac_graph::types::Package;
+use wac_graph::{CompositionGraph, EncodeOptions, plug};
+
+const SAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../samples");
+
+/// The service in Rust, composed.
+pub fn in_rust() -> PathBuf {
+    let folder = Path::new(SAMPLES).join("rotate-service");
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo
+        .args(["build", "--locked", "--release", "--target", "wasm32-unknown-unknown", "--target-dir"])
+        .arg(output())
+        .current_dir(folder)
+        .stderr(Stdio::inherit());
+    for of_the_outer_build in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET"] {
+        cargo.env_remove(of_the_outer_build);
+    }
+    assert!(cargo.status().expect("cargo runs").success(), "samples/rotate-service builds");
+    composed("rust", &output().join("wasm32-unknown-unknown/release/rotate_service.wasm"))
+}
+
+/// The service in JavaScript, composed. Its engine takes half a minute to start once, so it is kept until an input changes.
+pub fn in_javascript() -> PathBuf {
+    let folder = Path::new(SAMPLES).join("rotate-service-js");
+    let wit = Command::new(fetched::program("wasm-tools"))
+        .args(["component", "wit"])
+        .arg(Path::new(SAMPLES).join("rotate-service/wit"))
+        .output()
+        .expect("wasm-tools runs");
+    assert!(wit.status.success(), "{}", String::from_utf8_lossy(&wit.stderr));
+    let jco = fetched::program("jco");
+    let mut inputs = Sha256::new_with_prefix(&wit.stdout);
+    for file in ["rotate-service.js", "build.js"] {
+        inputs.update(std::fs::read(folder.join(file)).expect("the service"));
+    }
+    inputs.update(jco.to_string_lossy().as_bytes());
+    let home = output().join(format!("javascript-{:.16}", format!("{:x}", inputs.finalize())));
+    let service = home.join("rotate-service.wasm");
+    if !service.exists() {
+        std::fs::create_dir_all(&home).expect("a folder");
+        for file in ["rotate-service.js", "build.js", "package.json"] {
+            std::fs::copy(folder.join(file), home.join(file)).expect("the service");
+        }
+        std::fs::write(home.join("rotate-service.wit"), wit.stdout).expect("the world");
+        let packages = home.join("node_modules");
+        if !packages.exists() {
+            std::os::unix::fs::symlink(jco.ancestors().nth(2).expect("node_modules"), packages).expect("a link");
+        }
+        let built =
+            Command::new("node").args(["build.js", "rotate-service.wit", "part.wasm"]).current_dir(&home).status();
+        assert!(built.expect("node runs").success(), "samples/rotate-service-js builds");
+        std::fs::rename(home.join("part.wasm"), &service).expect("the component");
+    }
+    composed("javascript", &service)
+}
+
+/// The wiring: what the service imports of `cloudflare:access` is what the plugin exports. What is left are imports of WASI.
+fn composed(name: &str, service: &Path) -> PathBuf {
+    let mut graph = CompositionGraph::new();
+    let service = Package::from_file("sample:rotate-service", None, service, graph.types_mut()).expect("the service");
+    let service = graph.register_package(service).expect("a package");
+    let plugin = Package::from_bytes("cloudflare:access", None, COMPONENT, graph.types_mut()).expect("the plugin");
+    let plugin = graph.register_package(plugin).expect("a package");
+    plug(&mut graph, vec![plugin], service).expect("the service imports what the plugin exports");
+    let bytes = graph.encode(EncodeOptions::default()).expect("a component");
+    let file = output().join(format!("rotate-service-{name}-{}.wasm", std::process::id()));
+    std::fs::write(&file, bytes).expect("the composed component is written");
+    file
+}
+
+fn output() -> PathBuf {
+    let folder = fetched::target_directory().join("samples");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    folder
+}
