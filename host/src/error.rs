@@ -26,15 +26,15 @@ pub enum ErrorKind {
     InUse,
     /// The API refused the values, or a quota is reached.
     Rejected,
-    /// Too many requests; [`Error::retry_after`] says how long to wait.
+    /// Too many requests; [`retry_after`](Details::retry_after) says how long to wait.
     RateLimited,
     /// The API or the edge before it failed. Trying later can help.
     Unavailable,
     /// The host did not let the request out: it was not for the API's origin.
     DeniedByHost,
-    /// No answer: the name did not resolve, nothing listens, TLS failed, or the connection broke. See [`Error::outcome`].
+    /// No answer: the name did not resolve, nothing listens, TLS failed, or the connection broke. See [`outcome`](Details::outcome).
     Connection,
-    /// The time of the call ran out. See [`Error::outcome`].
+    /// The time of the call ran out. See [`outcome`](Details::outcome).
     Timeout,
     /// An answer came, but not one of this API.
     InvalidResponse,
@@ -81,7 +81,7 @@ pub enum Outcome {
     /// It may have. After a create, look for the name and rotate or delete what is found; after a rotate or an update that
     /// raised the version, rotate again; after another update, a refresh or a delete, make the call again.
     Unknown,
-    /// It did, but the answer could not be used. A secret in it is lost; [`Error::token_id`] names the token to rotate.
+    /// It did, but the answer could not be used. A secret in it is lost; [`token_id`](Details::token_id) names the token to rotate.
     Applied,
 }
 

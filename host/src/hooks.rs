@@ -57,10 +57,6 @@ impl AccessHooks {
 }
 
 impl WasiHttpHooks for AccessHooks {
-    fn is_forbidden_header(&mut self, name: &HeaderName) -> bool {
-        DEFAULT_FORBIDDEN_HEADERS.contains(name) || (self.credential.is_some() && is_credential_header(name))
-    }
-
     fn forbidden_header_filter(&mut self) -> ForbiddenHeaderFilter {
         Arc::clone(if self.credential.is_some() { &WITHOUT_CREDENTIALS } else { &DEFAULT })
     }
