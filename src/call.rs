@@ -247,7 +247,7 @@ mod tests {
     }
 
     fn send_with(operation: Operation, host: &ScriptedHost, options: RequestOptions) -> Result<(), Error> {
-        let settings = Settings::resolve(Some(options), host).ok().expect("good settings");
+        let settings = Settings::resolve(Some(options), host).expect("good settings");
         let request = Request {
             method: Method::Post,
             scheme: Scheme::Https,

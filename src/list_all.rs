@@ -208,7 +208,7 @@ mod tests {
             let (a, b) = (format!("{number}a"), format!("{number}b"));
             page_of(&[&a, &b], &format!(r#"{{"page":{number},"per_page":2,"total_pages":1001}}"#))
         });
-        let error = run(&host, None).err().expect("a list");
+        let error = run(&host, None).expect_err("a list");
         assert_eq!(error.kind, ErrorKind::InvalidResponse);
         assert!(error.message.contains("more than 1000 pages"), "{}", error.message);
     }
@@ -218,7 +218,7 @@ mod tests {
         let info = r#"{"page":1,"per_page":2,"total_pages":3}"#;
         let host = ScriptedHost::with_replies([page_of(&["1", "2"], info), Reply::json(500, "{}")]);
         host.then_repeat(|_| Reply::json(500, "{}"));
-        let error = run(&host, None).err().expect("a list");
+        let error = run(&host, None).expect_err("a list");
         assert_eq!((error.status, error.attempts), (Some(500), 2));
     }
 }

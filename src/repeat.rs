@@ -91,7 +91,7 @@ mod tests {
     const CLASSES: [Class; 4] = [Class::NotSent, Class::RateLimited, Class::Passing, Class::Final];
 
     fn situation() -> Situation {
-        Situation { retries_left: 2, attempt: 1, asked_wait: None, time_left: Duration::from_secs(60), chance: 7 }
+        Situation { retries_left: 2, attempt: 1, asked_wait: None, time_left: Duration::from_mins(1), chance: 7 }
     }
 
     #[test]

@@ -354,7 +354,7 @@ mod tests {
             (&[("CLOUDFLARE_API_TOKEN", "t0ken"), ("CLOUDFLARE_API_KEY", "")], &token),
             (&[("CLOUDFLARE_API_KEY", "k3y"), ("CLOUDFLARE_EMAIL", "a@b.example")], &key),
         ] {
-            assert_eq!(&with_environment(variables).ok().expect("refused").credentials, credentials);
+            assert_eq!(&with_environment(variables).expect("refused").credentials, credentials);
         }
     }
 
@@ -396,7 +396,7 @@ mod tests {
             base_url: Some("http://localhost:8787/client/v4/".into()),
             ..options()
         };
-        let settings = Settings::resolve(Some(given), &host).ok().expect("refused");
+        let settings = Settings::resolve(Some(given), &host).expect("refused");
         let key = Credentials::ApiKey { email: "a@b.example".into(), key: Secret::new("other".into()) };
         assert_eq!(settings.credentials, key);
         assert_eq!(settings.base.path, "/client/v4");
@@ -468,7 +468,7 @@ mod tests {
             ("x-trace".into(), "2".into()),
         ];
         let given = RequestOptions { credentials: Some(GivenCredentials::Host), headers, ..options() };
-        let settings = Settings::resolve(Some(given), &ScriptedHost::default()).ok().expect("refused");
+        let settings = Settings::resolve(Some(given), &ScriptedHost::default()).expect("refused");
         assert_eq!(settings.user_agent, "mine/1");
         assert_eq!(settings.headers, [("x-trace".into(), "1".into()), ("x-trace".into(), "2".to_string())]);
     }

@@ -340,10 +340,10 @@ mod tests {
             ("[]", "its result is not a token", None),
             ("\"text\"", "its result is not a token", None),
         ] {
-            let unusable = read(Some(&raw(json)), None, true).err().expect("accepted");
+            let unusable = read(Some(&raw(json)), None, true).expect_err("accepted");
             assert_eq!((unusable.reason.as_str(), unusable.token_id.as_deref()), (reason, id), "{json}");
         }
-        let unusable = read(None, Some("asked"), true).err().expect("accepted");
+        let unusable = read(None, Some("asked"), true).expect_err("accepted");
         assert_eq!((unusable.reason.as_str(), unusable.token_id.as_deref()), ("it has no result", Some("asked")));
     }
 
@@ -367,7 +367,7 @@ mod tests {
             (r#"[{"id":"a"},7]"#, "its result is not a token"),
             (r#"{"id":"a"}"#, "its result is not a list of tokens"),
         ] {
-            assert_eq!(list(Some(&raw(json)), &Budget::default()).err().expect("accepted").reason, reason, "{json}");
+            assert_eq!(list(Some(&raw(json)), &Budget::default()).expect_err("accepted").reason, reason, "{json}");
         }
     }
 
