@@ -80,3 +80,80 @@ impl Idle {
         self.instances.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use cloudflare_access_simulator::{ACCOUNT_ID, API_TOKEN, FaultKind, Simulator};
+
+    use crate::{AccessTokens, CallOptions, CodeCache, Credentials, ListParams, Runtime, Tokens};
+
+    fn access(simulator: &Simulator, runtime: &Runtime) -> AccessTokens {
+        AccessTokens::builder()
+            .credentials(Credentials::api_token(API_TOKEN))
+            .base_url(simulator.base_url().parse().unwrap())
+            .runtime(runtime.clone())
+            .build()
+            .unwrap()
+    }
+
+    async fn list<S: Clone + Into<crate::Scope>>(tokens: Tokens<S>, options: CallOptions) -> bool {
+        tokens.with(&options).list(ListParams::new()).await.is_ok()
+    }
+
+    #[tokio::test]
+    async fn an_instance_serves_only_calls_of_its_owner_that_have_no_credential_of_their_own() {
+        let simulator = Simulator::start().await.unwrap();
+        let runtime = Runtime::builder().cache(CodeCache::None).build().unwrap();
+        let (first, second) = (access(&simulator, &runtime), access(&simulator, &runtime));
+        let idle = || runtime.idle().lock().iter().map(|entry| entry.owner).collect::<Vec<_>>();
+        let (of_first, of_second) =
+            (first.owner(&CallOptions::new()).unwrap(), second.owner(&CallOptions::new()).unwrap());
+        let own = || CallOptions::new().credentials(Credentials::api_token(API_TOKEN));
+
+        assert!(list(first.account(ACCOUNT_ID), CallOptions::new()).await);
+        assert_eq!(idle(), [of_first]);
+        assert!(list(second.account(ACCOUNT_ID), CallOptions::new()).await);
+        assert_eq!(idle(), [of_first, of_second], "the second owner has made its own");
+        assert!(list(first.account(ACCOUNT_ID), CallOptions::new()).await);
+        assert_eq!(idle(), [of_second, of_first], "the first owner has used its own again");
+        assert!(list(first.account(ACCOUNT_ID), own()).await);
+        assert_eq!(idle(), [of_second, of_first], "a call with its own credential leaves none and takes none");
+        drop(first);
+        assert_eq!(idle(), [of_second], "an owner that ends leaves none");
+    }
+
+    #[tokio::test]
+    async fn an_instance_whose_memory_has_grown_large_or_whose_call_was_dropped_is_thrown_away() {
+        let simulator = Simulator::start().await.unwrap();
+        let runtime = Runtime::builder().cache(CodeCache::None).build().unwrap();
+        let access = access(&simulator, &runtime);
+        let idle = || runtime.idle().lock().len();
+
+        simulator.inject(FaultKind::LargeBody { bytes: 7 << 20 });
+        assert!(list(access.account(ACCOUNT_ID), CallOptions::new()).await);
+        assert_eq!(idle(), 0, "after a large answer");
+        simulator.next_request().await;
+        simulator.inject(FaultKind::NeverAnswer);
+        tokio::select! {
+            biased;
+            _ = list(access.account(ACCOUNT_ID), CallOptions::new()) => panic!("there is no answer"),
+            _ = simulator.next_request() => {}
+        }
+        assert_eq!(idle(), 0, "after a dropped call");
+        assert!(list(access.account(ACCOUNT_ID), CallOptions::new()).await);
+        assert_eq!(idle(), 1);
+    }
+
+    #[tokio::test]
+    async fn no_more_instances_are_kept_than_calls_may_run() {
+        let simulator = Simulator::start().await.unwrap();
+        let runtime = Runtime::builder().cache(CodeCache::None).max_calls(2).build().unwrap();
+        let owners: Vec<_> = (0..3).map(|_| access(&simulator, &runtime)).collect();
+        for access in &owners {
+            assert!(list(access.account(ACCOUNT_ID), CallOptions::new()).await);
+        }
+        let idle: Vec<_> = runtime.idle().lock().iter().map(|entry| entry.owner).collect();
+        let owner = |access: &AccessTokens| access.owner(&CallOptions::new()).unwrap();
+        assert_eq!(idle, [owner(&owners[1]), owner(&owners[2])], "the longest idle one goes");
+    }
+}

@@ -1,15 +1,13 @@
 //! What a caller gets from this crate beyond the component: typed results, pooling, limits, cancellation, spans.
 
-use std::io;
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use cloudflare_access_host::{
     AccessTokens, Account, CallOptions, CodeCache, CreateParams, Credentials, ErrorKind, ExposeSecret, ListAllParams,
     ListParams, Outcome, PreviousSecret, Runtime, Scope, Tokens, UpdateParams,
 };
-use cloudflare_access_simulator::{ACCOUNT_ID, API_TOKEN, FaultKind, Operation, Simulator, ZONE_ID};
-use tracing::instrument::WithSubscriber;
+use cloudflare_access_simulator::{ACCOUNT_ID, API_TOKEN, FaultKind, Simulator, ZONE_ID};
 
 async fn simulator() -> Simulator {
     Simulator::start().await.unwrap()
@@ -223,62 +221,4 @@ fn a_component_that_wants_more_than_this_host_offers_is_refused() {
     let component = br#"(component (import "wasi:sockets/tcp-create-socket@0.2.2" (instance)))"#;
     let error = Runtime::builder().component(component.as_slice()).build().unwrap_err();
     assert!(error.to_string().starts_with("the component cannot be loaded"), "{error}");
-}
-
-// --- Spans
-
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-#[tokio::test]
-async fn a_call_is_a_span_that_tells_what_happened_and_no_secret() {
-    let simulator = simulator().await;
-    let account = account(&simulator);
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter("cloudflare_access_host=trace")
-        .with_span_events(tracing_subscriber::fmt::format::FmtSpan::CLOSE)
-        .with_ansi(false)
-        .with_writer(move || writer.clone())
-        .finish();
-    let secret = async {
-        let issued = account.create(CreateParams::named("name-of-the-token")).await.unwrap();
-        simulator.inject(FaultKind::HtmlPage { status: 503 });
-        account.get(&issued.token.id).await.unwrap();
-        simulator.inject(FaultKind::RateLimited { wait: cloudflare_access_simulator::Wait::Seconds(600) });
-        account.delete(&issued.token.id).await.unwrap_err();
-        issued.client_secret
-    }
-    .with_subscriber(subscriber)
-    .await;
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-    let closed: Vec<&str> = log.lines().filter(|line| line.contains(": close ")).collect();
-    assert_eq!(closed.len(), 3, "{log}");
-    let fields = |line: &str, fields: &[&str]| {
-        for field in fields {
-            assert!(line.contains(field), "{field} is missing in {line}");
-        }
-    };
-    fields(
-        closed[0],
-        &[r#"operation="create""#, r#"scope="account""#, "attempts=1", "status=201", r#"outcome="ok""#, "ray_id="],
-    );
-    fields(closed[1], &[r#"operation="get""#, "attempts=2", "status=200", "duration_ms="]);
-    fields(closed[2], &[r#"operation="delete""#, "status=429", r#"outcome="not-applied""#, r#"error="rate-limited""#]);
-    for secret in [secret.expose_secret(), API_TOKEN, "name-of-the-token"] {
-        assert!(!log.contains(secret), "{secret} is in the log: {log}");
-    }
-    assert_eq!(simulator.requests().iter().filter(|request| request.operation == Some(Operation::Get)).count(), 2);
 }

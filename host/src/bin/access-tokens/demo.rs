@@ -251,3 +251,23 @@ fn later(before: &ServiceToken, after: &ServiceToken) -> bool {
     let time = |token: &ServiceToken| token.expires_at.as_deref().and_then(|at| at.parse::<jiff::Timestamp>().ok());
     matches!((time(before), time(after)), (Some(before), Some(after)) if before < after)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_claim_that_does_not_hold_is_a_failure() {
+        let simulator = Simulator::start().await.unwrap();
+        let access = AccessTokens::builder()
+            .credentials(Credentials::api_token(API_TOKEN))
+            .base_url(simulator.base_url().parse().unwrap())
+            .build()
+            .unwrap();
+        let mut demo = Demo { account: access.account(ACCOUNT_ID), simulator, steps: 0, broken: 0 };
+        demo.check("one is one", true);
+        assert!(demo.conclude().is_ok());
+        demo.check("one is two", false);
+        assert!(demo.conclude().is_err());
+    }
+}

@@ -1,0 +1,68 @@
+//! What a call tells `tracing`. Alone in its program, because what is enabled is decided for a whole process.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use cloudflare_access_host::{AccessTokens, CodeCache, CreateParams, Credentials, ExposeSecret, Runtime};
+use cloudflare_access_simulator::{ACCOUNT_ID, API_TOKEN, FaultKind, Operation, Simulator, Wait};
+use tracing::instrument::WithSubscriber;
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_call_is_a_span_that_tells_what_happened_and_no_secret() {
+    let simulator = Simulator::start().await.unwrap();
+    let access = AccessTokens::builder()
+        .credentials(Credentials::api_token(API_TOKEN))
+        .base_url(simulator.base_url().parse().unwrap())
+        .runtime(Runtime::builder().cache(CodeCache::None).build().unwrap());
+    let account = access.build().unwrap().account(ACCOUNT_ID);
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter("cloudflare_access_host=trace")
+        .with_span_events(tracing_subscriber::fmt::format::FmtSpan::CLOSE)
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    let secret = async {
+        let issued = account.create(CreateParams::named("name-of-the-token")).await.unwrap();
+        simulator.inject(FaultKind::HtmlPage { status: 503 });
+        account.get(&issued.token.id).await.unwrap();
+        simulator.inject(FaultKind::RateLimited { wait: Wait::Seconds(600) });
+        account.delete(&issued.token.id).await.unwrap_err();
+        issued.client_secret
+    }
+    .with_subscriber(subscriber)
+    .await;
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let closed: Vec<&str> = log.lines().filter(|line| line.contains(": close ")).collect();
+    assert_eq!(closed.len(), 3, "{log}");
+    let fields = |line: &str, fields: &[&str]| {
+        for field in fields {
+            assert!(line.contains(field), "{field} is missing in {line}");
+        }
+    };
+    fields(
+        closed[0],
+        &[r#"operation="create""#, r#"scope="account""#, "attempts=1", "status=201", r#"outcome="ok""#, "ray_id="],
+    );
+    fields(closed[1], &[r#"operation="get""#, "attempts=2", "status=200", "duration_ms="]);
+    fields(closed[2], &[r#"operation="delete""#, "status=429", r#"outcome="not-applied""#, r#"error="rate-limited""#]);
+    for secret in [secret.expose_secret(), API_TOKEN, "name-of-the-token"] {
+        assert!(!log.contains(secret), "{secret} is in the log: {log}");
+    }
+    assert_eq!(simulator.requests().iter().filter(|request| request.operation == Some(Operation::Get)).count(), 2);
+}
