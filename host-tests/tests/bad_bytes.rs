@@ -33,6 +33,7 @@ fn http(status: u16, body: &[u8]) -> Vec<u8> {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 async fn every_broken_answer_has_its_error() {
     use ErrorKind::{Connection, InvalidResponse, Rejected, Unavailable};
     use Outcome::{Applied, NotApplied, Unknown};

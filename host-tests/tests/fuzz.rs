@@ -125,12 +125,9 @@ impl Given {
 
 /// What must hold of every result, whatever was answered.
 fn check(action: Action, result: &Result<Done, Error>, says_yes: Option<bool>) -> Result<(), TestCaseError> {
-    let error = match result {
-        Ok(_) => {
-            prop_assert_ne!(says_yes, Some(false), "done, though the answer said no");
-            return Ok(());
-        }
-        Err(error) => error,
+    let Err(error) = result else {
+        prop_assert_ne!(says_yes, Some(false), "done, though the answer said no");
+        return Ok(());
     };
     let shown = format!("{error:?}");
     prop_assert!(!shown.contains(CREDENTIAL), "{}", shown);
@@ -152,13 +149,12 @@ impl Bench {
     /// Calls once, on a host that answers from memory.
     async fn call(&self, action: Action, reply: impl Fn() -> Reply + Send + 'static) -> Result<Done, Error> {
         let kept = self.0.borrow_mut().take();
-        let (mut plugin, replies) = match kept {
-            Some(both) => both,
-            None => {
-                let (host, replies) = InMemory::new();
-                let setup = Setup { hooks: Some(Box::new(host)), ..Setup::default() };
-                (Host::shared().instance_with(setup).await, replies)
-            }
+        let (mut plugin, replies) = if let Some(both) = kept {
+            both
+        } else {
+            let (host, replies) = InMemory::new();
+            let setup = Setup { hooks: Some(Box::new(host)), ..Setup::default() };
+            (Host::shared().instance_with(setup).await, replies)
         };
         replies.set(move |_| reply());
         let result = call(&mut plugin, action, "http://127.0.0.1:9").await;

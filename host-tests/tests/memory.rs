@@ -61,7 +61,7 @@ async fn a_header_block_of_1_mb_is_an_error_or_ignored() {
     let (simulator, mut plugin, replies, options) = in_memory().await;
     for name in ["x-large", "cf-ray", "retry-after", "ratelimit", "content-type", "date"] {
         replies.set(move |_| {
-            let value = http::HeaderValue::from_bytes(&[b'1'; MIB]).expect("a header value");
+            let value = http::HeaderValue::from_bytes(&vec![b'1'; MIB]).expect("a header value");
             let Reply::Answer { status, mut headers, chunks, breaks } = Reply::json(200, "<>") else { unreachable!() };
             headers.insert(name, value);
             Reply::Answer { status, headers, chunks, breaks }
@@ -231,13 +231,21 @@ async fn a_list_of_100_000_tokens_over_many_pages_is_an_error_and_one_of_15_000_
 
 #[tokio::test]
 async fn errors_without_number_and_end_are_cut() {
-    let error = r#"{"code":1000,"message":"MESSAGE","error_chain":[CHAIN]}"#.replace("MESSAGE", &"m".repeat(2000));
-    let error = error.replace("CHAIN", &vec![r#"{"message":"c"}"#; 1000].join(","));
-    for count in [1, 100, 400] {
-        let body = format!(r#"{{"success":false,"errors":[{}]}}"#, vec![error.as_str(); count].join(","));
+    let cause = r#"{"message":"c"}"#;
+    let error = |length: usize, causes: usize| {
+        let (text, chain) = ("m".repeat(length), vec![cause; causes].join(","));
+        format!(r#"{{"code":1000,"message":"{text}","error_chain":[{chain}]}}"#)
+    };
+    // More than 256 KiB of errors are not looked into: the status alone counts.
+    for (length, causes, count, kept) in
+        [(2000, 100, 50, 20), (2000, 0, 100, 20), (200_000, 0, 1, 1), (1, 0, 100_000, 0)]
+    {
+        let body = format!(r#"{{"success":false,"errors":[{}]}}"#, vec![error(length, causes); count].join(","));
         let error = met(answer(400, body), Action::Create).await.expect_err("a refusal");
-        let size = format!("{error:?}").len();
-        assert!(error.message.len() < 4000 && size < 100_000, "{count}: {} and {size} bytes", error.message.len());
-        assert_eq!(error.outcome, Outcome::NotApplied);
+        assert_eq!((error.outcome, error.api_errors.len()), (Outcome::NotApplied, kept));
+        assert!(error.message.len() < 2000, "{} bytes", error.message.len());
+        for error in &error.api_errors {
+            assert!(error.message.chars().count() <= 501 && error.chain.len() <= 20);
+        }
     }
 }

@@ -2,11 +2,9 @@
 //!
 //! What came out is searched as a whole: the `Debug` of the error shows every field of it.
 
-use std::time::Duration;
-
 use cloudflare_access_host_tests::types::{ApiKey, Credentials, Error, RequestOptions};
 use cloudflare_access_host_tests::{Action, Host, RawServer, options};
-use cloudflare_access_simulator::{API_KEY, API_TOKEN, EMAIL, Fault, FaultKind, Simulator};
+use cloudflare_access_simulator::{API_KEY, API_TOKEN, ClientSecret, EMAIL, Fault, FaultKind, Simulator};
 use tokio::task::JoinSet;
 
 /// Both kinds of credential.
@@ -47,7 +45,7 @@ async fn no_fault_of_any_operation_shows_a_credential_or_a_secret() {
                         continue;
                     };
                     let issued = simulator.issued_secrets();
-                    let mut secrets: Vec<_> = issued.iter().map(|secret| secret.expose()).collect();
+                    let mut secrets: Vec<_> = issued.iter().map(ClientSecret::expose).collect();
                     secrets.extend([API_TOKEN, API_KEY]);
                     assert_silent(&error, &secrets, &format!("{action:?} with {kind:?}"));
                     errors += 1;
@@ -172,7 +170,6 @@ async fn a_refused_credential_or_base_url_is_named_and_not_shown() {
     let base = |url: String| RequestOptions { base_url: Some(url), ..options(&simulator) };
     let header =
         |name: &str, value: String| RequestOptions { headers: vec![(name.to_owned(), value)], ..options(&simulator) };
-    let started = std::time::Instant::now();
     for options in [
         token(format!("{secret}\r\n")),
         token(format!(" {secret}")),
@@ -189,6 +186,5 @@ async fn a_refused_credential_or_base_url_is_named_and_not_shown() {
         assert_silent(&error, &[secret], "a refusal");
         assert_eq!(error.attempts, 0);
     }
-    assert!(started.elapsed() < Duration::from_secs(60));
     assert_eq!(simulator.request_count(), 0);
 }
