@@ -3,6 +3,7 @@
 //! `host-tests/hosts/fetch` does the fetching, by the ordinary client of each registry, and nothing when a host is there.
 //! What cannot be fetched is a failed test, never a skipped one.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
@@ -35,13 +36,26 @@ pub fn program(name: &str) -> PathBuf {
 #[must_use]
 pub fn component() -> &'static Path {
     static FILE: OnceLock<PathBuf> = OnceLock::new();
-    FILE.get_or_init(|| {
-        let folder = target_directory().join("hosts").join(format!("component-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).expect("a folder for the component");
-        let file = folder.join("cloudflare_access.wasm");
-        std::fs::write(&file, COMPONENT).expect("the component is written");
-        file
-    })
+    FILE.get_or_init(|| keep("hosts/component", "cloudflare_access.wasm", COMPONENT))
+}
+
+/// Bytes as a file `<target directory>/<folder>-<hash of the bytes>/<name>`, whole as soon as it is there.
+///
+/// # Panics
+/// The file cannot be written.
+#[must_use]
+pub fn keep(folder: &str, name: &str, bytes: &[u8]) -> PathBuf {
+    let mut hash = DefaultHasher::new();
+    bytes.hash(&mut hash);
+    let folder = target_directory().join(format!("{folder}-{:016x}", hash.finish()));
+    let file = folder.join(name);
+    if !file.exists() {
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let part = folder.join(format!("{name}.{}", std::process::id()));
+        std::fs::write(&part, bytes).expect("the file is written");
+        std::fs::rename(&part, &file).expect("the file has its name");
+    }
+    file
 }
 
 /// Cargo's target directory, in which this test lies as `<profile>/deps/<name>`.

@@ -9,6 +9,7 @@ pub mod fetched;
 pub mod hooks;
 mod instance;
 mod raw_server;
+pub mod registry;
 pub mod requests;
 
 pub use action::{Action, Done, NEW_NAME};

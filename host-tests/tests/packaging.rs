@@ -1,12 +1,11 @@
 //! What is shipped besides the code: the contract's page, its promise, the artifact in a registry.
 
-use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
+use std::process::Command;
 
 use cloudflare_access_host_tests::fetched;
+use cloudflare_access_host_tests::registry::Registry;
 use sha2::{Digest, Sha256};
-use tempfile::TempDir;
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
@@ -43,68 +42,11 @@ fn a_field_that_is_added_to_the_contract_is_caught() {
 
 #[test]
 fn the_artifact_survives_a_registry_byte_for_byte() {
-    let registry = Registry::start();
-    let reference = format!("{}/cloudflare/access:0.1.0", registry.address);
-    let wash = |arguments: &[&str]| {
-        let output = Command::new(fetched::program("wash"))
-            .args(["oci", arguments[0], "--insecure"])
-            .args(&arguments[1..])
-            .current_dir(&registry.folder)
-            .env("HOME", registry.folder.path())
-            .output()
-            .expect("wash runs");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    };
-    let pulled = registry.folder.path().join("pulled.wasm");
-    wash(&["push", &reference, &fetched::component().to_string_lossy()]);
-    wash(&["pull", &reference, &pulled.to_string_lossy()]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let registry = Registry::start(folder.path());
+    let pulled = folder.path().join("pulled.wasm");
+    registry.push("cloudflare/access:0.1.0", fetched::component());
+    registry.pull("cloudflare/access:0.1.0", &pulled);
     let digest = |file: &Path| Sha256::digest(std::fs::read(file).expect("a component"));
     assert_eq!(digest(fetched::component()), digest(&pulled));
-}
-
-/// Debian's `docker-registry` on a free port, with nothing in it.
-struct Registry {
-    process: Child,
-    address: String,
-    folder: TempDir,
-}
-
-impl Registry {
-    fn start() -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let storage = folder.path().join("storage");
-        let config: PathBuf = folder.path().join("config.yml");
-        std::fs::write(
-            &config,
-            format!(
-                "version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: {}\nhttp:\n  addr: 127.0.0.1:0\n",
-                storage.display()
-            ),
-        )
-        .expect("a configuration");
-        let mut process = Command::new(fetched::program("docker-registry"))
-            .arg("serve")
-            .arg(config)
-            .stderr(Stdio::piped())
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("the registry starts");
-        let mut lines = BufReader::new(process.stderr.take().expect("its log")).lines();
-        let address = loop {
-            let line = lines.next().expect("the registry listens").expect("a line");
-            if let Some((_, rest)) = line.split_once("listening on ") {
-                break rest.split([' ', '"', ',']).next().expect("an address").to_owned();
-            }
-        };
-        // It logs every request, and is never to wait for a reader.
-        std::thread::spawn(move || lines.for_each(drop));
-        Self { process, address: address.replace("127.0.0.1", "localhost"), folder }
-    }
-}
-
-impl Drop for Registry {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
 }

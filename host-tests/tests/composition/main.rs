@@ -1,11 +1,16 @@
 //! What the plugin is for: an edge service that imports it, composed with it into one component and served by stock wasmtime.
 
+mod nats;
 mod samples;
 mod serve;
+mod wasmcloud;
 
 use std::path::Path;
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use cloudflare_access_host_tests::registry::Registry;
 use cloudflare_access_simulator::{Fault, FaultKind, Simulator};
 use serve::Served;
 use wasmtime::component::Component;
@@ -25,6 +30,65 @@ async fn the_service_in_javascript_rotates_a_token_over_http() {
     let service = samples::in_javascript();
     stands_on_wasi_alone(&service);
     rotates("wasmtime-48", &service).await;
+}
+
+const CLIENTS: usize = 4;
+/// How often each client rotates before a host is told to stop, and again after it has stopped.
+const ROTATIONS: usize = 10;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_wasmcloud_a_host_that_stops_under_load_costs_no_rotation_and_doubles_none() {
+    let service = samples::in_rust();
+    let simulator = Simulator::start().await.expect("a simulator");
+    simulator.set_latency(Duration::from_millis(5));
+    let account = simulator.account().clone();
+    let tokens: Vec<_> = (0..CLIENTS).map(|number| simulator.add_token(&account, &number.to_string()).token).collect();
+    let folder = tempfile::tempdir().expect("a folder");
+    let registry = Registry::start(folder.path());
+    registry.push("sample/rotate-service:0.1.0", &service);
+    let mut cluster = wasmcloud::Cluster::start(2, folder.path());
+    cluster.serve(&registry.reference("sample/rotate-service:0.1.0"), &simulator);
+
+    let hosts: Vec<_> = cluster.hosts.iter().map(|host| (host.address.clone(), host.probe.clone())).collect();
+    let (warm, stopped) = (Barrier::new(CLIENTS + 1), AtomicBool::new(false));
+    let rotate_until_the_host_is_gone = |target: String| {
+        let (mut answered, mut afterwards) = ([0, 0], 0);
+        while afterwards < ROTATIONS {
+            afterwards += usize::from(stopped.load(Ordering::Relaxed));
+            let turn = answered[0] + answered[1];
+            // As a load balancer does: the host whose turn it is, unless it is not ready.
+            let host = [turn % 2, (turn + 1) % 2].into_iter().find(|&host| wasmcloud::is_ready(&hosts[host].1));
+            let host = host.expect("one of the hosts is ready");
+            let (status, answer) = serve::post(&hosts[host].0, wasmcloud::SERVICE, &target).expect("it listens");
+            assert_eq!(status, 200, "{answer}");
+            answered[host] += 1;
+            if turn + 1 == ROTATIONS {
+                warm.wait();
+            }
+        }
+        answered
+    };
+    let answered: Vec<[usize; 2]> = std::thread::scope(|threads| {
+        let clients: Vec<_> = tokens
+            .iter()
+            .map(|token| {
+                let rotate = &rotate_until_the_host_is_gone;
+                let target = format!("/accounts/{}/tokens/{}/rotate", account.id(), token.id);
+                threads.spawn(move || rotate(target))
+            })
+            .collect();
+        warm.wait();
+        cluster.hosts[0].stop();
+        stopped.store(true, Ordering::Relaxed);
+        clients.into_iter().map(|client| client.join().expect("every rotation succeeds")).collect()
+    });
+
+    let by_host = [0, 1].map(|host| answered.iter().map(|counts| counts[host]).sum::<usize>());
+    println!("rotations by host: {by_host:?}, the first stopped under load");
+    assert!(by_host[0] >= CLIENTS * ROTATIONS / 2, "the load was spread: {by_host:?}");
+    assert!(by_host[1] >= by_host[0] + CLIENTS * ROTATIONS / 2, "the second took over: {by_host:?}");
+    assert_eq!(simulator.commits().len(), by_host[0] + by_host[1], "every rotation happened once");
+    assert_eq!(simulator.tokens(&account).len(), CLIENTS, "no token was doubled");
 }
 
 fn stands_on_wasi_alone(component: &Path) {

@@ -71,9 +71,7 @@ fn composed(name: &str, service: &Path) -> PathBuf {
     let plugin = graph.register_package(plugin).expect("a package");
     plug(&mut graph, vec![plugin], service).expect("the service imports what the plugin exports");
     let bytes = graph.encode(EncodeOptions::default()).expect("a component");
-    let file = output().join(format!("rotate-service-{name}-{}.wasm", std::process::id()));
-    std::fs::write(&file, bytes).expect("the composed component is written");
-    file
+    fetched::keep("samples/composed", &format!("rotate-service-{name}.wasm"), &bytes)
 }
 
 fn output() -> PathBuf {

@@ -43,16 +43,23 @@ impl Served {
 
     /// Sends a request without a body: the status and the JSON of the answer.
     pub fn post(&self, target: &str) -> (u16, Value) {
-        let mut stream = TcpStream::connect(&self.address).expect("the service listens");
-        let host = &self.address;
-        write!(stream, "POST {target} HTTP/1.1\r\nhost: {host}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
-            .expect("the request is sent");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("an answer");
-        let status = answer.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status");
-        let json = &answer[answer.find('{').expect("an object")..=answer.rfind('}').expect("its end")];
-        (status, serde_json::from_str(json).expect("JSON"))
+        post(&self.address, &self.address, target).expect("an answer")
     }
+}
+
+/// Sends a request without a body to a service by its name: the status and the JSON of the answer.
+///
+/// # Errors
+/// No connection, so that nothing was sent.
+pub fn post(address: &str, host: &str, target: &str) -> std::io::Result<(u16, Value)> {
+    let mut stream = TcpStream::connect(address)?;
+    write!(stream, "POST {target} HTTP/1.1\r\nhost: {host}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+        .expect("the request is sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    let status = answer.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or_else(|| panic!("{answer:?}"));
+    let json = &answer[answer.find('{').unwrap_or_else(|| panic!("{answer:?}"))..=answer.rfind('}').expect("its end")];
+    Ok((status, serde_json::from_str(json).expect("JSON")))
 }
 
 impl Drop for Served {
