@@ -49,8 +49,10 @@ fn is_final(kind: &FaultKind) -> bool {
     match kind {
         FaultKind::Error { status, code, .. } => *code != 971 && *status < 500 && *status != 408,
         FaultKind::ErrorChain | FaultKind::UnsuccessfulOk | FaultKind::ContentTooLarge => true,
-        FaultKind::FlatError { status } | FaultKind::NullErrors { status } => *status < 500,
-        FaultKind::StringCodes { status } | FaultKind::MissingKeys { status } => *status < 500,
+        FaultKind::FlatError { status }
+        | FaultKind::NullErrors { status }
+        | FaultKind::StringCodes { status }
+        | FaultKind::MissingKeys { status } => *status < 500,
         FaultKind::RateLimited { wait } => format!("{wait:?}").contains("7200"),
         _ => false,
     }
