@@ -228,7 +228,7 @@ impl World {
                         Ok(updated) => match updated.client_secret {
                             Some(secret) => break secret,
                             // The secret was left out of the answer: the next version has another.
-                            None => continue,
+                            None => {}
                         },
                         Err(error) => assert_may_go_again(&error),
                     }
@@ -293,7 +293,7 @@ impl World {
                 let passes = self.simulator.authenticate(&token.client_id, secret).is_ok();
                 match token.earlier.iter().find(|(earlier, _)| earlier == secret) {
                     Some((_, until)) => {
-                        assert_eq!(passes, lives && *until > now, "an earlier secret of {token:?} at {now}")
+                        assert_eq!(passes, lives && *until > now, "an earlier secret of {token:?} at {now}");
                     }
                     None if token.secret == secret => assert_eq!(passes, lives, "{token:?} at {now}"),
                     None => lost += i32::from(passes),

@@ -57,7 +57,7 @@ async fn a_token_lives_its_whole_life_in_an_account_and_in_a_zone() {
 
         let raised = UpdateParams {
             client_secret_version: Some(4),
-            previous_client_secret_expires_at: Some(simulator.timestamp_in(Duration::from_secs(3600))),
+            previous_client_secret_expires_at: Some(simulator.timestamp_in(Duration::from_hours(1))),
             ..unchanged()
         };
         let updated = plugin.update(&scope, &id, &raised, options).await.expect("updated");
@@ -89,7 +89,7 @@ async fn rotate_says_what_becomes_of_the_old_secret_and_refresh_keeps_it() {
     let issued = plugin.create(&scope(&account), &named("CI"), options).await.expect("created");
     let id = &issued.token.id;
 
-    let until = simulator.timestamp_in(Duration::from_secs(3600));
+    let until = simulator.timestamp_in(Duration::from_hours(1));
     let kept =
         plugin.rotate(account.id(), id, &PreviousSecret::ExpiresAt(until.clone()), options).await.expect("rotated");
     assert_eq!(kept.token.previous_client_secret_expires_at, Some(until));
@@ -102,8 +102,8 @@ async fn rotate_says_what_becomes_of_the_old_secret_and_refresh_keeps_it() {
     assert!(!passes(&simulator, &ended.token, &kept.client_secret));
     assert!(passes(&simulator, &ended.token, &ended.client_secret));
 
-    simulator.advance(Duration::from_secs(3600));
-    let in_a_year = MomentFrom::now(&simulator, Duration::from_secs(8760 * 3600));
+    simulator.advance(Duration::from_hours(1));
+    let in_a_year = MomentFrom::now(&simulator, Duration::from_hours(8760));
     let refreshed = plugin.refresh(account.id(), id, options).await.expect("refreshed");
     assert!(in_a_year.is(refreshed.expires_at.as_deref().expect("a time")));
     assert!(passes(&simulator, &refreshed, &ended.client_secret));
@@ -117,7 +117,7 @@ async fn what_goes_over_the_wire_is_exactly_this() {
     let mut sent = String::new();
     let mut note = |label: &str, id: &str| {
         let request = simulator.requests().pop().expect("a request");
-        sent.push_str(&format!("== {label}\n{}\n\n", on_the_wire(&request, id)));
+        sent.extend(["== ", label, "\n", &on_the_wire(&request, id), "\n\n"]);
     };
     let some = Some(&options);
     let (a, z) = (scope(&account), scope(simulator.zone()));
