@@ -225,11 +225,12 @@ impl World {
                     let version = version.client_secret_version.expect("a version");
                     let params = UpdateParams { client_secret_version: Some(version + 1), ..unchanged() };
                     match self.plugin.update(&self.account, &id, &params, Some(&self.options)).await {
-                        Ok(updated) => match updated.client_secret {
-                            Some(secret) => break secret,
-                            // The secret was left out of the answer: the next version has another.
-                            None => {}
-                        },
+                        // Without a secret in the answer it was left out: the next version has another.
+                        Ok(updated) => {
+                            if let Some(secret) = updated.client_secret {
+                                break secret;
+                            }
+                        }
                         Err(error) => assert_may_go_again(&error),
                     }
                 };
