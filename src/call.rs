@@ -1,8 +1,8 @@
 //! One call: attempts, the waits between them, and the one deadline over all of it.
 //!
-//! A call may be one request or many, several of them at once. Every request of the guest goes through [`Call::send`]. An attempt is judged (`trouble`), the repetition decided (`repeat`),
-//! and the error, if it comes to one, tells the whole call: how many attempts there were, and whether any of them may have
-//! made the change.
+//! A call may be one request or many, several of them at once. Every request of the guest goes through [`Call::send`]. An attempt
+//! is judged (`trouble`), the repetition decided (`repeat`), and the error, if it comes to one, tells the whole call: how many
+//! attempts there were, and whether any of them may have made the change.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -32,6 +32,8 @@ pub struct Call<'a, H> {
     deadline: Instant,
     /// Whether an attempt whose outcome stays unknown can be made good within the call.
     recovers: bool,
+    /// Whether good answers are asked what time it is. Most calls need nothing of the head of one.
+    tells_time: bool,
     requests: Cell<u32>,
     server_time: Cell<Option<i64>>,
     /// What no error may repeat.
@@ -46,6 +48,7 @@ impl<'a, H: Host> Call<'a, H> {
             settings,
             deadline: host.now().after(settings.timeout),
             recovers: false,
+            tells_time: false,
             requests: Cell::new(0),
             server_time: Cell::new(None),
             secrets: settings.secrets(),
@@ -57,6 +60,11 @@ impl<'a, H: Host> Call<'a, H> {
         Self { recovers: true, ..Self::begin(host, settings) }
     }
 
+    /// As `begin`, for a call that needs to know what time it is for the server.
+    pub fn begin_with_time(host: &'a H, settings: &'a Settings) -> Self {
+        Self { tells_time: true, ..Self::begin(host, settings) }
+    }
+
     pub fn host(&self) -> &H {
         self.host
     }
@@ -65,7 +73,7 @@ impl<'a, H: Host> Call<'a, H> {
         self.settings
     }
 
-    /// Seconds since 1970 as the last good answer says.
+    /// Seconds since 1970 as the last good answer says, in a call that was begun with time.
     pub fn server_time(&self) -> Option<i64> {
         self.server_time.get()
     }
@@ -145,7 +153,9 @@ impl<'a, H: Host> Call<'a, H> {
         let head = || Head::new(*status, headers, &self.secrets);
         match envelope::read(body) {
             Envelope::Success { result, info } if (200..300).contains(status) => {
-                self.server_time.set(headers.get("date").as_deref().and_then(http_date));
+                if self.tells_time {
+                    self.server_time.set(headers.get("date").as_deref().and_then(http_date));
+                }
                 read(result, info).map_err(|unusable| Trouble::unusable(head(), unusable))
             }
             // A yes under a status that says no: the status counts.
@@ -212,9 +222,9 @@ impl<'a, H: Host> Call<'a, H> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bindings::exports::cloudflare::access::types::{Credentials, RequestOptions};
+    use crate::bindings::exports::cloudflare::access::types::RequestOptions;
     use crate::host::{Cause, Method, Scheme};
-    use crate::scripted_host::{Reply, ScriptedHost};
+    use crate::scripted_host::{Reply, ScriptedHost, options};
 
     const UPDATE: Operation = Operation::Update { raises_secret: false };
     const RAISE: Operation = Operation::Update { raises_secret: true };
@@ -233,17 +243,6 @@ mod tests {
 
     fn limited(seconds: &str) -> Reply {
         status(429).with_header("retry-after", seconds)
-    }
-
-    fn options() -> RequestOptions {
-        RequestOptions {
-            credentials: Some(Credentials::Host),
-            base_url: Some("https://a.example".into()),
-            timeout_ms: None,
-            attempt_timeout_ms: None,
-            max_retries: None,
-            headers: Vec::new(),
-        }
     }
 
     fn send_with(operation: Operation, host: &ScriptedHost, options: RequestOptions) -> Result<(), Error> {

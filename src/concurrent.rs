@@ -10,7 +10,7 @@ enum Slot<F: Future> {
 }
 
 /// How many are under way at once: well under the API's limit of 200 requests a second.
-const AT_ONCE: usize = 6;
+pub const AT_ONCE: usize = 6;
 
 /// Runs all futures to their ends, each begun when fewer than six before it are under way, and returns what they gave in
 /// their order.

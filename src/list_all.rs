@@ -11,7 +11,7 @@ use crate::bindings::exports::cloudflare::access::types::{
     Error, ErrorKind, ListAllParams, ListParams, RequestOptions, Scope, ServiceToken, TokenPage,
 };
 use crate::call::Call;
-use crate::concurrent::all;
+use crate::concurrent::{AT_ONCE, all};
 use crate::host::Host;
 use crate::operations::check_filters;
 use crate::settings::Settings;
@@ -20,8 +20,6 @@ use crate::token::Budget;
 
 /// About as many as the rate limit allows requests in five minutes.
 const PAGES_LIMIT: u32 = 1000;
-/// How many pages are asked for before the answers are looked at; fewer where pages are large.
-const AT_ONCE: usize = 6;
 /// About how much the pages under way may take together. Answers have a hard limit of 8 MiB.
 const UNDER_WAY: usize = 6 * 1024 * 1024;
 
@@ -63,6 +61,7 @@ async fn every_page<H: Host>(
     let mut gathered = Gathered::default();
     let mut last = 1_u32;
     let mut more = gathered.add(fetch(None).await?, last);
+    // Fewer where pages are large.
     let at_once = UNDER_WAY.checked_div(budget.spent()).unwrap_or(AT_ONCE).clamp(1, AT_ONCE);
     let at_once = u32::try_from(at_once).unwrap_or(1);
     while let More::UpTo(known) = more {
@@ -119,8 +118,7 @@ impl Gathered {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bindings::exports::cloudflare::access::types::Credentials;
-    use crate::scripted_host::{Reply, ScriptedHost};
+    use crate::scripted_host::{Reply, ScriptedHost, options};
 
     fn page_of(ids: &[&str], info: &str) -> Reply {
         let tokens: Vec<String> = ids.iter().map(|id| format!(r#"{{"id":"{id}","name":"n{id}"}}"#)).collect();
@@ -128,14 +126,7 @@ mod tests {
     }
 
     fn run(host: &ScriptedHost, name: Option<&str>) -> Result<Vec<String>, Error> {
-        let options = RequestOptions {
-            credentials: Some(Credentials::Host),
-            base_url: Some("https://a.example".into()),
-            timeout_ms: None,
-            attempt_timeout_ms: None,
-            max_retries: Some(0),
-            headers: Vec::new(),
-        };
+        let options = RequestOptions { max_retries: Some(0), ..options() };
         let params = ListAllParams { name: name.map(str::to_owned), search: None, per_page: Some(2) };
         let tokens = host.block_on(list_all(host, Scope::Account("a".into()), params, Some(options)))?;
         Ok(tokens.into_iter().map(|token| token.id).collect())

@@ -114,20 +114,8 @@ pub fn member(scope: &Scope, id: String) -> Result<(Collection, TokenId), Invali
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bindings::exports::cloudflare::access::types::Credentials;
     use crate::host::Cause;
-    use crate::scripted_host::{Reply, ScriptedHost};
-
-    fn options() -> RequestOptions {
-        RequestOptions {
-            credentials: Some(Credentials::Host),
-            base_url: Some("https://a.example".into()),
-            timeout_ms: None,
-            attempt_timeout_ms: None,
-            max_retries: None,
-            headers: Vec::new(),
-        }
-    }
+    use crate::scripted_host::{Reply, ScriptedHost, options};
 
     fn refusal(status: u16, code: &str) -> Reply {
         Reply::json(status, &format!(r#"{{"success":false,"errors":[{{"code":{code},"message":"no"}}]}}"#))

@@ -7,7 +7,14 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use crate::bindings::exports::cloudflare::access::types::{Credentials, RequestOptions};
 use crate::host::{Answer, Cause, Failure, Headers, Host, Instant, Limits, Request};
+use crate::settings::no_options;
+
+/// The options of a call that sends no credential, to an API that only the script knows.
+pub fn options() -> RequestOptions {
+    RequestOptions { credentials: Some(Credentials::Host), base_url: Some("https://a.example".into()), ..no_options() }
+}
 
 /// What the host answers to a request.
 #[derive(Clone)]

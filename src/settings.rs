@@ -58,14 +58,7 @@ pub struct BaseUrl {
 
 impl Settings {
     pub fn resolve(options: Option<RequestOptions>, host: &impl Host) -> Result<Self, Invalid> {
-        let options = options.unwrap_or(RequestOptions {
-            credentials: None,
-            base_url: None,
-            timeout_ms: None,
-            attempt_timeout_ms: None,
-            max_retries: None,
-            headers: Vec::new(),
-        });
+        let options = options.unwrap_or_else(no_options);
         let environment = match (&options.credentials, &options.base_url) {
             (Some(_), Some(_)) => Environment(Vec::new()),
             _ => Environment(host.environment()),
@@ -90,6 +83,18 @@ impl Settings {
             user_agent: user_agent.unwrap_or_else(|| USER_AGENT.to_owned()),
             headers,
         })
+    }
+}
+
+/// Options that say nothing: the environment and the defaults decide.
+pub fn no_options() -> RequestOptions {
+    RequestOptions {
+        credentials: None,
+        base_url: None,
+        timeout_ms: None,
+        attempt_timeout_ms: None,
+        max_retries: None,
+        headers: Vec::new(),
     }
 }
 
@@ -322,17 +327,6 @@ mod tests {
     use crate::bindings::exports::cloudflare::access::types::ApiKey;
     use crate::scripted_host::ScriptedHost;
 
-    fn options() -> RequestOptions {
-        RequestOptions {
-            credentials: None,
-            base_url: None,
-            timeout_ms: None,
-            attempt_timeout_ms: None,
-            max_retries: None,
-            headers: Vec::new(),
-        }
-    }
-
     fn with_environment(variables: &[(&str, &str)]) -> Result<Settings, Invalid> {
         Settings::resolve(None, &ScriptedHost::with_environment(variables))
     }
@@ -394,7 +388,7 @@ mod tests {
         let given = RequestOptions {
             credentials: Some(GivenCredentials::ApiKey(ApiKey { email: "a@b.example".into(), key: "other".into() })),
             base_url: Some("http://localhost:8787/client/v4/".into()),
-            ..options()
+            ..no_options()
         };
         let settings = Settings::resolve(Some(given), &host).expect("refused");
         let key = Credentials::ApiKey { email: "a@b.example".into(), key: Secret::new("other".into()) };
@@ -458,7 +452,7 @@ mod tests {
             ("x a", "c", "is no name of a header"),
         ] {
             let credentials = Some(GivenCredentials::Host);
-            let given = RequestOptions { credentials, headers: vec![(name.into(), value.into())], ..options() };
+            let given = RequestOptions { credentials, headers: vec![(name.into(), value.into())], ..no_options() };
             let message = refusal(Settings::resolve(Some(given), &ScriptedHost::default()));
             assert!(message.contains(expected), "{message}");
         }
@@ -467,7 +461,7 @@ mod tests {
             ("X-Trace".into(), "1".into()),
             ("x-trace".into(), "2".into()),
         ];
-        let given = RequestOptions { credentials: Some(GivenCredentials::Host), headers, ..options() };
+        let given = RequestOptions { credentials: Some(GivenCredentials::Host), headers, ..no_options() };
         let settings = Settings::resolve(Some(given), &ScriptedHost::default()).expect("refused");
         assert_eq!(settings.user_agent, "mine/1");
         assert_eq!(settings.headers, [("x-trace".into(), "1".into()), ("x-trace".into(), "2".to_string())]);
@@ -477,9 +471,9 @@ mod tests {
     fn times_and_retries_have_bounds() {
         let credentials = || Some(GivenCredentials::Host);
         for (given, expected) in [
-            (RequestOptions { timeout_ms: Some(0), ..options() }, "timeout-ms is 0"),
-            (RequestOptions { attempt_timeout_ms: Some(0), ..options() }, "attempt-timeout-ms is 0"),
-            (RequestOptions { max_retries: Some(11), ..options() }, "max-retries is 11: at most 10"),
+            (RequestOptions { timeout_ms: Some(0), ..no_options() }, "timeout-ms is 0"),
+            (RequestOptions { attempt_timeout_ms: Some(0), ..no_options() }, "attempt-timeout-ms is 0"),
+            (RequestOptions { max_retries: Some(11), ..no_options() }, "max-retries is 11: at most 10"),
         ] {
             let given = RequestOptions { credentials: credentials(), ..given };
             assert!(refusal(Settings::resolve(Some(given), &ScriptedHost::default())).starts_with(expected));

@@ -24,7 +24,7 @@ pub async fn expiring(
 ) -> Result<ExpiryReport, Error> {
     let collection = Collection::of(&scope)?;
     let settings = Settings::resolve(options, host)?;
-    report(&Call::begin(host, &settings), &collection, within_seconds).await
+    report(&Call::begin_with_time(host, &settings), &collection, within_seconds).await
 }
 
 pub async fn refresh_expiring(
@@ -42,7 +42,7 @@ pub async fn refresh_expiring(
         .into());
     }
     let settings = Settings::resolve(options, host)?;
-    let call = Call::begin(host, &settings);
+    let call = Call::begin_with_time(host, &settings);
     let ExpiryReport { now, clock, expiring, .. } = report(&call, &collection, within_seconds).await?;
     let due = expiring.into_iter().map(|due| refreshed(&call, &collection, due.token)).collect();
     Ok(RefreshReport { now, clock, tokens: all(due).await })

@@ -26,7 +26,7 @@ pub async fn rotate_with_overlap(
     let (collection, id) = member(&Scope::Account(account_id), id)?;
     check(overlap_seconds)?;
     let settings = Settings::resolve(options, host)?;
-    let call = Call::begin(host, &settings);
+    let call = Call::begin_with_time(host, &settings);
     steps::get(&call, &collection, &id).await?;
     let (end, clock) = end_of(&call, overlap_seconds)?;
     let issued = steps::rotate(&call, &collection, &id, &PreviousSecret::ExpiresAt(end.clone())).await?;
@@ -55,7 +55,7 @@ pub async fn extend_overlap(
     let (collection, id) = member(&scope, id)?;
     check(overlap_seconds)?;
     let settings = Settings::resolve(options, host)?;
-    let call = Call::begin(host, &settings);
+    let call = Call::begin_with_time(host, &settings);
     let token = steps::get(&call, &collection, &id).await?;
     let (end, _) = end_of(&call, overlap_seconds)?;
     let (now, _) = clock::now(&call);
