@@ -221,8 +221,15 @@ impl World {
             }
             Act::RaiseVersion => {
                 let secret = loop {
-                    let version = self.plugin.get(&self.account, &id, Some(&self.options)).await.expect("read");
-                    let version = version.client_secret_version.expect("a version");
+                    // The fault may be waiting for the read.
+                    let read = match self.plugin.get(&self.account, &id, Some(&self.options)).await {
+                        Ok(token) => token,
+                        Err(error) => {
+                            assert_may_go_again(&error);
+                            continue;
+                        }
+                    };
+                    let version = read.client_secret_version.expect("a version");
                     let params = UpdateParams { client_secret_version: Some(version + 1), ..unchanged() };
                     match self.plugin.update(&self.account, &id, &params, Some(&self.options)).await {
                         // Without a secret in the answer it was left out: the next version has another.
