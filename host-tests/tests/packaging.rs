@@ -1,4 +1,4 @@
-//! What is shipped besides the code: the contract's page, its promise, the artifact in a registry.
+//! What is shipped besides the code: the contract's page, its promise, the released artifact in a registry.
 
 use std::path::Path;
 use std::process::Command;
@@ -41,12 +41,24 @@ fn a_field_that_is_added_to_the_contract_is_caught() {
 }
 
 #[test]
-fn the_artifact_survives_a_registry_byte_for_byte() {
+fn the_released_artifact_survives_a_registry_byte_for_byte() {
     let folder = tempfile::tempdir().expect("a folder");
+    let release = folder.path().join("release");
+    let made = Command::new(Path::new(ROOT).join(".ci/release"))
+        .arg(&release)
+        .env_remove("RUSTFLAGS")
+        .env_remove("CARGO_ENCODED_RUSTFLAGS")
+        .env("CARGO_TARGET_DIR", fetched::target_directory())
+        .output()
+        .expect("it runs");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let artifact = release.join("cloudflare_access.wasm");
     let registry = Registry::start(folder.path());
     let pulled = folder.path().join("pulled.wasm");
-    registry.push("cloudflare/access:0.1.0", fetched::component());
+    registry.push("cloudflare/access:0.1.0", &artifact);
     registry.pull("cloudflare/access:0.1.0", &pulled);
-    let digest = |file: &Path| Sha256::digest(std::fs::read(file).expect("a component"));
-    assert_eq!(digest(fetched::component()), digest(&pulled));
+
+    let digest = format!("{:x}", Sha256::digest(std::fs::read(&pulled).expect("a component")));
+    let sums = std::fs::read_to_string(release.join("SHA256SUMS")).expect("the checksums");
+    assert!(sums.contains(&format!("{digest}  cloudflare_access.wasm\n")), "{digest} is not among\n{sums}");
 }
