@@ -70,7 +70,10 @@ async fn the_rust_block_makes_a_token() {
 fn built_example() -> PathBuf {
     let test = std::env::current_exe().expect("the test knows its path");
     let example = test.ancestors().nth(2).expect("the profile's folder").join("examples/embedding");
-    assert!(example.exists(), "cargo test --test builds no examples; add --example embedding");
+    assert!(
+        example.exists(),
+        "cargo test --test builds no examples: cargo build -p cloudflare-access-host-tests --example embedding"
+    );
     example
 }
 
