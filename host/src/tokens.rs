@@ -36,7 +36,7 @@ pub enum Scope {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Account(pub(crate) String);
 
-/// A zone: there is no refresh and no rotate here.
+/// A zone: there is no refresh and no rotate here, and nothing that is made of them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Zone(pub(crate) String);
 
@@ -127,8 +127,9 @@ impl<S: Clone + Into<Scope>> Tokens<S> {
     ///
     /// # Errors
     ///
-    /// [`Error`]. With outcome `Unknown` there may be a token whose secret nobody has: look for its name with
-    /// [`list_all`](Self::list_all), then rotate or delete it. With `Applied` there is one.
+    /// [`Error`]. With outcome `Unknown` there may be a token whose secret nobody has: look for it with
+    /// [`resolve_create`](Self::resolve_create), then rotate or delete it. With `Applied` there is one. For accounts,
+    /// [`issue`](Tokens::issue) does all of that by itself.
     pub async fn create(&self, params: CreateParams) -> Result<IssuedToken, Error> {
         let (scope, params) = (self.contract_scope(), params.into());
         let issued = self.call(Operation::Create, |guest, store, options| {
