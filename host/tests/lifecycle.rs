@@ -211,7 +211,7 @@ async fn a_create_whose_answer_was_lost_is_resolved() {
 }
 
 /// Answers one list with no tokens, and then accepts nobody.
-async fn answers_a_list_and_then_accepts_nobody() -> String {
+fn answers_a_list_and_then_accepts_nobody() -> String {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let listener = socket.listen(0).unwrap();
@@ -233,7 +233,7 @@ async fn answers_a_list_and_then_accepts_nobody() -> String {
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_change_that_found_no_connection_after_a_read_is_known_not_to_have_happened() {
-    let base_url = answers_a_list_and_then_accepts_nobody().await;
+    let base_url = answers_a_list_and_then_accepts_nobody();
     let account = access(&base_url, RUNTIME.clone()).account(ACCOUNT_ID).with(&within(Duration::from_secs(2)));
     let error = account.ensure(CreateParams::named("CI")).await.unwrap_err();
     assert_eq!((error.kind, error.outcome, error.attempts), (ErrorKind::Timeout, Outcome::NotApplied, 2), "{error}");
