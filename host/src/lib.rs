@@ -2,12 +2,19 @@
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use std::time::Duration;
+//!
 //! use cloudflare_access_host::{AccessTokens, CreateParams};
 //!
 //! let access = AccessTokens::from_environment()?;
 //! let account = access.account("023e105f4ecef8ad9ca31a8372d0c353");
 //! let issued = account.create(CreateParams::named("CI")).await?;
 //! println!("{} {:?}", issued.token.id, issued.client_secret); // Debug does not show the secret
+//!
+//! // What people do with tokens over their lives is one call, too.
+//! let renewal = account.refresh_expiring(Duration::from_hours(24 * 30)).await?; // same ids, same secrets
+//! let rotated = account.rotate_with_overlap(&issued.token.id, Duration::from_hours(24)).await?;
+//! println!("{} renewed; the old secret passes until {}", renewal.tokens.len(), rotated.previous_secret_expires_at);
 //! # Ok(()) }
 //! ```
 //!

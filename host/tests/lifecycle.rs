@@ -89,6 +89,15 @@ async fn an_expiry_report_has_every_token_where_it_belongs_and_the_time_it_has()
 }
 
 #[tokio::test]
+async fn many_pages_are_fetched_six_at_a_time() {
+    let simulator = Simulator::builder().default_per_page(1).start().await.unwrap();
+    simulator.add_tokens(simulator.account(), 20);
+    simulator.set_latency(Duration::from_millis(30));
+    assert_eq!(account(&simulator).expiring(DAY).await.unwrap().later, 20);
+    assert_eq!((simulator.request_count(), simulator.peak_requests_in_flight()), (20, 6));
+}
+
+#[tokio::test]
 async fn a_renewal_gives_one_result_per_token_that_was_due() {
     let (simulator, account) = setting().await;
     for name in ["one", "two", "three"] {

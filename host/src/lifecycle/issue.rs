@@ -116,7 +116,8 @@ fn decoded(part: &str) -> Option<String> {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct IssueError {
-    /// What went wrong. Its outcome is about the whole: `NotApplied` says that no token of this call exists.
+    /// What went wrong. Its outcome is about the whole: `NotApplied` says that no token of this call exists, or, of a call that was
+    /// given a progress, that it sent nothing and left all as it was.
     pub error: Error,
     /// What `issue` needs to go on. `None`: there is nothing to go on with, call it anew.
     ///

@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::time::Duration;
 
-use cloudflare_access_simulator::{Fault, FaultKind, Operation, Simulator};
+use cloudflare_access_simulator::{Fault, FaultKind, Operation, Simulator, Wait};
 
 use crate::program::{assert_shown, child, program, run, simulator};
 
@@ -129,6 +129,17 @@ fn a_watch_whose_last_round_could_not_list_does_not_end_with_0() {
     let mut watching =
         Watching::of(child(&simulator).args(["watch", "--within", "30d", "--every", "1s", "--max-retries", "0"]));
     watching.wait_for("the round failed, the next one tries again");
+    let (code, log) = watching.stop("-TERM");
+    assert_eq!(code, 11, "{log}");
+}
+
+#[test]
+fn a_watch_waits_as_long_as_the_api_asks() {
+    let simulator = with_one_token();
+    simulator.inject(FaultKind::RateLimited { wait: Wait::Seconds(600) });
+    let mut watching = Watching::start(&simulator);
+    let wait = watching.wait_for("the API asks to wait longer than until the next round");
+    assert!(wait.contains("10 minutes"), "{wait}");
     let (code, log) = watching.stop("-TERM");
     assert_eq!(code, 11, "{log}");
 }

@@ -76,7 +76,7 @@ fn rough(seconds: i64) -> String {
         _ if seconds < 730 * DAY => (30 * DAY, "month"),
         _ => (365 * DAY, "year"),
     };
-    let amount = (seconds + length / 2) / length;
+    let amount = seconds.saturating_add(length / 2) / length;
     if amount == 1 { format!("1 {unit}") } else { format!("{amount} {unit}s") }
 }
 

@@ -33,7 +33,7 @@ pub async fn watch(connection: &Connection, arguments: Watch) -> Result<(), Fail
         let pause = tokio::select! {
             biased;
             signal = &mut stopped => break signal,
-            round = account.refresh_expiring(within) => rounds.take(round)?.max(every),
+            round = account.refresh_expiring(within) => pause(every, rounds.take(round)?),
         };
         tokio::select! {
             biased;
@@ -45,18 +45,27 @@ pub async fn watch(connection: &Connection, arguments: Watch) -> Result<(), Fail
     rounds.end()
 }
 
+fn pause(every: Duration, asked_for: Option<Duration>) -> Duration {
+    match asked_for {
+        Some(wait) if wait > every => {
+            tracing::warn!(wait = spoken(wait), "the API asks to wait longer than until the next round");
+            wait
+        }
+        _ => every,
+    }
+}
+
 /// What became of the rounds so far.
 #[derive(Default)]
 struct Rounds {
-    finished: u64,
+    have_begun: bool,
     left_undone: Option<String>,
 }
 
 impl Rounds {
     /// Logs a round and remembers what it left undone. Returns how long the API asks to wait. A failure, if no round can ever work.
-    fn take(&mut self, round: Result<RefreshReport, Error>) -> Result<Duration, Failure> {
-        let is_first = self.finished == 0;
-        self.finished += 1;
+    fn take(&mut self, round: Result<RefreshReport, Error>) -> Result<Option<Duration>, Failure> {
+        let is_first = !std::mem::replace(&mut self.have_begun, true);
         match round {
             Ok(report) => {
                 log(&report);
@@ -65,7 +74,7 @@ impl Rounds {
                     1 => Some("a token that was due could not be renewed".to_owned()),
                     failed => Some(format!("{failed} tokens that were due could not be renewed")),
                 };
-                Ok(report.failures().filter_map(|error| error.retry_after).max().unwrap_or_default())
+                Ok(report.failures().filter_map(|error| error.retry_after).max())
             }
             Err(error) if is_first && is_about_the_set_up(error.kind) => Err(Attempt::RefreshExpiring.failed(&error)),
             Err(error) => {
@@ -75,7 +84,7 @@ impl Rounds {
                     "the round failed, the next one tries again: {error}"
                 );
                 self.left_undone = Some("the tokens that were due are not known".to_owned());
-                Ok(error.retry_after.unwrap_or_default())
+                Ok(error.retry_after)
             }
         }
     }
