@@ -14,21 +14,34 @@ const WORKING_NAME: &str = "CI-being-issued-0123";
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::builder().cache(CodeCache::None).build().unwrap());
 
-/// Every fault that an answer about one token can have.
-fn faults() -> impl Iterator<Item = Fault> {
-    let of_a_list = |kind: &FaultKind| matches!(kind.name(), FaultName::LongList | FaultName::EndlessList);
-    let steps = [Operation::Get, Operation::Delete];
-    let moments = [Moment::BeforeCommit, Moment::AfterCommit];
-    FaultKind::all().into_iter().filter(move |kind| !of_a_list(kind)).flat_map(move |kind| {
-        let at = move |(operation, moment)| Fault::new(kind.clone()).on(operation).at(moment);
-        let cells = steps.into_iter().flat_map(move |step| moments.into_iter().map(move |moment| (step, moment)));
-        cells.map(at).filter(|fault| fault.check().is_ok())
-    })
+/// Every fault that an answer about one token can have, at both steps and on both sides of the change.
+fn faults() -> Vec<Fault> {
+    let mut faults = Vec::new();
+    for kind in FaultKind::all() {
+        for operation in [Operation::Get, Operation::Delete] {
+            for moment in [Moment::BeforeCommit, Moment::AfterCommit] {
+                let fault = Fault::new(kind.clone()).on(operation).at(moment);
+                if fault.check().is_ok() && !is_of_a_list(&kind) && !says_that_it_is_gone(&kind, operation) {
+                    faults.push(fault);
+                }
+            }
+        }
+    }
+    faults
+}
+
+fn is_of_a_list(kind: &FaultKind) -> bool {
+    matches!(kind.name(), FaultName::LongList | FaultName::EndlessList)
+}
+
+/// Code 7000 is one of those for what is not found. A read that says so is believed, and what is gone is made anew.
+fn says_that_it_is_gone(kind: &FaultKind, operation: Operation) -> bool {
+    operation == Operation::Get && matches!(kind, FaultKind::StringCodes { status: 400 })
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn after_every_fault_at_the_steps_of_a_resumed_issue_there_is_exactly_one_token_whose_secret_passes() {
-    let (mut waiting, mut running) = (faults(), JoinSet::new());
+    let (mut waiting, mut running) = (faults().into_iter(), JoinSet::new());
     loop {
         while running.len() < AT_ONCE
             && let Some(fault) = waiting.next()
@@ -53,8 +66,8 @@ async fn resume_through(fault: Fault) {
         .build()
         .unwrap()
         .account(ACCOUNT_ID);
-    // A create that seemed lost has arrived after the second one.
-    let known = simulator.add_token(simulator.account(), WORKING_NAME).token.id;
+    // The token has its name already, which the earlier call did not see, and a create that seemed lost has arrived late.
+    let known = simulator.add_token(simulator.account(), "CI").token.id;
     let _ = simulator.add_token(simulator.account(), WORKING_NAME);
     simulator.inject(fault);
     let mut progress = Some(format!("{WORKING_NAME}:{known}").parse().unwrap());
@@ -71,7 +84,7 @@ async fn resume_through(fault: Fault) {
     assert!(simulator.faults().is_empty(), "{about} was not met");
     let tokens = simulator.tokens(simulator.account());
     let [token] = tokens.as_slice() else { panic!("{about}: {} tokens: {tokens:?}", tokens.len()) };
-    assert_eq!((&token.id, token.name.as_str()), (&issued.token.id, "CI"), "{about}");
+    assert_eq!((&token.id, &issued.token.id, token.name.as_str()), (&known, &known, "CI"), "{about}");
     simulator
         .authenticate(&token.client_id, issued.client_secret.expose_secret())
         .unwrap_or_else(|why| panic!("{about}: {why:?}"));
