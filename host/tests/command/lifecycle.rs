@@ -219,6 +219,14 @@ fn an_overlap_is_begun_extended_and_ended() {
 }
 
 #[test]
+fn an_overlap_that_is_not_there_is_said_to_be_missing() {
+    let simulator = simulator();
+    let _ = simulator.add_token(simulator.account(), "CI");
+    let (code, _, stderr) = run(program(&simulator).args(["extend-overlap", "CI", "--overlap", "3d"]));
+    assert_eq!((code, stderr.as_str()), (0, "Nothing to extend: the token has no old secret.\n"));
+}
+
+#[test]
 fn an_overlap_follows_the_apis_clock_and_says_so() {
     let simulator = simulator();
     let old = simulator.add_token(simulator.account(), "CI");

@@ -62,9 +62,13 @@ pub fn nearness(time: &str, now: Timestamp) -> Option<Nearness> {
     })
 }
 
-/// `30 days`, `6 hours`: roughly.
+/// `30 days`, `6 hours`, `10 seconds`: roughly.
 pub fn spoken(duration: Duration) -> String {
-    rough(i64::try_from(duration.as_secs()).unwrap_or(i64::MAX))
+    match duration.as_secs() {
+        1 => "1 second".to_owned(),
+        seconds @ ..60 => format!("{seconds} seconds"),
+        seconds => rough(i64::try_from(seconds).unwrap_or(i64::MAX)),
+    }
 }
 
 fn rough(seconds: i64) -> String {
@@ -106,9 +110,16 @@ mod tests {
 
     #[test]
     fn a_duration_is_told_in_words() {
-        assert_eq!(spoken(Duration::from_hours(6)), "6 hours");
-        assert_eq!(spoken(Duration::from_hours(30 * 24)), "30 days");
-        assert_eq!(spoken(Duration::MAX), spoken(Duration::from_secs(u64::MAX)));
+        for (duration, words) in [
+            (Duration::from_secs(1), "1 second"),
+            (Duration::from_secs(59), "59 seconds"),
+            (Duration::from_mins(1), "1 minute"),
+            (Duration::from_hours(6), "6 hours"),
+            (Duration::from_hours(30 * 24), "30 days"),
+        ] {
+            assert_eq!(spoken(duration), words);
+        }
+        assert!(spoken(Duration::MAX).ends_with("years"));
     }
 
     #[test]

@@ -75,6 +75,9 @@ async fn extend_overlap(connection: &Connection, output: Output, extend: ExtendO
     let attempt = Attempt::Update { token: found.id.clone(), new_secret: false };
     let extension = tokens.extend_overlap(&found.id, extend.overlap);
     let token = with_progress("extending the overlap", &attempt, extension).await?;
+    if token.previous_client_secret_expires_at.is_none() {
+        anstream::eprintln!("Nothing to extend: the token has no old secret.");
+    }
     output::print_token(&token, None, output)
 }
 
