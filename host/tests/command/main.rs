@@ -414,19 +414,24 @@ fn a_wait_that_the_api_asks_for_is_told() {
 #[cfg(unix)]
 #[test]
 fn an_interrupt_leaves_a_true_message() {
-    let simulator = simulator();
-    simulator.inject(FaultKind::NeverAnswer);
-    let mut program = child(&simulator);
-    program.args(["create", "CI", "--show-secret"]).stderr(std::process::Stdio::piped());
-    let child = program.spawn().unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(simulator.next_request());
-    let interrupted = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-    assert!(interrupted.success());
-    let output = child.wait_with_output().unwrap();
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(130), "{stderr}");
-    assert!(stderr.contains("may exist") && stderr.contains(r#"resolve-create --name "CI""#), "{stderr}");
+    for (command, advice) in [
+        ("create", "access-tokens resolve-create --name \"CI\" --since 2"),
+        ("issue", "There may be a token named \"CI (being issued, …)\" whose secret nobody has."),
+    ] {
+        let simulator = simulator();
+        simulator.inject(FaultKind::NeverAnswer);
+        let mut program = child(&simulator);
+        program.args([command, "CI", "--show-secret"]).stderr(std::process::Stdio::piped());
+        let child = program.spawn().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(simulator.next_request());
+        let interrupted = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+        assert!(interrupted.success());
+        let output = child.wait_with_output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(130), "{stderr}");
+        assert!(stderr.contains(advice), "{stderr}");
+    }
 }
 
 // --- Settings

@@ -185,8 +185,8 @@ impl Attempt {
                  changed; ensuring it again does no harm."
             ),
             Self::Issue { name } => format!(
-                "There may be a token whose name begins with \"{name} (being issued\" and whose secret nobody has. `access-tokens \
-                 list` shows it; delete it, then issue the token again."
+                "There may be a token named \"{name} (being issued, …)\" whose secret nobody has. `access-tokens list` shows it; delete \
+                 it, then issue the token again."
             ),
             Self::Update { token, new_secret: true } | Self::Rotate { token } => format!(
                 "The token may have a new secret that nobody has, and the old secret may have ended. Rotate it again with \
