@@ -13,9 +13,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Json, Router};
-use cloudflare_access_host::{
-    AccessTokens, Account, Error, ExposeSecret, IssuedToken, Outcome, PreviousSecret, SecretString, Tokens,
-};
+use cloudflare_access_host::{AccessTokens, Account, Error, ExposeSecret, IssuedToken, Outcome, SecretString, Tokens};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
@@ -72,8 +70,8 @@ async fn rotate_for_ever(
 /// Goes on until there is a new secret. The old one passes until the overlap ends, so there is time.
 async fn rotate(account: &Tokens<Account>, token_id: &str) -> IssuedToken {
     loop {
-        match account.rotate(token_id, PreviousSecret::expires_in(OVERLAP)).await {
-            Ok(issued) => return issued,
+        match account.rotate_with_overlap(token_id, OVERLAP).await {
+            Ok(rotated) => return rotated.issued,
             Err(error) => {
                 eprintln!("{error}");
                 sleep(pause(&error)).await;

@@ -2,7 +2,7 @@
 //!
 //! For hosts with a wasmtime of their own; everyone else uses [`AccessTokens`](crate::AccessTokens). What the component
 //! imports is WASI, which [`linker::add_to_linker`](crate::linker::add_to_linker) provides; so the world that these bindings
-//! are made of has the contract's export and no imports.
+//! are made of has the contract's exports and no imports.
 
 #![allow(missing_docs, clippy::pedantic, reason = "generated; the documentation is in the WIT files")]
 
@@ -10,7 +10,10 @@ wasmtime::component::bindgen!({
     path: "wit",
     inline: "
         package cloudflare:access-host;
-        world plugin { export cloudflare:access/service-tokens@0.1.0; }
+        world plugin {
+            export cloudflare:access/service-tokens@0.1.0;
+            export cloudflare:access/lifecycle@0.1.0;
+        }
     ",
     world: "cloudflare:access-host/plugin",
     exports: { default: async },
@@ -18,4 +21,4 @@ wasmtime::component::bindgen!({
 });
 
 pub use cloudflare::access::types;
-pub use exports::cloudflare::access::service_tokens;
+pub use exports::cloudflare::access::{lifecycle, service_tokens};

@@ -14,7 +14,7 @@ use tracing::field::Empty;
 use wasmtime::Store;
 
 use crate::access_tokens::AccessTokens;
-use crate::bindings::service_tokens::Guest;
+use crate::bindings::Plugin;
 use crate::bindings::types as contract;
 use crate::conversions::{milliseconds, request_options};
 use crate::error::{Details, Error, ErrorKind, Outcome};
@@ -30,19 +30,45 @@ const GRACE: Duration = Duration::from_secs(1);
 /// A wait for a place that is longer than this is taken off the component's time.
 const NOTABLE_WAIT: Duration = Duration::from_millis(5);
 
-/// The export's own future.
-pub(crate) type Answer<'a, T> = Pin<Box<dyn Future<Output = wasmtime::Result<Result<T, contract::Error>>> + Send + 'a>>;
+/// The export's own future. `E` is the error as the contract has it.
+pub(crate) type Answer<'a, T, E = contract::Error> =
+    Pin<Box<dyn Future<Output = wasmtime::Result<Result<T, E>>> + Send + 'a>>;
+
+/// An error that a call can end with: made of the component's, or of what this host has to say in its place.
+pub(crate) trait CallError: From<Error> + From<Self::Contract> {
+    /// As the component reports it.
+    type Contract;
+
+    /// What it says of the failure.
+    fn error(&self) -> &Error;
+
+    /// The same with this in place of what it says of the failure.
+    fn with_error(self, error: Error) -> Self;
+}
+
+impl CallError for Error {
+    type Contract = contract::Error;
+
+    fn error(&self) -> &Error {
+        self
+    }
+
+    fn with_error(self, error: Error) -> Self {
+        error
+    }
+}
 
 /// Calls one export of an instance that no other call uses.
-pub(crate) async fn call<T, F>(
+pub(crate) async fn call<T, E, F>(
     access: &AccessTokens,
     operation: Operation,
     scope: &'static str,
     options: &CallOptions,
     export: F,
-) -> Result<T, Error>
+) -> Result<T, E>
 where
-    F: for<'a> FnOnce(&'a Guest, &'a mut Store<HostState>, &'a contract::RequestOptions) -> Answer<'a, T>,
+    E: CallError,
+    F: for<'a> FnOnce(&'a Plugin, &'a mut Store<HostState>, &'a contract::RequestOptions) -> Answer<'a, T, E::Contract>,
 {
     let span = tracing::info_span!(
         "service_token_call",
@@ -58,15 +84,16 @@ where
     run(access, operation, options, export, Instant::now()).instrument(span).await
 }
 
-async fn run<T, F>(
+async fn run<T, E, F>(
     access: &AccessTokens,
     operation: Operation,
     options: &CallOptions,
     export: F,
     started: Instant,
-) -> Result<T, Error>
+) -> Result<T, E>
 where
-    F: for<'a> FnOnce(&'a Guest, &'a mut Store<HostState>, &'a contract::RequestOptions) -> Answer<'a, T>,
+    E: CallError,
+    F: for<'a> FnOnce(&'a Plugin, &'a mut Store<HostState>, &'a contract::RequestOptions) -> Answer<'a, T, E::Contract>,
 {
     let hooks = access.hooks(options)?;
     let exchanges = hooks.exchanges();
@@ -81,8 +108,7 @@ where
         if waited > NOTABLE_WAIT {
             options.timeout_ms = Some(milliseconds(limit.saturating_sub(waited)).max(1));
         }
-        let guest = instance.exports.cloudflare_access_service_tokens();
-        let answer = export(guest, &mut instance.store, &options).await?;
+        let answer = export(&instance.exports, &mut instance.store, &options).await?;
         if let Some(owner) = owner {
             access.runtime().idle().give_back(owner, instance);
         }
@@ -90,11 +116,11 @@ where
     });
     let result = match answer.await {
         Ok(Ok(Ok(value))) => Ok(value),
-        Ok(Ok(Err(error))) => Err(with_what_the_host_knows(operation, error.into(), &exchanges)),
-        Ok(Err(failure)) => Err(component_failed(operation, &exchanges, &failure)),
-        Err(_) => Err(out_of_time(operation, &exchanges, started.elapsed())),
+        Ok(Ok(Err(error))) => Err(with_what_the_host_knows(operation, E::from(error), &exchanges)),
+        Ok(Err(failure)) => Err(component_failed(operation, &exchanges, &failure).into()),
+        Err(_) => Err(out_of_time(operation, &exchanges, started.elapsed()).into()),
     };
-    record(&exchanges, started, result.as_ref().err());
+    record(&exchanges, started, result.as_ref().err().map(E::error));
     result
 }
 
@@ -108,16 +134,26 @@ async fn instance(runtime: &Runtime, owner: Option<Owner>, hooks: AccessHooks) -
     }
 }
 
-/// The component must assume the worst of some failures that look the same on all hosts. This host saw whether a request can
-/// have left.
-fn with_what_the_host_knows(operation: Operation, error: Error, exchanges: &Exchanges) -> Error {
-    if error.outcome == Outcome::Unknown && !exchanges.may_have_left() {
-        let mut details = error.into_details();
-        details.outcome = Outcome::NotApplied;
-        details.message = format!("{}: no connection to the API came to be; nothing was sent", operation.name());
-        return Error::new(details);
+/// The component must assume the worst of some failures that look the same on all hosts. This host saw whether a request for a
+/// change can have left.
+fn with_what_the_host_knows<E: CallError>(operation: Operation, failure: E, exchanges: &Exchanges) -> E {
+    let error = failure.error();
+    let known = operation.outcome_if(exchanges.change_may_have_left());
+    if error.outcome != Outcome::Unknown || known != Outcome::NotApplied {
+        return failure;
     }
-    error
+    let mut details = error.clone().into_details();
+    details.outcome = known;
+    details.message = format!(
+        "{}: {}",
+        operation.name(),
+        if exchanges.may_have_left() {
+            "no connection for the change came to be; nothing was changed"
+        } else {
+            "no connection to the API came to be; nothing was sent"
+        }
+    );
+    failure.with_error(Error::new(details))
 }
 
 fn component_failed(operation: Operation, exchanges: &Exchanges, failure: &wasmtime::Error) -> Error {
@@ -150,7 +186,7 @@ fn out_of_time(operation: Operation, exchanges: &Exchanges, after: Duration) -> 
 fn without_the_components_word(operation: Operation, exchanges: &Exchanges, kind: ErrorKind, message: String) -> Error {
     Error::new(Details {
         kind,
-        outcome: operation.outcome_if(exchanges.may_have_left()),
+        outcome: operation.outcome_if(exchanges.change_may_have_left()),
         message,
         status: exchanges.status(),
         api_errors: Vec::new(),

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use http::header::AUTHORIZATION;
-use http::{HeaderName, HeaderValue, Request, Response};
+use http::{HeaderName, HeaderValue, Method, Request, Response};
 use wasmtime_wasi_http::{
     DEFAULT_FORBIDDEN_HEADERS, Error as HttpError, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpHooks,
 };
@@ -88,7 +88,8 @@ impl WasiHttpHooks for AccessHooks {
         let exchanges = Arc::clone(&self.exchanges);
         Box::new(async move {
             exchanges.record_request();
-            let response = transport.send(request, options, || exchanges.record_departure()).await?;
+            let reads = request.method() == Method::GET;
+            let response = transport.send(request, options, || exchanges.record_departure(reads)).await?;
             exchanges.record_answer(&response);
             let processed: RequestProcessed = Box::new(std::future::ready(Ok(())));
             Ok((response, processed))
@@ -113,6 +114,7 @@ fn is_credential_header(name: &HeaderName) -> bool {
 pub struct Exchanges {
     requests: AtomicU32,
     departures: AtomicU32,
+    changes_departed: AtomicU32,
     /// 0: no answer yet.
     status: AtomicU16,
     ray_id: Mutex<Option<HeaderValue>>,
@@ -129,6 +131,12 @@ impl Exchanges {
     #[must_use]
     pub fn may_have_left(&self) -> bool {
         self.departures.load(Ordering::Acquire) > 0
+    }
+
+    /// The same, of requests that change something: all but `GET`.
+    #[must_use]
+    pub fn change_may_have_left(&self) -> bool {
+        self.changes_departed.load(Ordering::Acquire) > 0
     }
 
     /// The status of the last answer.
@@ -148,8 +156,11 @@ impl Exchanges {
         self.requests.fetch_add(1, Ordering::AcqRel);
     }
 
-    fn record_departure(&self) {
+    fn record_departure(&self, reads: bool) {
         self.departures.fetch_add(1, Ordering::AcqRel);
+        if !reads {
+            self.changes_departed.fetch_add(1, Ordering::AcqRel);
+        }
     }
 
     fn record_answer<T>(&self, response: &Response<T>) {

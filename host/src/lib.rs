@@ -2,12 +2,19 @@
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use std::time::Duration;
+//!
 //! use cloudflare_access_host::{AccessTokens, CreateParams};
 //!
 //! let access = AccessTokens::from_environment()?;
 //! let account = access.account("023e105f4ecef8ad9ca31a8372d0c353");
 //! let issued = account.create(CreateParams::named("CI")).await?;
 //! println!("{} {:?}", issued.token.id, issued.client_secret); // Debug does not show the secret
+//!
+//! // What people do with tokens over their lives is one call, too.
+//! let renewal = account.refresh_expiring(Duration::from_hours(24 * 30)).await?; // same ids, same secrets
+//! let rotated = account.rotate_with_overlap(&issued.token.id, Duration::from_hours(24)).await?;
+//! println!("{} renewed; the old secret passes until {}", renewal.tokens.len(), rotated.previous_secret_expires_at);
 //! # Ok(()) }
 //! ```
 //!
@@ -26,12 +33,12 @@
 //!
 //! | field | value |
 //! |---|---|
-//! | `operation` | `list`, `list-all`, `get`, `create`, `update`, `delete`, `refresh`, `rotate` |
+//! | `operation` | the function as the contract names it, such as `create`, `list-all`, `refresh-expiring` |
 //! | `scope` | `account` or `zone` |
 //! | `attempts` | how many requests were sent or tried, repeats and pages included |
 //! | `status` | the HTTP status of the last answer |
 //! | `ray_id` | Cloudflare's name for the last request |
-//! | `outcome` | `ok`, or of an error `not-applied`, `unknown`, `applied` |
+//! | `outcome` | `ok`, or of an error `not-applied`, `unknown`, `applied`; a renewal that failed for some tokens only is `ok` |
 //! | `error` | the kind of the error, such as `rate-limited` |
 //! | `duration_ms` | from the call to its result |
 //!
@@ -52,6 +59,7 @@ mod conversions;
 mod credentials;
 mod error;
 mod idle;
+mod lifecycle;
 mod operation;
 mod options;
 mod runtime;
@@ -66,6 +74,11 @@ pub use build_error::BuildError;
 pub use component::COMPONENT;
 pub use credentials::{Credentials, InvalidCredentials};
 pub use error::{ApiError, ApiErrorCause, Details, Error, ErrorKind, Outcome};
+pub use lifecycle::issue::{InvalidIssueProgress, IssueError, IssueProgress};
+pub use lifecycle::types::{
+    Clock, EnsuredChange, EnsuredToken, ExpiringToken, ExpiryReport, OverlappingToken, RefreshReport, RefreshedToken,
+    TimeLeft,
+};
 pub use options::CallOptions;
 pub use runtime::{CodeCache, Runtime, RuntimeBuilder};
 pub use secrecy::{ExposeSecret, SecretString};

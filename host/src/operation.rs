@@ -12,6 +12,20 @@ pub(crate) enum Operation {
     Delete,
     Refresh,
     Rotate,
+    Expiring,
+    RefreshExpiring,
+    RotateWithOverlap,
+    EndOverlap,
+    ExtendOverlap,
+    Find,
+    Ensure,
+    Issue {
+        /// Whether an earlier call began it, of which there may be a token.
+        resumed: bool,
+    },
+    ResolveCreate,
+    Disable,
+    Enable,
 }
 
 impl Operation {
@@ -26,14 +40,29 @@ impl Operation {
             Self::Delete => "delete",
             Self::Refresh => "refresh",
             Self::Rotate => "rotate",
+            Self::Expiring => "expiring",
+            Self::RefreshExpiring => "refresh-expiring",
+            Self::RotateWithOverlap => "rotate-with-overlap",
+            Self::EndOverlap => "end-overlap",
+            Self::ExtendOverlap => "extend-overlap",
+            Self::Find => "find",
+            Self::Ensure => "ensure",
+            Self::Issue { .. } => "issue",
+            Self::ResolveCreate => "resolve-create",
+            Self::Disable => "disable",
+            Self::Enable => "enable",
         }
     }
 
-    /// What is known when a call ended without the component's own word on it.
-    pub(crate) fn outcome_if(self, request_may_have_left: bool) -> Outcome {
+    /// What this host knows where the component cannot: `change_may_have_left` says whether a server can have got a request
+    /// of this call that changes something.
+    pub(crate) fn outcome_if(self, change_may_have_left: bool) -> Outcome {
         match self {
-            Self::List | Self::ListAll | Self::Get => Outcome::NotApplied,
-            _ if request_may_have_left => Outcome::Unknown,
+            Self::List | Self::ListAll | Self::Get | Self::Expiring | Self::Find | Self::ResolveCreate => {
+                Outcome::NotApplied
+            }
+            Self::Issue { resumed: true } => Outcome::Unknown,
+            _ if change_may_have_left => Outcome::Unknown,
             _ => Outcome::NotApplied,
         }
     }

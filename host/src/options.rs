@@ -41,7 +41,7 @@ impl CallOptions {
     }
 
     /// Time for one attempt, within the timeout. By default half of it for what may be repeated, all of it for what is sent only
-    /// once.
+    /// once, a sixth within [`issue`](crate::Tokens::issue), which finds out.
     #[must_use]
     pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
         self.attempt_timeout = Some(timeout);

@@ -7,11 +7,17 @@
 
 use std::fmt;
 
+use wasmtime::Store;
+
 use crate::access_tokens::AccessTokens;
-use crate::call::call;
+use crate::bindings::Plugin;
+use crate::bindings::service_tokens::Guest;
+use crate::bindings::types as contract;
+use crate::call::{self, Answer, CallError};
 use crate::error::Error;
 use crate::operation::Operation;
 use crate::options::CallOptions;
+use crate::state::HostState;
 use crate::types::{
     CreateParams, IssuedToken, ListAllParams, ListParams, PreviousSecret, ServiceToken, TokenPage, UpdateParams,
     UpdatedToken,
@@ -30,7 +36,7 @@ pub enum Scope {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Account(pub(crate) String);
 
-/// A zone: there is no refresh and no rotate here.
+/// A zone: there is no refresh and no rotate here, and nothing that is made of them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Zone(pub(crate) String);
 
@@ -85,7 +91,7 @@ impl<S: Clone + Into<Scope>> Tokens<S> {
     /// [`Error`]; nothing has changed.
     pub async fn list(&self, params: ListParams) -> Result<TokenPage, Error> {
         let (scope, params) = (self.contract_scope(), params.into());
-        let page = call(&self.access, Operation::List, self.scope_kind(), &self.options, |guest, store, options| {
+        let page = self.call(Operation::List, |guest, store, options| {
             Box::pin(async move { guest.call_list(store, &scope, &params, Some(options)).await })
         });
         page.await.map(Into::into)
@@ -98,10 +104,9 @@ impl<S: Clone + Into<Scope>> Tokens<S> {
     /// [`Error`]; nothing has changed. More than 1000 pages or 16 MiB of answers is an error, never a shortened list.
     pub async fn list_all(&self, params: ListAllParams) -> Result<Vec<ServiceToken>, Error> {
         let (scope, params) = (self.contract_scope(), params.into());
-        let tokens =
-            call(&self.access, Operation::ListAll, self.scope_kind(), &self.options, |guest, store, options| {
-                Box::pin(async move { guest.call_list_all(store, &scope, &params, Some(options)).await })
-            });
+        let tokens = self.call(Operation::ListAll, |guest, store, options| {
+            Box::pin(async move { guest.call_list_all(store, &scope, &params, Some(options)).await })
+        });
         Ok(tokens.await?.into_iter().map(Into::into).collect())
     }
 
@@ -112,7 +117,7 @@ impl<S: Clone + Into<Scope>> Tokens<S> {
     /// [`Error`]; nothing has changed.
     pub async fn get(&self, id: &str) -> Result<ServiceToken, Error> {
         let (scope, id) = (self.contract_scope(), id.to_owned());
-        let token = call(&self.access, Operation::Get, self.scope_kind(), &self.options, |guest, store, options| {
+        let token = self.call(Operation::Get, |guest, store, options| {
             Box::pin(async move { guest.call_get(store, &scope, &id, Some(options)).await })
         });
         token.await.map(Into::into)
@@ -122,14 +127,14 @@ impl<S: Clone + Into<Scope>> Tokens<S> {
     ///
     /// # Errors
     ///
-    /// [`Error`]. With outcome `Unknown` there may be a token whose secret nobody has: look for its name with
-    /// [`list_all`](Self::list_all), then rotate or delete it. With `Applied` there is one.
+    /// [`Error`]. With outcome `Unknown` there may be a token whose secret nobody has: look for it with
+    /// [`resolve_create`](Self::resolve_create), then rotate or delete it. With `Applied` there is one. For accounts,
+    /// [`issue`](Tokens::issue) does all of that by itself.
     pub async fn create(&self, params: CreateParams) -> Result<IssuedToken, Error> {
         let (scope, params) = (self.contract_scope(), params.into());
-        let issued =
-            call(&self.access, Operation::Create, self.scope_kind(), &self.options, |guest, store, options| {
-                Box::pin(async move { guest.call_create(store, &scope, &params, Some(options)).await })
-            });
+        let issued = self.call(Operation::Create, |guest, store, options| {
+            Box::pin(async move { guest.call_create(store, &scope, &params, Some(options)).await })
+        });
         issued.await.map(Into::into)
     }
 
@@ -141,10 +146,9 @@ impl<S: Clone + Into<Scope>> Tokens<S> {
     /// the old one may have ended. Make the call again, with a higher version for a secret.
     pub async fn update(&self, id: &str, params: UpdateParams) -> Result<UpdatedToken, Error> {
         let (scope, id, params) = (self.contract_scope(), id.to_owned(), params.into());
-        let updated =
-            call(&self.access, Operation::Update, self.scope_kind(), &self.options, |guest, store, options| {
-                Box::pin(async move { guest.call_update(store, &scope, &id, &params, Some(options)).await })
-            });
+        let updated = self.call(Operation::Update, |guest, store, options| {
+            Box::pin(async move { guest.call_update(store, &scope, &id, &params, Some(options)).await })
+        });
         updated.await.map(Into::into)
     }
 
@@ -155,30 +159,53 @@ impl<S: Clone + Into<Scope>> Tokens<S> {
     /// [`Error`]. With outcome `Unknown` the token may be gone; make the call again.
     pub async fn delete(&self, id: &str) -> Result<ServiceToken, Error> {
         let (scope, id) = (self.contract_scope(), id.to_owned());
-        let token = call(&self.access, Operation::Delete, self.scope_kind(), &self.options, |guest, store, options| {
+        let token = self.call(Operation::Delete, |guest, store, options| {
             Box::pin(async move { guest.call_delete(store, &scope, &id, Some(options)).await })
         });
         token.await.map(Into::into)
     }
 
-    fn contract_scope(&self) -> crate::bindings::types::Scope {
-        (&self.scope.clone().into()).into()
+    async fn call<T, F>(&self, operation: Operation, export: F) -> Result<T, Error>
+    where
+        F: for<'a> FnOnce(&'a Guest, &'a mut Store<HostState>, &'a contract::RequestOptions) -> Answer<'a, T>,
+    {
+        let call = self.call_plugin(operation, |plugin, store, options| {
+            export(plugin.cloudflare_access_service_tokens(), store, options)
+        });
+        call.await
     }
 
-    fn scope_kind(&self) -> &'static str {
-        self.scope.clone().into().kind()
+    /// Calls an export of any interface on these tokens, with their options.
+    pub(crate) async fn call_plugin<T, E, F>(&self, operation: Operation, export: F) -> Result<T, E>
+    where
+        E: CallError,
+        F: for<'a> FnOnce(
+            &'a Plugin,
+            &'a mut Store<HostState>,
+            &'a contract::RequestOptions,
+        ) -> Answer<'a, T, E::Contract>,
+    {
+        call::call(&self.access, operation, self.scope.clone().into().kind(), &self.options, export).await
+    }
+
+    pub(crate) fn contract_scope(&self) -> contract::Scope {
+        (&self.scope.clone().into()).into()
     }
 }
 
 impl Tokens<Account> {
+    pub(crate) fn account_id(&self) -> String {
+        self.scope.0.clone()
+    }
+
     /// Lets a token live a year longer, same id and same secret. For another length use [`update`](Tokens::update).
     ///
     /// # Errors
     ///
     /// [`Error`]. With outcome `Unknown` the token may have been extended; make the call again.
     pub async fn refresh(&self, id: &str) -> Result<ServiceToken, Error> {
-        let (account, id) = (self.scope.0.clone(), id.to_owned());
-        let token = call(&self.access, Operation::Refresh, "account", &self.options, |guest, store, options| {
+        let (account, id) = (self.account_id(), id.to_owned());
+        let token = self.call(Operation::Refresh, |guest, store, options| {
             Box::pin(async move { guest.call_refresh(store, &account, &id, Some(options)).await })
         });
         token.await.map(Into::into)
@@ -191,8 +218,8 @@ impl Tokens<Account> {
     /// [`Error`]. With outcome `Unknown` or `Applied` there may be, or is, a new secret that nobody has: rotate again. With
     /// [`PreviousSecret::ExpiresNow`] the old secret may have ended.
     pub async fn rotate(&self, id: &str, previous: PreviousSecret) -> Result<IssuedToken, Error> {
-        let (account, id, previous) = (self.scope.0.clone(), id.to_owned(), previous.into());
-        let issued = call(&self.access, Operation::Rotate, "account", &self.options, |guest, store, options| {
+        let (account, id, previous) = (self.account_id(), id.to_owned(), previous.into());
+        let issued = self.call(Operation::Rotate, |guest, store, options| {
             Box::pin(async move { guest.call_rotate(store, &account, &id, &previous, Some(options)).await })
         });
         issued.await.map(Into::into)

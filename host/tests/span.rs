@@ -43,13 +43,14 @@ async fn a_call_is_a_span_that_tells_what_happened_and_no_secret() {
         account.get(&issued.token.id).await.unwrap();
         simulator.inject(FaultKind::RateLimited { wait: Wait::Seconds(600) });
         account.delete(&issued.token.id).await.unwrap_err();
+        account.ensure(CreateParams::named("name-of-the-token").enabled(false)).await.unwrap();
         issued.client_secret
     }
     .with_subscriber(subscriber)
     .await;
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     let closed: Vec<&str> = log.lines().filter(|line| line.contains(": close ")).collect();
-    assert_eq!(closed.len(), 3, "{log}");
+    assert_eq!(closed.len(), 4, "{log}");
     let fields = |line: &str, fields: &[&str]| {
         for field in fields {
             assert!(line.contains(field), "{field} is missing in {line}");
@@ -61,6 +62,7 @@ async fn a_call_is_a_span_that_tells_what_happened_and_no_secret() {
     );
     fields(closed[1], &[r#"operation="get""#, "attempts=2", "status=200", "duration_ms="]);
     fields(closed[2], &[r#"operation="delete""#, "status=429", r#"outcome="not-applied""#, r#"error="rate-limited""#]);
+    fields(closed[3], &[r#"operation="ensure""#, "attempts=2", "status=200", r#"outcome="ok""#]);
     for secret in [secret.expose_secret(), API_TOKEN, "name-of-the-token"] {
         assert!(!log.contains(secret), "{secret} is in the log: {log}");
     }

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use cloudflare_access_host::TokenDuration;
+use cloudflare_access_host::{CreateParams, TokenDuration};
 
-use crate::words;
+use crate::{lifecycle, words};
 
 /// What the man page says about the exit status; the codes are in `failure.rs`.
 pub const EXIT_CODES: &str = "\
@@ -24,6 +24,7 @@ Exit status:
   8    no usable answer from the API, and nothing has changed
   9    no usable answer from the API, and something may have changed: look before you try again
   10   not confirmed
+  11   tokens that were due could not be renewed; the output or the log says which
   130  interrupted";
 
 /// Manage Cloudflare Access service tokens.
@@ -71,7 +72,7 @@ pub struct Connection {
     #[arg(long, global = true, value_name = "FILE")]
     pub ca_certificates: Option<PathBuf>,
 
-    /// Time for the whole command, such as 30s or 2m
+    /// Time for the whole command, such as 30s or 2m; with watch, for each round
     #[arg(long, global = true, value_parser = words::parse_duration, value_name = "DURATION", default_value = "60s")]
     pub timeout: Duration,
 
@@ -96,7 +97,7 @@ pub enum Command {
     List(List),
     /// Show one token
     Get(Get),
-    /// Make a token
+    /// Make a token; issue does it exactly once
     Create(Create),
     /// Change a token
     Update(Update),
@@ -106,6 +107,8 @@ pub enum Command {
     Refresh(Refresh),
     /// Give a token a new secret
     Rotate(Rotate),
+    #[command(flatten)]
+    Lifecycle(lifecycle::arguments::Command),
     /// Walk a token through its life, against a simulator inside this program
     Demo,
     /// Write a completion script for a shell to standard output
@@ -156,8 +159,24 @@ pub struct Secret {
     pub show_secret: bool,
 }
 
+impl Secret {
+    /// Whether the file that is to be made is there, from an earlier run.
+    pub fn is_in_a_file_already(&self) -> bool {
+        self.secret_file.as_ref().is_some_and(|path| path.exists())
+    }
+}
+
 #[derive(Debug, Args)]
 pub struct Create {
+    #[command(flatten)]
+    pub token: NewToken,
+    #[command(flatten)]
+    pub secret: Secret,
+}
+
+/// What a token is made from.
+#[derive(Debug, Args)]
+pub struct NewToken {
     /// Its name, at most 350 characters
     pub name: String,
     /// How long it lives: 90d, 8760h, forever [the API's default: a year]
@@ -172,8 +191,17 @@ pub struct Create {
     /// The time, in RFC 3339, that the API takes for a previous secret here too
     #[arg(long, value_name = "TIME")]
     pub previous_client_secret_expires_at: Option<String>,
-    #[command(flatten)]
-    pub secret: Secret,
+}
+
+impl From<NewToken> for CreateParams {
+    fn from(token: NewToken) -> Self {
+        let mut params = Self::named(token.name);
+        params.duration = token.duration;
+        params.enabled = token.disabled.then_some(false);
+        params.client_secret_version = token.client_secret_version;
+        params.previous_client_secret_expires_at = token.previous_client_secret_expires_at;
+        params
+    }
 }
 
 #[derive(Debug, Args)]
@@ -220,10 +248,10 @@ pub struct Rotate {
     #[command(flatten)]
     pub token: Token,
     /// How long the old secret still passes: 24h, 7d. Without it, the old secret ends now
-    #[arg(long, value_parser = words::parse_duration, value_name = "DURATION")]
-    pub grace: Option<Duration>,
+    #[arg(long, visible_alias = "grace", value_parser = words::parse_some_time, value_name = "DURATION")]
+    pub overlap: Option<Duration>,
     /// Until when the old secret still passes, in RFC 3339
-    #[arg(long, conflicts_with = "grace", value_name = "TIME")]
+    #[arg(long, conflicts_with = "overlap", value_name = "TIME")]
     pub previous_expires_at: Option<String>,
     /// Do not ask, even where the old secret ends now
     #[arg(long, short)]

@@ -1,8 +1,6 @@
 //! Carries out a command: finds the token, asks where it must, makes the call, prints the result.
 
-use cloudflare_access_host::{
-    Account, CreateParams, ListAllParams, PreviousSecret, Scope, ServiceToken, Tokens, UpdateParams,
-};
+use cloudflare_access_host::{ListAllParams, PreviousSecret, UpdateParams};
 
 use crate::arguments::{Arguments, Command, Connection, Create, Delete, Get, List, Output, Refresh, Rotate, Update};
 use crate::confirm::confirm;
@@ -10,7 +8,8 @@ use crate::failure::{Attempt, Failure};
 use crate::find::find;
 use crate::progress::with_progress;
 use crate::secret_file::Destination;
-use crate::{demo, manual, output, settings};
+use crate::settings::{account, tokens};
+use crate::{demo, lifecycle, manual, output};
 
 pub async fn run(arguments: Arguments) -> Result<(), Failure> {
     let Arguments { connection, output, command, .. } = arguments;
@@ -22,6 +21,7 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Delete(delete) => delete_token(&connection, output, delete).await,
         Command::Refresh(refresh) => refresh_token(&connection, output, refresh).await,
         Command::Rotate(rotate) => rotate_token(&connection, output, rotate).await,
+        Command::Lifecycle(command) => lifecycle::run(&connection, output, command).await,
         Command::Demo => demo::run().await,
         Command::Completions { shell } => manual::print_completions(shell),
         Command::ManPage => manual::print_man_page(),
@@ -29,9 +29,7 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
 }
 
 async fn list_tokens(connection: &Connection, output: Output, list: List) -> Result<(), Failure> {
-    if output == Output::Env {
-        return Err(Failure::usage("--output env is for one token; use table or json with list"));
-    }
+    output::refuse_env(output, "list")?;
     let tokens = tokens(connection)?;
     let mut params = ListAllParams::new();
     params.name = list.name;
@@ -51,13 +49,8 @@ async fn get_token(connection: &Connection, output: Output, get: Get) -> Result<
 async fn create_token(connection: &Connection, output: Output, create: Create) -> Result<(), Failure> {
     let tokens = tokens(connection)?;
     let secret = Destination::prepare(&create.secret, output)?;
-    let attempt = Attempt::Create { name: create.name.clone() };
-    let mut params = CreateParams::named(create.name);
-    params.duration = create.duration;
-    params.enabled = create.disabled.then_some(false);
-    params.client_secret_version = create.client_secret_version;
-    params.previous_client_secret_expires_at = create.previous_client_secret_expires_at;
-    let issued = with_progress("creating", &attempt, tokens.create(params)).await?;
+    let attempt = Attempt::create(&create.token.name);
+    let issued = with_progress("creating", &attempt, tokens.create(create.token.into())).await?;
     let shown = secret.keep(&issued.token, &issued.client_secret)?;
     output::print_token(&issued.token, shown.as_ref(), output)
 }
@@ -92,7 +85,7 @@ async fn delete_token(connection: &Connection, output: Output, delete: Delete) -
     confirm(&format!("Delete token {} for good? Every machine that uses it is locked out.", found.label), delete.yes)?;
     let attempt = Attempt::Delete { token: found.id.clone() };
     let token = with_progress("deleting", &attempt, tokens.delete(&found.id)).await?;
-    done(&format!("Deleted {}.", found.label), &token, output)
+    output::print_done(&format!("Deleted {}.", found.label), &token, output)
 }
 
 async fn refresh_token(connection: &Connection, output: Output, refresh: Refresh) -> Result<(), Failure> {
@@ -107,42 +100,32 @@ async fn rotate_token(connection: &Connection, output: Output, rotate: Rotate) -
     let account = account(connection, "rotate")?;
     let secret = Destination::prepare(&rotate.secret, output)?;
     let found = find(&account, &rotate.token.token).await?;
-    let previous = match (rotate.grace, rotate.previous_expires_at) {
-        (Some(grace), _) => PreviousSecret::expires_in(grace),
-        (None, Some(time)) => PreviousSecret::ExpiresAt(time),
+    let attempt = Attempt::Rotate { token: found.id.clone() };
+    let issued = match (rotate.overlap, rotate.previous_expires_at) {
+        (Some(overlap), _) => {
+            let rotation = account.rotate_with_overlap(&found.id, overlap);
+            let mut rotated = with_progress("rotating", &attempt, rotation).await?;
+            output::warn_if_clock_is_off(rotated.clock);
+            let ends = rotated.previous_secret_expires_at;
+            rotated.issued.token.previous_client_secret_expires_at.get_or_insert(ends);
+            rotated.issued
+        }
+        (None, Some(time)) => {
+            let previous = PreviousSecret::ExpiresAt(time);
+            with_progress("rotating", &attempt, account.rotate(&found.id, previous)).await?
+        }
         (None, None) => {
             confirm(
                 &format!(
-                    "Rotate token {} and end its old secret now? Every machine that still uses it is locked out (--grace 24h \
+                    "Rotate token {} and end its old secret now? Every machine that still uses it is locked out (--overlap 24h \
                      leaves it time).",
                     found.label
                 ),
                 rotate.yes,
             )?;
-            PreviousSecret::ExpiresNow
+            with_progress("rotating", &attempt, account.rotate(&found.id, PreviousSecret::ExpiresNow)).await?
         }
     };
-    let attempt = Attempt::Rotate { token: found.id.clone() };
-    let issued = with_progress("rotating", &attempt, account.rotate(&found.id, previous)).await?;
     let shown = secret.keep(&issued.token, &issued.client_secret)?;
     output::print_token(&issued.token, shown.as_ref(), output)
-}
-
-fn done(message: &str, token: &ServiceToken, output: Output) -> Result<(), Failure> {
-    match output {
-        Output::Table => output::print_line(message),
-        Output::Json | Output::Env => output::print_token(token, None, output),
-    }
-}
-
-fn tokens(connection: &Connection) -> Result<Tokens<Scope>, Failure> {
-    let scope = settings::scope(connection)?;
-    Ok(settings::access_tokens(connection)?.scope(scope))
-}
-
-fn account(connection: &Connection, operation: &str) -> Result<Tokens<Account>, Failure> {
-    match settings::scope(connection)? {
-        Scope::Account(id) => Ok(settings::access_tokens(connection)?.account(id)),
-        Scope::Zone(_) => Err(Failure::usage(format!("the API has {operation} for accounts only; give --account"))),
-    }
 }

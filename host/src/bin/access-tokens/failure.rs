@@ -4,9 +4,11 @@
 
 use std::fmt::Display;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
-use cloudflare_access_host::{BuildError, Error, ErrorKind, Outcome};
+use cloudflare_access_host::{BuildError, Error, ErrorKind, IssueError, Outcome};
+use jiff::{SignedDuration, Timestamp, Unit};
 
 const DEFECT: u8 = 1;
 const USAGE: u8 = 2;
@@ -18,7 +20,11 @@ const RATE_LIMITED: u8 = 7;
 const NO_ANSWER: u8 = 8;
 const MAY_HAVE_CHANGED: u8 = 9;
 const NOT_CONFIRMED: u8 = 10;
+const NOT_RENEWED: u8 = 11;
 const INTERRUPTED: u8 = 130;
+
+/// How much the API's clock may be behind this machine's for the advice on a lost create to hold.
+const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
 
 /// Why a command did not do what it was told.
 #[derive(Debug)]
@@ -55,6 +61,10 @@ impl Failure {
         Self::new(NOT_CONFIRMED, message)
     }
 
+    pub fn not_renewed(message: impl Into<String>) -> Self {
+        Self::new(NOT_RENEWED, message)
+    }
+
     pub fn interrupted(message: impl Into<String>) -> Self {
         Self::new(INTERRUPTED, message)
     }
@@ -78,14 +88,45 @@ impl From<BuildError> for Failure {
 #[derive(Debug, Clone)]
 pub enum Attempt {
     Read,
-    Create { name: String },
-    Update { token: String, new_secret: bool },
-    Delete { token: String },
-    Refresh { token: String },
-    Rotate { token: String },
+    /// `since` is a time before the create, for [`Attempt::create`] to say.
+    Create {
+        name: String,
+        since: String,
+    },
+    Ensure {
+        name: String,
+        since: String,
+    },
+    Issue {
+        name: String,
+    },
+    Update {
+        token: String,
+        new_secret: bool,
+    },
+    Delete {
+        token: String,
+    },
+    Refresh {
+        token: String,
+    },
+    RefreshExpiring,
+    Rotate {
+        token: String,
+    },
 }
 
 impl Attempt {
+    /// A create that begins now.
+    pub fn create(name: &str) -> Self {
+        Self::Create { name: name.to_owned(), since: shortly_before_now() }
+    }
+
+    /// An ensure that begins now.
+    pub fn ensure(name: &str) -> Self {
+        Self::Ensure { name: name.to_owned(), since: shortly_before_now() }
+    }
+
     /// A failed call of this attempt.
     pub fn failed(&self, error: &Error) -> Failure {
         let mut advice = Vec::new();
@@ -94,9 +135,7 @@ impl Attempt {
             Outcome::Unknown => advice.push(self.if_unknown()),
             Outcome::Applied => advice.push(self.if_applied(error.token_id.as_deref())),
         }
-        if let Some(wait) = error.retry_after {
-            advice.push(format!("Wait {} seconds before the next request.", wait.as_secs().max(1)));
-        }
+        advice.extend(wait(error.retry_after));
         Failure {
             code: code(error),
             message: error.message.clone(),
@@ -114,12 +153,40 @@ impl Attempt {
         Failure::interrupted("interrupted while the change was under way").advice(advice)
     }
 
+    /// An `issue` that did not finish: with the way to go on, where there is one.
+    pub fn issue_failed(&self, failed: &IssueError) -> Failure {
+        let failure = self.failed(&failed.error);
+        match &failed.progress {
+            None => failure,
+            Some(progress) => failure.advice(
+                [
+                    Some(format!("Finish it: the same command once more, with\n  --resume {progress}")),
+                    wait(failed.error.retry_after),
+                ]
+                .into_iter()
+                .flatten()
+                .collect::<Vec<_>>()
+                .join("\n"),
+            ),
+        }
+    }
+
     fn if_unknown(&self) -> String {
         match self {
             Self::Read => "Nothing was changed.".to_owned(),
-            Self::Create { name } => format!(
-                "The token may exist, with a secret that nobody has. Look for it with `access-tokens list --name {name:?}`; if it is \
-                 there, rotate it to get a secret, or delete it. Do not create it again before you have looked."
+            Self::Create { name, since } => format!(
+                "The token may exist, with a secret that nobody has. Look for it with `access-tokens resolve-create --name {name:?} \
+                 --since {since}`; if it is there, rotate it to get a secret, or delete it. Do not create it again before you have \
+                 looked."
+            ),
+            Self::Ensure { name, since } => format!(
+                "If there was no such token, one may have been made, with a secret that nobody has: `access-tokens resolve-create \
+                 --name {name:?} --since {since}` shows it; rotate it to get a secret, or delete it. If there was one, it may have been \
+                 changed; ensuring it again does no harm."
+            ),
+            Self::Issue { name } => format!(
+                "There may be a token named \"{name} (being issued, …)\" whose secret nobody has. `access-tokens list` shows it; delete \
+                 it, then issue the token again."
             ),
             Self::Update { token, new_secret: true } | Self::Rotate { token } => format!(
                 "The token may have a new secret that nobody has, and the old secret may have ended. Rotate it again with \
@@ -132,6 +199,10 @@ impl Attempt {
                 format!(
                     "The token may be gone. Deleting it again does no harm; `access-tokens get {token:?}` shows the state."
                 )
+            }
+            Self::RefreshExpiring => {
+                "Some tokens may live longer now. Running it again does no harm; it renews what is still due."
+                    .to_owned()
             }
             Self::Refresh { token } => format!(
                 "The token may live longer now. Refreshing it again does no harm; `access-tokens get {token:?}` shows the state."
@@ -150,6 +221,16 @@ impl Attempt {
             _ => format!("The change was made, but the answer could not be read. {}", self.if_unknown()),
         }
     }
+}
+
+fn shortly_before_now() -> String {
+    let time = Timestamp::now().saturating_sub(CLOCK_TOLERANCE).unwrap_or(Timestamp::MIN);
+    time.round(Unit::Second).unwrap_or(time).to_string()
+}
+
+/// What the API asks for, as advice.
+pub fn wait(retry_after: Option<Duration>) -> Option<String> {
+    retry_after.map(|wait| format!("Wait {} seconds before the next request.", wait.as_secs().max(1)))
 }
 
 fn code(error: &Error) -> u8 {

@@ -1,7 +1,7 @@
 //! `access-tokens`: manage Cloudflare Access service tokens from a terminal, with the same component that applications embed.
 //!
 //! A command line becomes an [`arguments::Arguments`], the settings and the environment an `AccessTokens`, and one file per
-//! concern does the rest: [`commands`] carries a command out, [`output`] prints what came of it, [`failure`] says what went wrong
+//! concern does the rest: [`commands`] and [`lifecycle`] carry a command out, [`output`] prints what came of it, [`failure`] says what went wrong
 //! and what to do, as a text and as an exit code.
 
 mod arguments;
@@ -10,6 +10,7 @@ mod confirm;
 mod demo;
 mod failure;
 mod find;
+mod lifecycle;
 mod manual;
 mod output;
 mod progress;

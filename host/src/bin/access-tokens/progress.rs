@@ -17,8 +17,17 @@ pub async fn with_progress<T>(
     attempt: &Attempt,
     call: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Failure> {
+    unless_interrupted(what, attempt, call).await?.map_err(|error| attempt.failed(&error))
+}
+
+/// The same for a call whose failure the caller reads.
+pub async fn unless_interrupted<T>(
+    what: &'static str,
+    attempt: &Attempt,
+    call: impl Future<Output = T>,
+) -> Result<T, Failure> {
     tokio::select! {
-        result = call => result.map_err(|error| attempt.failed(&error)),
+        result = call => Ok(result),
         interrupt = ctrl_c() => Err(match interrupt {
             Ok(()) => attempt.interrupted(),
             Err(error) => Failure::defect(format!("cannot wait for Ctrl-C: {error}")),

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use cloudflare_access_host::{AccessTokens, BaseUrl, CallOptions, Credentials, Scope};
+use cloudflare_access_host::{AccessTokens, Account, BaseUrl, CallOptions, Credentials, Scope, Tokens};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use tracing_subscriber::EnvFilter;
@@ -11,12 +11,13 @@ use tracing_subscriber::fmt::format::FmtSpan;
 use crate::arguments::Connection;
 use crate::failure::Failure;
 
-/// Logs to standard error. Nothing without `--verbose` or `RUST_LOG`: the command's own messages say what a person needs.
+/// Logs to standard error. Without `--verbose` or `RUST_LOG` only what this program logs itself, which is what `watch` does: the
+/// messages of the other commands say what a person needs.
 pub fn start_logging(verbose: u8) {
     let default = match verbose {
-        0 => "off",
-        1 => "cloudflare_access_host=info",
-        _ => "cloudflare_access_host=debug",
+        0 => "access_tokens=info",
+        1 => "access_tokens=info,cloudflare_access_host=info",
+        _ => "access_tokens=debug,cloudflare_access_host=debug",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
     tracing_subscriber::fmt()
@@ -27,7 +28,7 @@ pub fn start_logging(verbose: u8) {
 }
 
 /// The account or the zone; exactly one of them.
-pub fn scope(connection: &Connection) -> Result<Scope, Failure> {
+fn scope(connection: &Connection) -> Result<Scope, Failure> {
     match (&connection.account, &connection.zone) {
         (Some(account), None) => Ok(Scope::Account(account.clone())),
         (None, Some(zone)) => Ok(Scope::Zone(zone.clone())),
@@ -40,8 +41,22 @@ pub fn scope(connection: &Connection) -> Result<Scope, Failure> {
     }
 }
 
+/// The tokens that are meant.
+pub fn tokens(connection: &Connection) -> Result<Tokens<Scope>, Failure> {
+    let scope = scope(connection)?;
+    Ok(access_tokens(connection)?.scope(scope))
+}
+
+/// The tokens that are meant, for an operation that only accounts have.
+pub fn account(connection: &Connection, operation: &str) -> Result<Tokens<Account>, Failure> {
+    match scope(connection)? {
+        Scope::Account(id) => Ok(access_tokens(connection)?.account(id)),
+        Scope::Zone(_) => Err(Failure::usage(format!("the API has {operation} for accounts only; give --account"))),
+    }
+}
+
 /// Everything that the connection arguments say.
-pub fn access_tokens(connection: &Connection) -> Result<AccessTokens, Failure> {
+fn access_tokens(connection: &Connection) -> Result<AccessTokens, Failure> {
     let credentials = match &connection.credentials_file {
         Some(path) => credentials_of_file(path)?,
         None => Credentials::from_environment().map_err(|error| {

@@ -19,6 +19,14 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     Duration::try_from(duration).map_err(|_| wrong("a negative duration".to_owned()))
 }
 
+/// What [`parse_duration`] takes, but not nothing.
+pub fn parse_some_time(text: &str) -> Result<Duration, String> {
+    match parse_duration(text)? {
+        duration if duration < Duration::from_secs(1) => Err("it must be at least a second".to_owned()),
+        duration => Ok(duration),
+    }
+}
+
 /// The API's own notation (`8760h`, `forever`), and what [`parse_duration`] takes, in hours or seconds.
 pub fn parse_token_duration(text: &str) -> Result<TokenDuration, String> {
     match text {
@@ -54,6 +62,15 @@ pub fn nearness(time: &str, now: Timestamp) -> Option<Nearness> {
     })
 }
 
+/// `30 days`, `6 hours`, `10 seconds`: roughly.
+pub fn spoken(duration: Duration) -> String {
+    match duration.as_secs() {
+        1 => "1 second".to_owned(),
+        seconds @ ..60 => format!("{seconds} seconds"),
+        seconds => rough(i64::try_from(seconds).unwrap_or(i64::MAX)),
+    }
+}
+
 fn rough(seconds: i64) -> String {
     let (length, unit) = match seconds {
         ..MINUTE => return "less than a minute".to_owned(),
@@ -63,7 +80,7 @@ fn rough(seconds: i64) -> String {
         _ if seconds < 730 * DAY => (30 * DAY, "month"),
         _ => (365 * DAY, "year"),
     };
-    let amount = (seconds + length / 2) / length;
+    let amount = seconds.saturating_add(length / 2) / length;
     if amount == 1 { format!("1 {unit}") } else { format!("{amount} {unit}s") }
 }
 
@@ -81,6 +98,28 @@ mod tests {
         for text in ["", "soon", "1y", "2mo", "-3h", "10"] {
             assert!(parse_duration(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn some_time_is_at_least_a_second() {
+        assert_eq!(parse_some_time("1s"), Ok(Duration::from_secs(1)));
+        for text in ["0s", "0h", "999ms", "-1h", "soon"] {
+            assert!(parse_some_time(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_duration_is_told_in_words() {
+        for (duration, words) in [
+            (Duration::from_secs(1), "1 second"),
+            (Duration::from_secs(59), "59 seconds"),
+            (Duration::from_mins(1), "1 minute"),
+            (Duration::from_hours(6), "6 hours"),
+            (Duration::from_hours(30 * 24), "30 days"),
+        ] {
+            assert_eq!(spoken(duration), words);
+        }
+        assert!(spoken(Duration::MAX).ends_with("years"));
     }
 
     #[test]

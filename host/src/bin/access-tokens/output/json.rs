@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use cloudflare_access_host::{ExposeSecret, SecretString, ServiceToken};
+use cloudflare_access_host::{
+    EnsuredToken, Error, ExpiringToken, ExpiryReport, ExposeSecret, RefreshReport, SecretString, ServiceToken, TimeLeft,
+};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -60,7 +62,118 @@ pub fn token(token: &ServiceToken, secret: Option<&SecretString>) -> Result<Stri
 
 /// An array, empty where there are none.
 pub fn list(tokens: &[ServiceToken]) -> Result<String, Failure> {
-    text(&tokens.iter().map(|token| Token::new(token, None)).collect::<Vec<_>>())
+    text(&without_secrets(tokens))
+}
+
+fn without_secrets(tokens: &[ServiceToken]) -> Vec<Token<'_>> {
+    tokens.iter().map(|token| Token::new(token, None)).collect()
+}
+
+#[derive(Serialize)]
+struct Ensured<'a> {
+    change: &'a str,
+    #[serde(flatten)]
+    token: Token<'a>,
+}
+
+/// A token as any other, and what was done for it: `created`, `updated` or `unchanged`.
+pub fn ensured(ensured: &EnsuredToken, secret: Option<&SecretString>) -> Result<String, Failure> {
+    text(&Ensured { change: ensured.change.as_str(), token: Token::new(&ensured.token, secret) })
+}
+
+#[derive(Serialize)]
+struct Expiring<'a> {
+    /// Negative once the token has expired.
+    seconds_left: i64,
+    token: Token<'a>,
+}
+
+impl<'a> Expiring<'a> {
+    fn new(expiring: &'a ExpiringToken) -> Self {
+        let seconds = |length: std::time::Duration| i64::try_from(length.as_secs()).unwrap_or(i64::MAX);
+        let seconds_left = match expiring.time_left {
+            TimeLeft::Remaining(length) => seconds(length),
+            TimeLeft::Expired(length) => -seconds(length),
+        };
+        Self { seconds_left, token: Token::new(&expiring.token, None) }
+    }
+}
+
+#[derive(Serialize)]
+struct Expiry<'a> {
+    now: &'a str,
+    clock: &'a str,
+    expiring: Vec<Expiring<'a>>,
+    disabled: Vec<Expiring<'a>>,
+    forever: Vec<Token<'a>>,
+    unreadable: Vec<Token<'a>>,
+    /// How many live longer.
+    later: u32,
+}
+
+pub fn expiry(report: &ExpiryReport) -> Result<String, Failure> {
+    text(&Expiry {
+        now: &report.now,
+        clock: report.clock.as_str(),
+        expiring: report.expiring.iter().map(Expiring::new).collect(),
+        disabled: report.disabled.iter().map(Expiring::new).collect(),
+        forever: without_secrets(&report.forever),
+        unreadable: without_secrets(&report.unreadable),
+        later: report.later,
+    })
+}
+
+#[derive(Serialize)]
+struct Renewed<'a> {
+    id: &'a str,
+    name: Option<&'a str>,
+    /// Null where it was not renewed.
+    token: Option<Token<'a>>,
+    /// Null where it was renewed.
+    error: Option<Failed<'a>>,
+}
+
+#[derive(Serialize)]
+struct Failed<'a> {
+    kind: &'a str,
+    outcome: &'a str,
+    message: &'a str,
+    ray_id: Option<&'a str>,
+}
+
+impl<'a> Failed<'a> {
+    fn new(error: &'a Error) -> Self {
+        Self {
+            kind: error.kind.as_str(),
+            outcome: error.outcome.as_str(),
+            message: &error.message,
+            ray_id: error.ray_id.as_deref(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Renewal<'a> {
+    now: &'a str,
+    clock: &'a str,
+    tokens: Vec<Renewed<'a>>,
+}
+
+pub fn renewal(report: &RefreshReport) -> Result<String, Failure> {
+    text(&Renewal {
+        now: &report.now,
+        clock: report.clock.as_str(),
+        tokens: report
+            .tokens
+            .iter()
+            .map(|token| Renewed {
+                id: &token.id,
+                name: token.name.as_deref(),
+                token: token.refreshed.as_ref().ok().map(|token| Token::new(token, None)),
+                error: token.refreshed.as_ref().err().map(Failed::new),
+            })
+            .collect(),
+    })
 }
 
 fn text(value: &impl Serialize) -> Result<String, Failure> {

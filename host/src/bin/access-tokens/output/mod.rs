@@ -8,7 +8,9 @@ mod table;
 
 use std::io::Write;
 
-use cloudflare_access_host::{ExposeSecret, SecretString, ServiceToken};
+use cloudflare_access_host::{
+    Clock, EnsuredToken, ExpiryReport, ExposeSecret, RefreshReport, SecretString, ServiceToken,
+};
 
 use crate::arguments::Output;
 use crate::failure::Failure;
@@ -20,6 +22,45 @@ pub fn print_list(tokens: &[ServiceToken], output: Output) -> Result<(), Failure
     })
 }
 
+/// For commands that give no single token.
+pub fn refuse_env(output: Output, command: &str) -> Result<(), Failure> {
+    match output {
+        Output::Env => Err(Failure::usage(format!("--output env is for one token; use table or json with {command}"))),
+        Output::Table | Output::Json => Ok(()),
+    }
+}
+
+pub fn print_expiry(report: &ExpiryReport, output: Output) -> Result<(), Failure> {
+    warn_if_clock_is_off(report.clock);
+    write(&match output {
+        Output::Json => json::expiry(report)?,
+        Output::Table | Output::Env => table::expiry_report(report),
+    })
+}
+
+pub fn print_renewal(report: &RefreshReport, output: Output) -> Result<(), Failure> {
+    warn_if_clock_is_off(report.clock);
+    write(&match output {
+        Output::Json => json::renewal(report)?,
+        Output::Table | Output::Env => table::renewal(report),
+    })
+}
+
+/// A time that was taken from the API is right; a machine whose clock is off has other troubles.
+pub fn warn_if_clock_is_off(clock: Clock) {
+    if clock == Clock::Server {
+        anstream::eprintln!("warning: this machine's clock is off by more than a minute; the API's time was taken");
+    }
+}
+
+/// What was done, for a person; for a script the token.
+pub fn print_done(message: &str, token: &ServiceToken, output: Output) -> Result<(), Failure> {
+    match output {
+        Output::Table => write(&format!("{message}\n")),
+        Output::Json | Output::Env => print_token(token, None, output),
+    }
+}
+
 /// One token, with its new secret where one is to be shown.
 pub fn print_token(token: &ServiceToken, secret: Option<&SecretString>, output: Output) -> Result<(), Failure> {
     let text = match output {
@@ -27,7 +68,22 @@ pub fn print_token(token: &ServiceToken, secret: Option<&SecretString>, output: 
         Output::Env => env_lines(token, secret).expose_secret().to_owned(),
         Output::Table => table::token(token, secret, jiff::Timestamp::now()),
     };
-    write(&text).map_err(|failure| match secret {
+    write_token(&text, token, secret)
+}
+
+/// One token and how it came about, with its secret where one is to be shown.
+pub fn print_ensured(ensured: &EnsuredToken, secret: Option<&SecretString>, output: Output) -> Result<(), Failure> {
+    match output {
+        Output::Json => write_token(&json::ensured(ensured, secret)?, &ensured.token, secret),
+        Output::Table | Output::Env => {
+            anstream::eprintln!("The token {} was {}.", ensured.token.id, ensured.change.as_str());
+            print_token(&ensured.token, secret, output)
+        }
+    }
+}
+
+fn write_token(text: &str, token: &ServiceToken, secret: Option<&SecretString>) -> Result<(), Failure> {
+    write(text).map_err(|failure| match secret {
         Some(_) => failure.advice(format!(
             "The token {} has a new secret that was not shown. Get another with `access-tokens rotate {}`.",
             token.id, token.id
@@ -46,10 +102,6 @@ pub fn env_lines(token: &ServiceToken, secret: Option<&SecretString>) -> SecretS
 /// The last resort for a secret that has no other place.
 pub fn print_secret(lines: &SecretString) -> Result<(), Failure> {
     write(lines.expose_secret())
-}
-
-pub fn print_line(line: &str) -> Result<(), Failure> {
-    write(&format!("{line}\n"))
 }
 
 fn write(text: &str) -> Result<(), Failure> {

@@ -2,7 +2,7 @@
 //! where no terminal looks on, or `NO_COLOR` is set).
 
 use anstyle::{AnsiColor, Style};
-use cloudflare_access_host::{ExposeSecret, SecretString, ServiceToken};
+use cloudflare_access_host::{ExpiryReport, ExposeSecret, RefreshReport, SecretString, ServiceToken};
 use comfy_table::presets::NOTHING;
 use comfy_table::{ContentArrangement, Table};
 use jiff::Timestamp;
@@ -18,6 +18,54 @@ pub fn list(tokens: &[ServiceToken], now: Timestamp) -> String {
     if tokens.is_empty() {
         return "No tokens.\n".to_owned();
     }
+    rows(tokens, now)
+}
+
+/// What expires, soonest first, then what is off or cannot be read, then how many more there are.
+pub fn expiry_report(report: &ExpiryReport) -> String {
+    let due = report.expiring.iter().chain(&report.disabled).map(|due| &due.token);
+    let shown: Vec<&ServiceToken> = due.chain(&report.unreadable).collect();
+    let shown = if shown.is_empty() {
+        "No token expires in this time.\n".to_owned()
+    } else {
+        rows(shown, time_of(&report.now))
+    };
+    let others: Vec<String> = [
+        (usize::try_from(report.later).unwrap_or(usize::MAX), "lives longer", "live longer"),
+        (report.forever.len(), "never expires", "never expire"),
+        (report.unreadable.len(), "has no expiry that can be read", "have no expiry that can be read"),
+    ]
+    .into_iter()
+    .filter(|(count, ..)| *count > 0)
+    .map(|(count, one, several)| format!("{count} {}", if count == 1 { one } else { several }))
+    .collect();
+    if others.is_empty() { shown } else { format!("{shown}\n{}.\n", others.join(", ")) }
+}
+
+/// What was due, and what came of each.
+pub fn renewal(report: &RefreshReport) -> String {
+    if report.tokens.is_empty() {
+        return "Nothing was due.\n".to_owned();
+    }
+    let now = time_of(&report.now);
+    let mut table = plain_table();
+    table.set_header(["NAME", "ID", "EXPIRES", "RESULT"].map(|title| styled(BOLD, title)));
+    for due in &report.tokens {
+        let (expires, result) = match &due.refreshed {
+            Ok(token) => (expiry(token, now), "renewed".to_owned()),
+            Err(error) => (text(None), styled(RED, &printable(&error.message))),
+        };
+        table.add_row([text(due.name.as_deref()), printable(&due.id), expires, result]);
+    }
+    lines(&table)
+}
+
+/// The time that a report was made at, which need not be this machine's.
+fn time_of(now: &str) -> Timestamp {
+    now.parse().unwrap_or_else(|_| Timestamp::now())
+}
+
+fn rows<'a>(tokens: impl IntoIterator<Item = &'a ServiceToken>, now: Timestamp) -> String {
     let mut table = plain_table();
     table.set_header(["NAME", "ID", "CLIENT ID", "EXPIRES", "LAST USED", "STATE"].map(|title| styled(BOLD, title)));
     for token in tokens {

@@ -1,63 +1,15 @@
 //! The real program `access-tokens` against the simulator: what it prints, where a secret goes, and how it ends.
 
+mod lifecycle;
+mod program;
+mod readme;
+mod watch;
+
 use std::path::Path;
-use std::process::Output;
 
-use assert_cmd::Command;
 use cloudflare_access_simulator::{ACCOUNT_ID, API_TOKEN, Fault, FaultKind, Operation, Simulator, Wait, ZONE_ID};
-use insta::{assert_snapshot, with_settings};
 
-const ID: &str = "f174e90a-fafe-4643-bbbc-4a0ed4fc8415";
-
-fn simulator() -> Simulator {
-    Simulator::builder().start_on_thread().unwrap()
-}
-
-/// The program with nothing of this process's environment but what the simulator needs.
-fn program(simulator: &Simulator) -> Command {
-    let mut program = bare_program();
-    program
-        .env("CLOUDFLARE_API_TOKEN", API_TOKEN)
-        .env("CLOUDFLARE_ACCOUNT_ID", ACCOUNT_ID)
-        .env("CLOUDFLARE_BASE_URL", simulator.base_url());
-    program
-}
-
-fn bare_program() -> Command {
-    let mut program = Command::new(assert_cmd::cargo::cargo_bin!("access-tokens"));
-    program.env_clear();
-    // Where wasmtime keeps compiled code, so that not every run compiles.
-    program.env("HOME", env!("CARGO_TARGET_TMPDIR"));
-    program
-}
-
-fn run(program: &mut Command) -> (i32, String, String) {
-    let Output { status, stdout, stderr } = program.output().unwrap();
-    (status.code().unwrap(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
-}
-
-/// Exit code, standard output and standard error as one text, without what differs from run to run.
-fn shown(program: &mut Command) -> String {
-    let (code, stdout, stderr) = run(program);
-    format!("exit {code}\n--- stdout\n{stdout}--- stderr\n{stderr}")
-}
-
-macro_rules! assert_shown {
-    ($program:expr, @$expected:literal) => {
-        with_settings!({ filters => vec![
-            (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "[id]"),
-            (r"[0-9a-f]{32}\.access", "[client id]"),
-            (r"cfast_[0-9A-Za-z]+", "[secret]"),
-            (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "[time]"),
-            (r"\(cf-ray\): \S+", "(cf-ray): [ray]"),
-            (r"127\.0\.0\.1:\d+", "[address]"),
-        ] }, { assert_snapshot!(shown($program), @$expected); });
-    };
-}
-
-fn first_id(simulator: &Simulator) -> String {
-    simulator.tokens(simulator.account())[0].id.clone()
-}
+use crate::program::{ID, assert_shown, bare_program, child, first_id, program, run, simulator};
 
 // --- What it prints
 
@@ -274,10 +226,7 @@ fn a_secret_file_is_gone_when_there_is_no_secret() {
 fn a_secret_that_cannot_be_printed_is_told_to_be_lost() {
     let simulator = simulator();
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-    let mut program = std::process::Command::new(assert_cmd::cargo::cargo_bin!("access-tokens"));
-    program.env_clear().env("HOME", env!("CARGO_TARGET_TMPDIR")).env("CLOUDFLARE_API_TOKEN", API_TOKEN);
-    program.env("CLOUDFLARE_ACCOUNT_ID", ACCOUNT_ID).env("CLOUDFLARE_BASE_URL", simulator.base_url());
-    let output = program.args(["create", "CI", "--output", "env"]).stdout(full).output().unwrap();
+    let output = child(&simulator).args(["create", "CI", "--output", "env"]).stdout(full).output().unwrap();
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{stderr}");
     assert!(stderr.contains(&format!("access-tokens rotate {}", first_id(&simulator))), "{stderr}");
@@ -332,7 +281,7 @@ fn what_cannot_be_undone_is_not_done_without_a_yes() {
     exit 10
     --- stdout
     --- stderr
-    error: not confirmed: Rotate token "CI" ([id]) and end its old secret now? Every machine that still uses it is locked out (--grace 24h leaves it time).
+    error: not confirmed: Rotate token "CI" ([id]) and end its old secret now? Every machine that still uses it is locked out (--overlap 24h leaves it time).
     There is no terminal to ask on. Give --yes to do it without asking.
     "#);
     assert_eq!(simulator.authenticate(&token.token.client_id, token.client_secret.expose()), Ok(()));
@@ -439,7 +388,7 @@ fn an_unknown_outcome_is_told_with_what_to_do() {
     --- stdout
     --- stderr
     error: create: 520 Cloudflare: unknown error with a body that is not JSON (text/html; charset=UTF-8); it may have been done all the same
-    The token may exist, with a secret that nobody has. Look for it with `access-tokens list --name "CI"`; if it is there, rotate it to get a secret, or delete it. Do not create it again before you have looked.
+    The token may exist, with a secret that nobody has. Look for it with `access-tokens resolve-create --name "CI" --since [time]`; if it is there, rotate it to get a secret, or delete it. Do not create it again before you have looked.
     Cloudflare's name for the request (cf-ray): [ray]
     "#);
     let _ = simulator.add_token(simulator.account(), "CD");
@@ -465,21 +414,24 @@ fn a_wait_that_the_api_asks_for_is_told() {
 #[cfg(unix)]
 #[test]
 fn an_interrupt_leaves_a_true_message() {
-    let simulator = simulator();
-    simulator.inject(FaultKind::NeverAnswer);
-    let mut program = std::process::Command::new(assert_cmd::cargo::cargo_bin!("access-tokens"));
-    program.env_clear().env("HOME", env!("CARGO_TARGET_TMPDIR")).env("CLOUDFLARE_API_TOKEN", API_TOKEN);
-    program.env("CLOUDFLARE_ACCOUNT_ID", ACCOUNT_ID).env("CLOUDFLARE_BASE_URL", simulator.base_url());
-    program.args(["create", "CI", "--show-secret"]).stderr(std::process::Stdio::piped());
-    let child = program.spawn().unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(simulator.next_request());
-    let interrupted = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-    assert!(interrupted.success());
-    let output = child.wait_with_output().unwrap();
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(130), "{stderr}");
-    assert!(stderr.contains("may exist") && stderr.contains(r#"list --name "CI""#), "{stderr}");
+    for (command, advice) in [
+        ("create", "access-tokens resolve-create --name \"CI\" --since 2"),
+        ("issue", "There may be a token named \"CI (being issued, …)\" whose secret nobody has."),
+    ] {
+        let simulator = simulator();
+        simulator.inject(FaultKind::NeverAnswer);
+        let mut program = child(&simulator);
+        program.args([command, "CI", "--show-secret"]).stderr(std::process::Stdio::piped());
+        let child = program.spawn().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(simulator.next_request());
+        let interrupted = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+        assert!(interrupted.success());
+        let output = child.wait_with_output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(130), "{stderr}");
+        assert!(stderr.contains(advice), "{stderr}");
+    }
 }
 
 // --- Settings
@@ -561,15 +513,40 @@ fn the_demo_holds() {
     assert!(stdout.contains("All 8 steps held.") && !stdout.contains('✗'), "{stdout}");
 }
 
+const COMMANDS: [&str; 18] = [
+    "list",
+    "get",
+    "create",
+    "update",
+    "delete",
+    "refresh",
+    "rotate",
+    "expiring",
+    "refresh-expiring",
+    "watch",
+    "end-overlap",
+    "extend-overlap",
+    "find",
+    "ensure",
+    "issue",
+    "resolve-create",
+    "disable",
+    "enable",
+];
+
 #[test]
 fn completions_and_man_page_name_every_command() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let (code, script, _) = run(bare_program().args(["completions", shell]));
-        assert!(code == 0 && script.contains("rotate"), "{shell}");
+        assert!(code == 0 && COMMANDS.iter().all(|command| script.contains(command)), "{shell}");
     }
     let (code, page, _) = run(bare_program().arg("man-page"));
     assert_eq!(code, 0);
-    for part in [".TH access-tokens", "Exit status", "ACCESS-TOKENS ROTATE", "secret\\-file", "CLOUDFLARE_API_TOKEN"] {
+    for command in COMMANDS {
+        let title = format!("ACCESS-TOKENS {}", command.to_uppercase());
+        assert!(page.contains(&title), "{title} is missing in {page}");
+    }
+    for part in [".TH access-tokens", "Exit status", "secret\\-file", "CLOUDFLARE_API_TOKEN"] {
         assert!(page.contains(part), "{part} is missing in {page}");
     }
 }

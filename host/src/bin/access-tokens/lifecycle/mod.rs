@@ -1,0 +1,8 @@
+//! The commands of what people do with tokens over their lives: what expires, renewal, overlaps, names, switches.
+
+pub mod arguments;
+
+mod commands;
+mod watch;
+
+pub use commands::run;

@@ -1,0 +1,157 @@
+//! Renews what expires soon until it is stopped, and says at the end whether the last round left something undone.
+//!
+//! Each round lists and refreshes anew, so what one round could not renew the next one tries again, and what somebody deleted or
+//! switched off is no longer due. A stop in the middle of a round drops it: a refresh does no harm, whether it happened or not.
+
+use std::io;
+use std::pin::pin;
+use std::time::Duration;
+
+use cloudflare_access_host::{Clock, Error, ErrorKind, RefreshReport};
+
+use crate::arguments::Connection;
+use crate::failure::{Attempt, Failure};
+use crate::lifecycle::arguments::Watch;
+use crate::settings::account;
+use crate::words::spoken;
+
+pub async fn watch(connection: &Connection, arguments: Watch) -> Result<(), Failure> {
+    let Watch { within, every } = arguments;
+    if every >= within {
+        return Err(Failure::usage(format!(
+            "--every {} is not shorter than --within {}: a token could expire between two rounds",
+            spoken(every),
+            spoken(within)
+        )));
+    }
+    let account = account(connection, "refresh")?;
+    let stopped = stop_signal().map_err(|error| Failure::defect(format!("cannot wait for a signal: {error}")))?;
+    let mut stopped = pin!(stopped);
+    let mut rounds = Rounds::default();
+    tracing::info!(within = spoken(within), every = spoken(every), "watching; renews until it is stopped");
+    let signal = loop {
+        let pause = tokio::select! {
+            biased;
+            signal = &mut stopped => break signal,
+            round = account.refresh_expiring(within) => pause(every, rounds.take(round)?),
+        };
+        tokio::select! {
+            biased;
+            signal = &mut stopped => break signal,
+            () = tokio::time::sleep(pause) => {}
+        }
+    };
+    tracing::info!(signal, "stopped");
+    rounds.end()
+}
+
+fn pause(every: Duration, asked_for: Option<Duration>) -> Duration {
+    match asked_for {
+        Some(wait) if wait > every => {
+            tracing::warn!(wait = spoken(wait), "the API asks to wait longer than until the next round");
+            wait
+        }
+        _ => every,
+    }
+}
+
+/// What became of the rounds so far.
+#[derive(Default)]
+struct Rounds {
+    have_begun: bool,
+    left_undone: Option<String>,
+}
+
+impl Rounds {
+    /// Logs a round and remembers what it left undone. Returns how long the API asks to wait. A failure, if no round can ever work.
+    fn take(&mut self, round: Result<RefreshReport, Error>) -> Result<Option<Duration>, Failure> {
+        let is_first = !std::mem::replace(&mut self.have_begun, true);
+        match round {
+            Ok(report) => {
+                log(&report);
+                self.left_undone = match report.failures().count() {
+                    0 => None,
+                    1 => Some("a token that was due could not be renewed".to_owned()),
+                    failed => Some(format!("{failed} tokens that were due could not be renewed")),
+                };
+                Ok(report.failures().filter_map(|error| error.retry_after).max())
+            }
+            Err(error) if is_first && is_about_the_set_up(error.kind) => Err(Attempt::RefreshExpiring.failed(&error)),
+            Err(error) => {
+                tracing::error!(
+                    kind = error.kind.as_str(),
+                    ray_id = error.ray_id,
+                    "the round failed, the next one tries again: {error}"
+                );
+                self.left_undone = Some("the tokens that were due are not known".to_owned());
+                Ok(error.retry_after)
+            }
+        }
+    }
+
+    fn end(self) -> Result<(), Failure> {
+        match self.left_undone {
+            None => Ok(()),
+            Some(what) => Err(Failure::not_renewed(format!("stopped; in the last round {what}, as the log says"))),
+        }
+    }
+}
+
+fn log(report: &RefreshReport) {
+    if report.clock == Clock::Server {
+        tracing::warn!("this machine's clock is off by more than a minute; the API's time was taken");
+    }
+    for due in &report.tokens {
+        // Debug, since a name may have characters that a terminal would obey.
+        let (id, name) = (&due.id, due.name.as_deref().unwrap_or_default());
+        match &due.refreshed {
+            Ok(token) => tracing::info!(id, ?name, expires_at = token.expires_at, "renewed"),
+            Err(error) => tracing::error!(
+                id,
+                ?name,
+                kind = error.kind.as_str(),
+                outcome = error.outcome.as_str(),
+                ray_id = error.ray_id,
+                "not renewed, the next round tries again: {error}"
+            ),
+        }
+    }
+    let failed = report.failures().count();
+    tracing::info!(due = report.tokens.len(), renewed = report.tokens.len() - failed, failed, "round done");
+}
+
+/// Whether a person has to change something before it can work. Later on the same may pass: a credential is being replaced.
+fn is_about_the_set_up(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::InvalidArgument
+            | ErrorKind::InvalidConfiguration
+            | ErrorKind::DeniedByHost
+            | ErrorKind::Unauthenticated
+            | ErrorKind::Forbidden
+            | ErrorKind::NotFound
+    )
+}
+
+/// Ends with the name of the signal that asks to stop. From the call on, none is missed.
+#[cfg(unix)]
+fn stop_signal() -> io::Result<impl Future<Output = &'static str>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => "SIGINT",
+            _ = terminate.recv() => "SIGTERM",
+        }
+    })
+}
+
+#[cfg(not(unix))]
+fn stop_signal() -> io::Result<impl Future<Output = &'static str>> {
+    let mut interrupt = tokio::signal::windows::ctrl_c()?;
+    Ok(async move {
+        interrupt.recv().await;
+        "Ctrl-C"
+    })
+}

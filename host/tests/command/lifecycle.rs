@@ -1,0 +1,467 @@
+//! The commands of what people do with tokens over their lives.
+
+use std::time::Duration;
+
+#[cfg(unix)]
+use assert_cmd::Command;
+use cloudflare_access_simulator::{Fault, FaultKind, IssuedToken, Operation, Simulator, Wait, ZONE_ID};
+
+#[cfg(unix)]
+use crate::program::shell;
+use crate::program::{ID, assert_shown, first_id, program, run, simulator};
+
+const DAY: Duration = Duration::from_hours(24);
+
+/// Makes a token that lives this long.
+fn living(simulator: &Simulator, name: &str, duration: &str) {
+    let (code, _, stderr) = run(program(simulator).args(["create", name, "--duration", duration, "--show-secret"]));
+    assert_eq!(code, 0, "{stderr}");
+}
+
+fn passes(simulator: &Simulator, token: &IssuedToken) -> bool {
+    simulator.authenticate(&token.token.client_id, token.client_secret.expose()).is_ok()
+}
+
+/// The value of a `CF_ACCESS_…` line.
+fn value<'a>(lines: &'a str, name: &str) -> &'a str {
+    lines.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('=')).unwrap_or_else(|| panic!("{lines}"))
+}
+
+fn assert_pair_passes(simulator: &Simulator, lines: &str) {
+    let (id, secret) = (value(lines, "CF_ACCESS_CLIENT_ID"), value(lines, "CF_ACCESS_CLIENT_SECRET"));
+    assert_eq!(simulator.authenticate(id, secret), Ok(()));
+}
+
+// --- What expires
+
+#[test]
+fn expiring_shows_what_ends_soonest_first_and_loses_nothing() {
+    let simulator = simulator();
+    assert_shown!(program(&simulator).args(["expiring", "--within", "30d"]), @r"
+    exit 0
+    --- stdout
+    No token expires in this time.
+    --- stderr
+    ");
+    for (name, duration) in [("later", "60d"), ("in ten days", "10d"), ("in a day", "25h"), ("never", "forever")] {
+        living(&simulator, name, duration);
+    }
+    run(program(&simulator).args(["create", "off", "--duration", "5d", "--disabled", "--show-secret"]));
+    assert_shown!(program(&simulator).args(["expiring", "--within", "30d"]), @r"
+    exit 0
+    --- stdout
+    NAME         ID                                    CLIENT ID                                EXPIRES      LAST USED  STATE
+    in a day     [id]  [client id]  in 25 hours  never      on
+    in ten days  [id]  [client id]  in 10 days   never      on
+    off          [id]  [client id]  in 5 days    never      off
+
+    1 lives longer, 1 never expires.
+    --- stderr
+    ");
+}
+
+#[test]
+fn expiring_in_json_tells_disabled_and_everlasting_tokens_apart() {
+    let simulator = simulator();
+    living(&simulator, "soon", "5d");
+    living(&simulator, "never", "forever");
+    simulator.advance(6 * DAY);
+    let (code, stdout, stderr) = run(program(&simulator).args(["expiring", "--within", "1d", "--output", "json"]));
+    let report: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(code, 0, "{stderr}");
+    assert_eq!((&report["clock"], &report["later"]), (&"server".into(), &0.into()), "{stdout}");
+    assert_eq!(report["expiring"][0]["token"]["name"], "soon");
+    let left = report["expiring"][0]["seconds_left"].as_i64().unwrap();
+    assert!((-86_400 - 600..=-86_400).contains(&left), "{left}");
+    assert_eq!(report["forever"][0]["name"], "never");
+    assert_eq!((&report["disabled"], &report["unreadable"]), (&serde_json::json!([]), &serde_json::json!([])));
+    assert!(stderr.contains("clock is off by more than a minute"), "{stderr}");
+}
+
+// --- Renewal
+
+#[test]
+fn refresh_expiring_renews_in_place_and_a_second_run_does_nothing() {
+    let simulator = simulator();
+    living(&simulator, "due", "5d");
+    living(&simulator, "later", "60d");
+    assert_shown!(program(&simulator).args(["refresh-expiring", "--within", "30d"]), @r"
+    exit 0
+    --- stdout
+    NAME  ID                                    EXPIRES       RESULT
+    due   [id]  in 12 months  renewed
+    --- stderr
+    ");
+    assert!(simulator.tokens(simulator.account())[0].expires_at > simulator.now() + 300 * DAY);
+    assert_shown!(program(&simulator).args(["refresh-expiring", "--within", "30d"]), @r"
+    exit 0
+    --- stdout
+    Nothing was due.
+    --- stderr
+    ");
+    assert!(simulator.issued_secrets().len() == 2, "no new secret was made");
+}
+
+#[test]
+fn refresh_expiring_goes_on_after_a_failure_and_exits_with_a_code_of_its_own() {
+    let simulator = simulator();
+    for name in ["one", "two", "three"] {
+        living(&simulator, name, "5d");
+    }
+    let renew = ["refresh-expiring", "--within", "30d"];
+    let limited = FaultKind::RateLimited { wait: Wait::Seconds(600) };
+    simulator.inject(Fault::new(limited).on(Operation::Refresh).skipping(2));
+    let (code, stdout, stderr) = run(program(&simulator).args(renew));
+    let count = |text: &str| stdout.matches(text).count();
+    assert_eq!((code, count(" renewed"), count("429 Too Many Requests")), (11, 2, 1), "{stdout}");
+    assert_eq!(
+        stderr,
+        "error: 1 of 3 tokens that were due could not be renewed\n\
+         Run it again: it renews what is still due. Wait 600 seconds before the next request.\n"
+    );
+
+    simulator.inject(Fault::new(FaultKind::error(409, 12132, "busy")).on(Operation::Refresh));
+    let (code, stdout, _) = run(program(&simulator).args(renew).args(["--output", "json"]));
+    let report: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    let [only] = report["tokens"].as_array().unwrap().as_slice() else {
+        panic!("what was renewed is not due: {stdout}")
+    };
+    assert_eq!((code, &only["token"]), (11, &serde_json::Value::Null));
+    assert_eq!((&only["error"]["kind"], &only["error"]["outcome"]), (&"conflict".into(), &"not-applied".into()));
+}
+
+#[test]
+fn what_is_made_of_refresh_and_rotate_is_for_accounts_only_and_env_is_for_one_token() {
+    let simulator = simulator();
+    for arguments in [
+        &["refresh-expiring", "--within", "30d"][..],
+        &["watch", "--within", "30d", "--every", "6h"],
+        &["issue", "CI", "--show-secret"],
+    ] {
+        let mut zone = program(&simulator);
+        zone.env_remove("CLOUDFLARE_ACCOUNT_ID").args(["--zone", ZONE_ID]).args(arguments);
+        let (code, _, stderr) = run(&mut zone);
+        assert!(code == 2 && stderr.contains("for accounts only"), "{stderr}");
+    }
+    for arguments in [
+        &["expiring", "--within", "30d"][..],
+        &["refresh-expiring", "--within", "30d"],
+        &["find", "CI"],
+        &["resolve-create", "--name", "CI", "--since", "2026-01-01T00:00:00Z"],
+    ] {
+        let (code, _, stderr) = run(program(&simulator).args(arguments).args(["--output", "env"]));
+        assert!(code == 2 && stderr.contains("--output env is for one token"), "{stderr}");
+    }
+    assert_eq!(simulator.request_count(), 0);
+}
+
+// --- Overlap and switch
+
+#[test]
+fn an_overlap_is_begun_extended_and_ended() {
+    let simulator = simulator();
+    let old = simulator.add_token(simulator.account(), "CI");
+    assert_shown!(program(&simulator).args(["rotate", "CI", "--overlap", "24h", "--show-secret"]), @r"
+    exit 0
+    --- stdout
+    name             CI
+    id               [id]
+    client id        [client id]
+    state            on
+    expires          [time] (in 12 months)
+    duration         8760h
+    last used        never
+    created          [time] (less than a minute ago)
+    updated          [time] (less than a minute ago)
+    secret version   2
+    previous secret  until [time] (in 24 hours)
+    client secret    [secret]
+
+    The secret is shown this once. Keep it now.
+    --- stderr
+    ");
+    assert!(passes(&simulator, &old));
+    assert_shown!(program(&simulator).args(["extend-overlap", "CI", "--overlap", "3d"]), @r"
+    exit 0
+    --- stdout
+    name             CI
+    id               [id]
+    client id        [client id]
+    state            on
+    expires          [time] (in 12 months)
+    duration         8760h
+    last used        [time] (less than a minute ago)
+    created          [time] (less than a minute ago)
+    updated          [time] (less than a minute ago)
+    secret version   2
+    previous secret  until [time] (in 3 days)
+    --- stderr
+    ");
+    simulator.advance(2 * DAY);
+    assert!(passes(&simulator, &old), "extended");
+    assert_shown!(program(&simulator).args(["end-overlap", "CI"]), @r#"
+    exit 10
+    --- stdout
+    --- stderr
+    error: not confirmed: End the old secret of token "CI" ([id]) now? Every machine that still uses it is locked out.
+    There is no terminal to ask on. Give --yes to do it without asking.
+    "#);
+    assert!(passes(&simulator, &old), "not confirmed");
+    assert_shown!(program(&simulator).args(["end-overlap", "CI", "--yes"]), @r#"
+    exit 0
+    --- stdout
+    The old secret of "CI" ([id]) has ended.
+    --- stderr
+    "#);
+    assert!(!passes(&simulator, &old), "ended");
+    let (code, _, stderr) = run(program(&simulator).args(["extend-overlap", "CI", "--overlap", "3d"]));
+    assert!(code == 6 && stderr.contains("does not come back"), "{stderr}");
+}
+
+#[test]
+fn an_overlap_that_is_not_there_is_said_to_be_missing() {
+    let simulator = simulator();
+    let _ = simulator.add_token(simulator.account(), "CI");
+    let (code, _, stderr) = run(program(&simulator).args(["extend-overlap", "CI", "--overlap", "3d"]));
+    assert_eq!((code, stderr.as_str()), (0, "Nothing to extend: the token has no old secret.\n"));
+}
+
+#[test]
+fn an_overlap_follows_the_apis_clock_and_says_so() {
+    let simulator = simulator();
+    let old = simulator.add_token(simulator.account(), "CI");
+    simulator.advance(30 * DAY);
+    let rotate = ["rotate", "CI", "--overlap", "24h", "--output", "env"];
+    let (code, stdout, stderr) = run(program(&simulator).args(rotate));
+    assert!(code == 0 && stderr.contains("clock is off"), "{stderr}");
+    assert_pair_passes(&simulator, &stdout);
+    assert!(passes(&simulator, &old), "by this machine's clock the overlap would be over");
+}
+
+#[test]
+fn an_overlap_of_no_time_is_refused_before_anything_is_sent() {
+    let simulator = simulator();
+    for command in ["rotate", "extend-overlap"] {
+        let (code, _, stderr) = run(program(&simulator).args([command, ID, "--overlap", "0s"]));
+        assert!(code == 2 && stderr.contains("at least a second"), "{stderr}");
+    }
+    let (code, ..) = run(program(&simulator).args(["rotate", ID, "--overlap", "24h"]));
+    assert_eq!((code, simulator.request_count()), (2, 0), "no place for the secret");
+}
+
+#[test]
+fn disable_asks_and_says_that_the_overlap_ends_and_enable_does_not_bring_it_back() {
+    let simulator = simulator();
+    let old = simulator.add_token(simulator.account(), "CI");
+    let (_, new, _) = run(program(&simulator).args(["rotate", "CI", "--overlap", "24h", "--output", "env"]));
+    assert_shown!(program(&simulator).args(["disable", "CI"]), @r#"
+    exit 10
+    --- stdout
+    --- stderr
+    error: not confirmed: Switch token "CI" ([id]) off? Every machine that uses it is locked out until it is switched on again, and the old secret of a rotation ends for good.
+    There is no terminal to ask on. Give --yes to do it without asking.
+    "#);
+    assert_pair_passes(&simulator, &new);
+    assert_shown!(program(&simulator).args(["disable", "CI", "--yes"]), @r#"
+    exit 0
+    --- stdout
+    "CI" ([id]) is off. The old secret of a rotation, if there was one, has ended for good.
+    --- stderr
+    "#);
+    assert!(!simulator.tokens(simulator.account())[0].enabled && !passes(&simulator, &old));
+    assert_shown!(program(&simulator).args(["enable", "CI"]), @r#"
+    exit 0
+    --- stdout
+    "CI" ([id]) is on. Its current secret passes.
+    --- stderr
+    "#);
+    assert_pair_passes(&simulator, &new);
+    assert!(!passes(&simulator, &old));
+}
+
+// --- Names
+
+#[test]
+fn find_lists_exact_matches_only() {
+    let simulator = simulator();
+    for name in ["CI", "CI 2", "ci"] {
+        let _ = simulator.add_token(simulator.account(), name);
+    }
+    assert_shown!(program(&simulator).args(["find", "CI"]), @r"
+    exit 0
+    --- stdout
+    NAME  ID                                    CLIENT ID                                EXPIRES       LAST USED  STATE
+    CI    [id]  [client id]  in 12 months  never      on
+    --- stderr
+    ");
+    assert_shown!(program(&simulator).args(["find", "CD"]), @r"
+    exit 0
+    --- stdout
+    No tokens.
+    --- stderr
+    ");
+}
+
+#[test]
+fn ensure_says_what_it_did_and_gives_a_secret_only_for_what_it_made() {
+    let simulator = simulator();
+    assert_shown!(program(&simulator).args(["ensure", "CI"]), @r"
+    exit 2
+    --- stdout
+    --- stderr
+    error: where should the secret go? Nothing was sent.
+    The API shows it once. Give --secret-file FILE, or --show-secret to print it, or --output env or json.
+    ");
+    assert_eq!(simulator.request_count(), 0);
+    assert_shown!(program(&simulator).args(["ensure", "CI", "--duration", "30d", "--output", "json"]), @r#"
+    exit 0
+    --- stdout
+    {
+      "change": "created",
+      "id": "[id]",
+      "client_id": "[client id]",
+      "client_secret": "[secret]",
+      "name": "CI",
+      "duration": "720h",
+      "enabled": true,
+      "expires_at": "[time]",
+      "created_at": "[time]",
+      "updated_at": "[time]",
+      "last_seen_at": null,
+      "client_secret_version": 1,
+      "previous_client_secret_expires_at": null,
+      "additional_fields": {}
+    }
+    --- stderr
+    "#);
+    assert_shown!(program(&simulator).args(["ensure", "CI", "--duration", "30d", "--show-secret"]), @r"
+    exit 0
+    --- stdout
+    name            CI
+    id              [id]
+    client id       [client id]
+    state           on
+    expires         [time] (in 30 days)
+    duration        720h
+    last used       never
+    created         [time] (less than a minute ago)
+    updated         [time] (less than a minute ago)
+    secret version  1
+    --- stderr
+    The token [id] was unchanged.
+    ");
+    let (code, stdout, stderr) =
+        run(program(&simulator).args(["ensure", "CI", "--enabled", "false", "--output", "env"]));
+    assert!(code == 0 && stderr.contains("was updated") && !stdout.contains("SECRET"), "{stdout}{stderr}");
+    assert!(!simulator.tokens(simulator.account())[0].enabled);
+    let _ = simulator.add_token(simulator.account(), "CI");
+    assert_shown!(program(&simulator).args(["ensure", "CI", "--output", "json"]), @r"
+    exit 6
+    --- stdout
+    --- stderr
+    error: ensure: 2 tokens have this name: [id], [id]; name one by its id
+    ");
+}
+
+#[test]
+fn ensure_may_run_again_with_the_secret_file_that_it_wrote() {
+    let (simulator, folder) = (simulator(), tempfile::tempdir().unwrap());
+    let path = folder.path().join("ci.env");
+    let ensure = || run(program(&simulator).args(["ensure", "CI", "--secret-file"]).arg(&path));
+    let (code, stdout, stderr) = ensure();
+    let kept = std::fs::read_to_string(&path).unwrap();
+    assert_eq!(code, 0, "{stderr}");
+    assert_pair_passes(&simulator, &kept);
+    assert!(!format!("{stdout}{stderr}").contains(value(&kept, "CF_ACCESS_CLIENT_SECRET")), "{stdout}{stderr}");
+    let (code, _, stderr) = ensure();
+    assert!(code == 0 && stderr.contains("was unchanged"), "{stderr}");
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), kept);
+    run(program(&simulator).args(["delete", "CI", "--yes"]));
+    simulator.clear_requests();
+    let (code, _, stderr) = ensure();
+    assert!(code == 1 && stderr.contains("nothing was sent"), "{stderr}");
+    assert!(simulator.tokens(simulator.account()).is_empty());
+}
+
+#[cfg(unix)]
+#[test]
+fn the_advice_after_a_lost_create_finds_the_token_and_the_way_on() {
+    let (simulator, folder) = (simulator(), tempfile::tempdir().unwrap());
+    let typed = |line: &str| Command::from_std(shell(&simulator, folder.path(), line));
+    let advice = |stderr: &str| stderr.split('`').nth(1).unwrap_or_else(|| panic!("{stderr}")).to_owned();
+    simulator.inject(Fault::new(FaultKind::Close).on(Operation::Create).after_commit());
+    let (code, _, stderr) = run(program(&simulator).args(["create", "CI", "--show-secret"]));
+    assert_eq!(code, 9, "{stderr}");
+    let resolve = advice(&stderr);
+    assert_shown!(&mut typed(&resolve), @r"
+    exit 0
+    --- stdout
+    NAME  ID                                    CLIENT ID                                EXPIRES       LAST USED  STATE
+    CI    [id]  [client id]  in 12 months  never      on
+    --- stderr
+    Nobody has its secret. Get one with `access-tokens rotate [id]`, or delete it with `access-tokens delete [id]`.
+    ");
+    let (_, _, stderr) = run(&mut typed(&resolve));
+    let (code, stdout, stderr) = run(&mut typed(&format!("{} --yes --output env", advice(&stderr))));
+    assert_eq!(code, 0, "{stderr}");
+    assert_pair_passes(&simulator, &stdout);
+    let later = ["resolve-create", "--name", "CI", "--since", "2100-01-01T00:00:00Z"];
+    assert_shown!(program(&simulator).args(later), @r"
+    exit 0
+    --- stdout
+    No tokens.
+    --- stderr
+    The create made no token; it can be made again.
+    ");
+}
+
+// --- Issue
+
+#[test]
+fn issue_ends_with_one_token_when_the_answer_to_its_create_is_lost() {
+    let simulator = simulator();
+    let (code, ..) = run(program(&simulator).args(["issue", "CI"]));
+    assert_eq!((code, simulator.request_count()), (2, 0), "no place for the secret");
+    simulator.inject(Fault::new(FaultKind::Close).on(Operation::Create).after_commit());
+    let issue = ["issue", "CI", "--duration", "30d", "--output", "env"];
+    let (code, stdout, stderr) = run(program(&simulator).args(issue));
+    assert_eq!(code, 0, "{stderr}");
+    assert_pair_passes(&simulator, &stdout);
+    let tokens = simulator.tokens(simulator.account());
+    assert!(tokens.len() == 1 && tokens[0].name == "CI" && tokens[0].duration == "720h", "{tokens:?}");
+}
+
+#[test]
+fn issue_that_runs_out_of_time_says_how_to_finish_it_and_the_next_call_does() {
+    let simulator = simulator();
+    simulator.inject(Fault::new(FaultKind::Close).on(Operation::Update).forever());
+    let (code, stdout, stderr) =
+        run(program(&simulator).args(["issue", "CI; $(date)", "--timeout", "2s", "--output", "env"]));
+    assert_eq!((code, stdout.as_str()), (9, ""), "{stderr}");
+    let secrets = simulator.issued_secrets();
+    assert!(secrets.iter().all(|secret| !stderr.contains(secret.expose())), "{stderr}");
+    let flag = stderr.lines().find(|line| line.trim().starts_with("--resume ")).unwrap_or_else(|| panic!("{stderr}"));
+    assert!(flag.ends_with(&first_id(&simulator)), "{flag}");
+    simulator.clear_faults();
+    let resumed = ["issue", "CI; $(date)", "--output", "env"];
+    let (code, stdout, stderr) = run(program(&simulator).args(resumed).args(flag.split_whitespace()));
+    assert_eq!(code, 0, "{stderr}");
+    assert_pair_passes(&simulator, &stdout);
+    let tokens = simulator.tokens(simulator.account());
+    assert!(tokens.len() == 1 && tokens[0].name == "CI; $(date)", "{tokens:?}");
+    let (code, _, stderr) = run(program(&simulator).args(resumed).args(["--resume", "CI (being issued, 0123)"]));
+    assert!(code == 2 && stderr.contains("exactly as it was written"), "{stderr}");
+}
+
+#[test]
+fn issue_that_the_api_refuses_has_nothing_to_resume() {
+    let simulator = simulator();
+    simulator.inject(FaultKind::error(400, 12130, "quota"));
+    assert_shown!(program(&simulator).args(["issue", "CI", "--show-secret"]), @r"
+    exit 6
+    --- stdout
+    --- stderr
+    error: create: 400 Bad Request; quota (code 12130); check the values, and the number of tokens: 50 an account by default
+    Cloudflare's name for the request (cf-ray): [ray]
+    ");
+}

@@ -1,0 +1,176 @@
+//! `watch`: renews when something is due, goes on after a failure, and says at its end whether all was renewed.
+
+#![cfg(unix)]
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, ChildStderr, Command, Stdio};
+use std::time::Duration;
+
+use cloudflare_access_simulator::{Fault, FaultKind, Operation, Simulator, Wait};
+
+use crate::program::{assert_shown, child, program, run, simulator};
+
+const DAY: Duration = Duration::from_hours(24);
+
+/// More lines than any of these tests sees before the one it waits for.
+const MANY_LINES: usize = 500;
+
+/// A running `watch`, and its log so far. Killed when it is dropped.
+pub struct Watching {
+    child: Child,
+    log: BufReader<ChildStderr>,
+    seen: String,
+}
+
+impl Watching {
+    fn start(simulator: &Simulator) -> Self {
+        Self::of(child(simulator).args(["watch", "--within", "30d", "--every", "1s"]))
+    }
+
+    pub fn of(program: &mut Command) -> Self {
+        let mut child = program.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let log = BufReader::new(child.stderr.take().unwrap());
+        Self { child, log, seen: String::new() }
+    }
+
+    /// Reads on to the next line with this text.
+    pub fn wait_for(&mut self, text: &str) -> String {
+        for _ in 0..MANY_LINES {
+            let start = self.seen.len();
+            assert_ne!(self.log.read_line(&mut self.seen).unwrap(), 0, "ended without {text:?}:\n{}", self.seen);
+            if self.seen[start..].contains(text) {
+                return self.seen[start..].to_owned();
+            }
+        }
+        panic!("{text:?} is not in the log:\n{}", self.seen);
+    }
+
+    /// Sends a signal and waits for the end: the exit code, and the whole log.
+    pub fn stop(mut self, signal: &str) -> (i32, String) {
+        let sent = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+        while self.log.read_line(&mut self.seen).unwrap() > 0 {}
+        (self.child.wait().unwrap().code().unwrap(), std::mem::take(&mut self.seen))
+    }
+}
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The API has one token, which lives a year.
+fn with_one_token() -> Simulator {
+    let simulator = simulator();
+    let _ = simulator.add_token(simulator.account(), "CI\u{1b}[2J");
+    simulator
+}
+
+#[test]
+fn a_watch_renews_when_the_time_has_come_and_ends_with_0_when_it_is_stopped() {
+    for signal in ["-TERM", "-INT"] {
+        let simulator = with_one_token();
+        let mut watching = Watching::start(&simulator);
+        watching.wait_for("watching; renews until it is stopped");
+        let round = watching.wait_for("round done");
+        assert!(round.contains("due=0"), "{round}");
+        simulator.advance(340 * DAY);
+        let renewed = watching.wait_for(" renewed ");
+        let token = &simulator.tokens(simulator.account())[0];
+        assert!(renewed.contains(&token.id) && renewed.contains("CI\\u{1b}[2J"), "{renewed}");
+        assert!(token.expires_at > simulator.now() + 300 * DAY);
+        watching.wait_for("due=0");
+        let (code, log) = watching.stop(signal);
+        assert_eq!(code, 0, "{log}");
+        assert!(log.contains(&format!("stopped signal=\"SIG{}\"", &signal[1..])), "{log}");
+        assert!(simulator.issued_secrets().iter().all(|secret| !log.contains(secret.expose())), "{log}");
+    }
+}
+
+#[test]
+fn a_watch_that_could_not_renew_goes_on_and_says_so_in_its_exit_code() {
+    let simulator = with_one_token();
+    simulator.advance(340 * DAY);
+    simulator.inject(Fault::new(FaultKind::error(409, 12132, "busy")).on(Operation::Refresh).forever());
+    let mut watching = Watching::start(&simulator);
+    for _ in 0..2 {
+        let failed = watching.wait_for("not renewed, the next round tries again");
+        assert!(failed.contains("ERROR") && failed.contains("conflict"), "{failed}");
+    }
+    let (code, log) = watching.stop("-TERM");
+    assert_eq!(code, 11, "{log}");
+    assert!(
+        log.ends_with("error: stopped; in the last round a token that was due could not be renewed, as the log says\n"),
+        "{log}"
+    );
+}
+
+#[test]
+fn a_watch_forgets_a_failure_that_a_later_round_has_made_good() {
+    let simulator = with_one_token();
+    simulator.advance(340 * DAY);
+    simulator.inject(Fault::new(FaultKind::error(409, 12132, "busy")).on(Operation::Refresh));
+    simulator.inject(Fault::new(FaultKind::error(403, 10000, "replaced")).on(Operation::List).skipping(1));
+    let mut watching = Watching::start(&simulator);
+    watching.wait_for("not renewed, the next round tries again");
+    watching.wait_for("the round failed, the next one tries again");
+    watching.wait_for(" renewed ");
+    watching.wait_for("round done");
+    let (code, log) = watching.stop("-TERM");
+    assert_eq!(code, 0, "{log}");
+}
+
+#[test]
+fn a_watch_whose_last_round_could_not_list_does_not_end_with_0() {
+    let simulator = with_one_token();
+    simulator.inject(Fault::new(FaultKind::HtmlPage { status: 503 }).on(Operation::List).forever());
+    let mut watching =
+        Watching::of(child(&simulator).args(["watch", "--within", "30d", "--every", "1s", "--max-retries", "0"]));
+    watching.wait_for("the round failed, the next one tries again");
+    let (code, log) = watching.stop("-TERM");
+    assert_eq!(code, 11, "{log}");
+}
+
+#[test]
+fn a_watch_waits_as_long_as_the_api_asks() {
+    let simulator = with_one_token();
+    simulator.inject(FaultKind::RateLimited { wait: Wait::Seconds(600) });
+    let mut watching = Watching::start(&simulator);
+    let wait = watching.wait_for("the API asks to wait longer than until the next round");
+    assert!(wait.contains("10 minutes"), "{wait}");
+    let (code, log) = watching.stop("-TERM");
+    assert_eq!(code, 11, "{log}");
+}
+
+#[test]
+fn a_watch_is_stopped_in_the_middle_of_a_round() {
+    let simulator = with_one_token();
+    simulator.inject(FaultKind::NeverAnswer);
+    let watching = Watching::start(&simulator);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(simulator.next_request());
+    let (code, log) = watching.stop("-TERM");
+    assert!(code == 0 && log.contains("stopped"), "{log}");
+}
+
+#[test]
+fn a_watch_that_can_never_work_ends_at_once() {
+    let simulator = with_one_token();
+    let watch = ["watch", "--within", "30d", "--every", "6h"];
+    let (code, _, stderr) = run(program(&simulator).env("CLOUDFLARE_API_TOKEN", "wrong").args(watch));
+    assert_eq!(code, 4, "{stderr}");
+    let (code, _, stderr) = run(program(&simulator).args(["watch", "--within", "400d", "--every", "6h"]));
+    assert_eq!(code, 2, "{stderr}");
+    simulator.clear_requests();
+    assert_shown!(program(&simulator).args(["watch", "--within", "6h", "--every", "6h"]), @r"
+    exit 2
+    --- stdout
+    --- stderr
+    error: --every 6 hours is not shorter than --within 6 hours: a token could expire between two rounds
+    ");
+    let (code, _, stderr) = run(program(&simulator).args(["watch", "--within", "6h", "--every", "0s"]));
+    assert!(code == 2 && stderr.contains("at least a second"), "{stderr}");
+    assert_eq!(simulator.request_count(), 0);
+}
