@@ -1,0 +1,18 @@
+//! What is measured, for criterion (`benches/rows.rs`) and for the page `docs/performance.md` (`benches/report.rs`) alike.
+//!
+//! A [`Row`] is one thing that is done in two ways against the same server: through the host crate, and by a plain hyper client.
+//! Each way is a [`Run`].
+//! Only ratios between ways of one row in one process are claims; a time alone says more about the machine.
+
+mod access;
+mod cost;
+mod native;
+pub mod rounds;
+mod rows;
+mod server;
+
+pub use access::access_tokens;
+pub use cost::{Cost, pin_to_one_core, unpin};
+pub use native::{NativeClient, Token};
+pub use rows::{Row, Run, instantiation, sequential_rows, wide_rows};
+pub use server::Server;
