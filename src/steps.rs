@@ -78,17 +78,17 @@ pub async fn update<H: Host>(
 pub async fn delete<H: Host>(call: &Call<'_, H>, collection: &Collection, id: &TokenId) -> Result<ServiceToken, Error> {
     let request = request::delete(call.settings(), collection, id);
     match one(call, Operation::Delete, &request, Some(id)).await {
-        Err(error) if is_gone(&error) => Ok(token::with_id(id.text())),
+        // An earlier attempt may have been what removed it: it was.
+        Err(error) if error.outcome == Outcome::Unknown && is_gone(&error) => Ok(token::with_id(id.text())),
         deleted => Ok(deleted?.token),
     }
 }
 
-/// Whether the token is gone, and an earlier attempt may have been what removed it: it was. A 404 about the account or the
-/// zone (codes 7000 and 7003) says nothing about the token.
-fn is_gone(error: &Error) -> bool {
+/// Whether the API says that there is no such token. A 404 about the account or the zone (codes 7000 and 7003) says nothing about
+/// the token.
+pub fn is_gone(error: &Error) -> bool {
     let is_about_the_route = |error: &ApiError| matches!(error.code, Some(7000 | 7003));
-    (error.kind, error.status, error.outcome) == (ErrorKind::NotFound, Some(404), Outcome::Unknown)
-        && !error.api_errors.iter().any(is_about_the_route)
+    (error.kind, error.status) == (ErrorKind::NotFound, Some(404)) && !error.api_errors.iter().any(is_about_the_route)
 }
 
 pub async fn refresh<H: Host>(

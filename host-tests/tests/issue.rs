@@ -1,6 +1,7 @@
 //! `issue` makes a token exactly once, whatever fails at whichever of its steps.
 
 use cloudflare_access_host_tests::requests::named;
+use cloudflare_access_host_tests::lifecycle::IssueProgress;
 use cloudflare_access_host_tests::types::{CreateParams, ErrorKind, IssuedToken, Outcome, RequestOptions};
 use cloudflare_access_host_tests::{Host, options};
 use cloudflare_access_simulator::{Fault, FaultKind, FaultName, Moment, Operation, Simulator};
@@ -63,7 +64,7 @@ async fn after_every_fault_at_every_step_there_is_exactly_one_token_whose_secret
     let mut cells = JoinSet::new();
     let mut waiting = Vec::new();
     for kind in FaultKind::all() {
-        for operation in [Operation::Create, Operation::Update, Operation::List, Operation::Rotate, Operation::Delete] {
+        for operation in [Operation::Create, Operation::Update, Operation::List, Operation::Rotate] {
             for moment in [Moment::BeforeCommit, Moment::AfterCommit] {
                 let fault = Fault::new(kind.clone()).on(operation).at(moment);
                 // A list in the place of a token belongs to lists, and a list without end is one on purpose.
@@ -103,13 +104,14 @@ async fn cell(fault: Fault, operation: Operation, moment: Moment) {
     let simulator = Simulator::start().await.expect("a simulator");
     let account = simulator.account().id().to_owned();
     let mut plugin = Host::shared().instance().await;
-    // Steps beyond the first two come only after a create whose answer is lost; strays to delete only after two of them.
-    if matches!(operation, Operation::List | Operation::Rotate | Operation::Delete) {
+    // Steps beyond the first two come only after a create whose answer is lost.
+    if matches!(operation, Operation::List | Operation::Rotate) {
         simulator.inject(Fault::new(FaultKind::Close).on(Operation::Create).after_commit());
     }
     simulator.inject(fault);
     let options = options_for(&simulator, 20_000);
     let mut result = plugin.issue(&account, &wanted(), None, Some(&options)).await;
+    assert!(simulator.faults().is_empty(), "{about} was not met");
     if let (Err(unfinished), true) = (&result, is_final) {
         simulator.clear_faults();
         let none = simulator.tokens(simulator.account()).is_empty();
@@ -157,6 +159,26 @@ async fn where_the_time_ends_first_the_error_says_what_there_is_and_the_next_cal
         if progress.token_id.is_some() {
             assert_exactly_one(&simulator, &issued.expect(&about), &about);
         }
+    }
+}
+
+#[tokio::test]
+async fn a_resumed_call_that_is_refused_before_it_sends_anything_still_says_what_there_is() {
+    let simulator = Simulator::start().await.expect("a simulator");
+    let mut plugin = Host::shared().instance().await;
+    let account = simulator.account().id().to_owned();
+    for (token_id, outcome) in
+        [(Some("3bd5a7cc-9fd6-4d8e-a4c9-3d1c5b1b8a21"), Outcome::Applied), (None, Outcome::Unknown)]
+    {
+        let token_id = token_id.map(str::to_owned);
+        let progress = IssueProgress { working_name: "CI (being issued, 1)".into(), token_id: token_id.clone() };
+        let error = plugin
+            .issue(&account, &named(""), Some(&progress), Some(&options(&simulator)))
+            .await
+            .expect_err("no name to give it");
+        assert_eq!((error.error.kind, error.error.outcome), (ErrorKind::InvalidArgument, outcome));
+        assert_eq!((&error.error.token_id, error.error.attempts), (&token_id, 0));
+        assert_eq!(error.progress.expect("handed back").token_id, token_id);
     }
 }
 

@@ -21,7 +21,7 @@ fn faults() -> Vec<Fault> {
         for operation in [Operation::Get, Operation::Delete] {
             for moment in [Moment::BeforeCommit, Moment::AfterCommit] {
                 let fault = Fault::new(kind.clone()).on(operation).at(moment);
-                if fault.check().is_ok() && !is_of_a_list(&kind) && !says_that_it_is_gone(&kind, operation) {
+                if fault.check().is_ok() && !is_of_a_list(&kind) {
                     faults.push(fault);
                 }
             }
@@ -32,11 +32,6 @@ fn faults() -> Vec<Fault> {
 
 fn is_of_a_list(kind: &FaultKind) -> bool {
     matches!(kind.name(), FaultName::LongList | FaultName::EndlessList)
-}
-
-/// Code 7000 is one of those for what is not found. A read that says so is believed, and what is gone is made anew.
-fn says_that_it_is_gone(kind: &FaultKind, operation: Operation) -> bool {
-    operation == Operation::Get && matches!(kind, FaultKind::StringCodes { status: 400 })
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -12,9 +12,6 @@ use crate::operations::check_creation;
 use crate::settings::Settings;
 use crate::{request, steps};
 
-/// A message names no more ids than this.
-const IDS_NAMED: usize = 10;
-
 pub async fn ensure(
     host: &impl Host,
     scope: Scope,
@@ -34,7 +31,7 @@ pub async fn ensure(
         (Some(token), true) => brought_in_line(&call, &collection, token, params).await,
         (Some(last), false) => {
             tokens.push(last);
-            let ids: Vec<&str> = tokens.iter().take(IDS_NAMED).map(|token| token.id.as_str()).collect();
+            let ids: Vec<&str> = tokens.iter().map(|token| token.id.as_str()).collect();
             let what = format!("{} tokens have this name: {}; name one by its id", tokens.len(), ids.join(", "));
             Err(call.error_of_its_own("ensure", ErrorKind::Conflict, &what))
         }

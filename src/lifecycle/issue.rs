@@ -35,7 +35,7 @@ pub async fn issue(
     progress: Option<IssueProgress>,
     options: Option<RequestOptions>,
 ) -> Result<IssuedToken, IssueError> {
-    let begun = |invalid: Invalid| IssueError { error: invalid.into(), progress: progress.clone() };
+    let begun = |invalid| not_begun(invalid, progress.clone());
     let collection = Collection::of_account(&account_id).map_err(begun)?;
     check_creation(&params).map_err(begun)?;
     let settings = Settings::resolve(options, host).map_err(begun)?;
@@ -48,6 +48,16 @@ pub async fn issue(
         Ok(issued) => Ok(issued),
         Err(error) => Err(work.unfinished(error)),
     }
+}
+
+/// The error of a call that sent nothing: what there is, is what the progress says.
+fn not_begun(invalid: Invalid, progress: Option<IssueProgress>) -> IssueError {
+    let mut error = Error::from(invalid);
+    if let Some(progress) = &progress {
+        error.outcome = if progress.token_id.is_some() { Outcome::Applied } else { Outcome::Unknown };
+        error.token_id.clone_from(&progress.token_id);
+    }
+    IssueError { error, progress }
 }
 
 /// A name that no other token has.
@@ -180,7 +190,7 @@ impl Work {
         let Some(id) = &self.id else { return Ok(false) };
         match steps::get(call, collection, &TokenId::new(id.clone())?).await {
             Ok(_) => Ok(true),
-            Err(error) if error.kind == ErrorKind::NotFound => Ok(false),
+            Err(error) if steps::is_gone(&error) => Ok(false),
             Err(error) => Err(error),
         }
     }
@@ -196,7 +206,7 @@ impl Work {
             if stray.id != keep {
                 let id = TokenId::new(stray.id)?;
                 match steps::delete(call, collection, &id).await {
-                    Err(error) if error.kind != ErrorKind::NotFound => return Err(error),
+                    Err(error) if !steps::is_gone(&error) => return Err(error),
                     _ => {}
                 }
             }

@@ -151,7 +151,7 @@ impl<S: Clone + Into<Scope>> Tokens<S> {
 
 impl Tokens<Account> {
     /// Refreshes every enabled token that [`expiring`](Tokens::expiring) would report, in place: same id, same secret, a year from
-    /// now. Less than a year (365 days) must be asked for, else every run would refresh every token.
+    /// now. At most 364 days can be asked for, else every run would refresh every token.
     ///
     /// One result per token, whatever becomes of the others: look at each. A token that the time did not suffice for has a
     /// `Timeout` with outcome `NotApplied`. A second run right after does nothing.
