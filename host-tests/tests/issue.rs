@@ -1,7 +1,7 @@
 //! `issue` makes a token exactly once, whatever fails at whichever of its steps.
 
-use cloudflare_access_host_tests::requests::named;
 use cloudflare_access_host_tests::lifecycle::IssueProgress;
+use cloudflare_access_host_tests::requests::named;
 use cloudflare_access_host_tests::types::{CreateParams, ErrorKind, IssuedToken, Outcome, RequestOptions};
 use cloudflare_access_host_tests::{Host, options};
 use cloudflare_access_simulator::{Fault, FaultKind, FaultName, Moment, Operation, Simulator};
