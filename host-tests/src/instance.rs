@@ -2,6 +2,7 @@
 //!
 //! A call that traps ends the test: whatever the server does, the contract knows only results.
 
+use std::borrow::Cow;
 use std::sync::OnceLock;
 
 use wasmtime::component::{Component, Linker, ResourceTable};
@@ -20,6 +21,8 @@ use types::{
 pub struct Host {
     engine: Engine,
     pre: StrangerPre<State>,
+    /// The fuel that an instance begins with, where instructions are counted.
+    fuel: Option<u64>,
 }
 
 /// What an instance gets.
@@ -48,11 +51,19 @@ impl Host {
     #[must_use]
     pub fn shared() -> &'static Self {
         static HOST: OnceLock<Host> = OnceLock::new();
-        HOST.get_or_init(|| {
-            let given =
-                std::env::var_os("TEST_COMPONENT").map(|path| std::fs::read(path).expect("TEST_COMPONENT is a file"));
-            Self::load(given.as_deref().unwrap_or(cloudflare_access_host::COMPONENT)).expect("the component loads")
-        })
+        HOST.get_or_init(|| Self::load(&component_under_test()).expect("the component loads"))
+    }
+
+    /// A host of the same component whose instances count the instructions that they execute. It is slower.
+    ///
+    /// # Panics
+    /// The component does not load.
+    #[must_use]
+    pub fn counting_instructions() -> Self {
+        let mut config = Config::new();
+        config.consume_fuel(true);
+        let host = Self::load_with(&config, &component_under_test()).expect("the component loads");
+        Self { fuel: Some(u64::MAX), ..host }
     }
 
     /// Compiles a component.
@@ -60,13 +71,17 @@ impl Host {
     /// # Errors
     /// It is not one of the world `cloudflare:access/plugin`.
     pub fn load(component: &[u8]) -> wasmtime::Result<Self> {
-        let engine = Engine::new(&Config::new())?;
+        Self::load_with(&Config::new(), component)
+    }
+
+    fn load_with(config: &Config, component: &[u8]) -> wasmtime::Result<Self> {
+        let engine = Engine::new(config)?;
         let component = Component::new(&engine, component)?;
         let mut linker = Linker::new(&engine);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
         wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
         let pre = StrangerPre::new(linker.instantiate_pre(&component)?)?;
-        Ok(Self { engine, pre })
+        Ok(Self { engine, pre, fuel: None })
     }
 
     /// An instance with no environment.
@@ -93,8 +108,18 @@ impl Host {
         };
         let mut store = Store::new(&self.engine, state);
         store.limiter(|state| state);
+        if let Some(fuel) = self.fuel {
+            store.set_fuel(fuel).expect("the engine counts fuel");
+        }
         let plugin = self.pre.instantiate_async(&mut store).await.expect("the component has an instance");
         Instance { store, plugin }
+    }
+}
+
+fn component_under_test() -> Cow<'static, [u8]> {
+    match std::env::var_os("TEST_COMPONENT") {
+        Some(path) => std::fs::read(path).expect("TEST_COMPONENT is a file").into(),
+        None => cloudflare_access_host::COMPONENT.into(),
     }
 }
 
@@ -149,6 +174,16 @@ impl Instance {
     #[must_use]
     pub fn memory(&self) -> usize {
         self.store.data().memory
+    }
+
+    /// The instructions of WebAssembly that it has executed, where its host counts them: wasmtime takes one unit of fuel for
+    /// almost each, whatever machine it runs on.
+    ///
+    /// # Panics
+    /// The host does not count.
+    #[must_use]
+    pub fn instructions(&self) -> u64 {
+        u64::MAX - self.store.get_fuel().expect("the host counts instructions")
     }
 }
 

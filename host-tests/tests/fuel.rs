@@ -1,0 +1,184 @@
+//! What the guest executes for each call, in instructions of WebAssembly. They do not depend on the machine, so a change that
+//! makes a call dearer or cheaper by more than a twentieth shows here and is written down: `UPDATE=1` rewrites
+//! `fuel/instructions.json`.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use cloudflare_access_host_tests::hooks::{InMemory, Replies, Reply};
+use cloudflare_access_host_tests::requests::{everything, first_page, named, unchanged};
+use cloudflare_access_host_tests::types::{
+    CreateParams, Credentials, PreviousSecret, RequestOptions, Scope, UpdateParams,
+};
+use cloudflare_access_host_tests::{Host, Instance, Setup};
+use cloudflare_access_simulator::ACCOUNT_ID;
+use serde_json::{Value, json};
+
+const WRITTEN_DOWN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fuel/instructions.json");
+const ID: &str = "3bd5a7cc-9fd6-4d8e-a4c9-3d1c5b1b8a21";
+/// A call is made this often, and the least counts: a pause more in an answer is no matter of the guest's.
+const TIMES: usize = 3;
+
+fn token(number: usize) -> Value {
+    json!({
+        "id": format!("3bd5a7cc-9fd6-4d8e-a4c9-{number:012}"),
+        "client_id": format!("{number:032x}.access"),
+        "name": format!("CI {number}"),
+        "duration": "8760h",
+        "enabled": true,
+        "expires_at": "2099-11-24T12:00:00Z",
+        "created_at": "2026-11-24T12:00:00Z",
+        "updated_at": "2026-11-24T12:00:00Z",
+        "last_seen_at": null,
+        "client_secret_version": 1,
+    })
+}
+
+fn with_secret() -> Reply {
+    let mut token = token(0);
+    token["client_secret"] = "5".repeat(64).into();
+    answer(200, &json!({"success": true, "errors": [], "messages": [], "result": token}))
+}
+
+fn one() -> Reply {
+    answer(200, &json!({"success": true, "errors": [], "messages": [], "result": token(0)}))
+}
+
+fn page(tokens: usize) -> Reply {
+    let listed: Vec<_> = (0..tokens).map(token).collect();
+    let info = json!({"page": 1, "per_page": 1000, "count": tokens, "total_count": tokens, "total_pages": 1});
+    answer(200, &json!({"success": true, "errors": [], "messages": [], "result": listed, "result_info": info}))
+}
+
+fn refusal() -> Reply {
+    answer(
+        403,
+        &json!({"success": false, "errors": [{"code": 10000, "message": "Authentication error"}], "result": null}),
+    )
+}
+
+fn answer(status: u16, body: &Value) -> Reply {
+    Reply::json(status, body.to_string())
+}
+
+fn options() -> RequestOptions {
+    RequestOptions {
+        credentials: Some(Credentials::ApiToken("a-token-of-forty-characters-as-they-are-".to_owned())),
+        base_url: Some("https://api.cloudflare.com/client/v4".to_owned()),
+        timeout_ms: None,
+        attempt_timeout_ms: None,
+        max_retries: Some(0),
+        headers: Vec::new(),
+    }
+}
+
+/// Counts calls, and remembers under their names.
+struct Counter {
+    plugin: Instance,
+    replies: Replies,
+    counted: BTreeMap<String, u64>,
+}
+
+impl Counter {
+    /// The fewest instructions of a call that is answered like this.
+    async fn count(&mut self, name: &str, reply: fn() -> Reply, mut call: impl AsyncFnMut(&mut Instance)) {
+        let mut least = u64::MAX;
+        for _ in 0..TIMES {
+            self.replies.set(move |_| reply());
+            let before = self.plugin.instructions();
+            call(&mut self.plugin).await;
+            least = least.min(self.plugin.instructions() - before);
+        }
+        self.counted.insert(name.to_owned(), least);
+    }
+}
+
+async fn counted() -> BTreeMap<String, u64> {
+    let (host, replies) = InMemory::new();
+    let setup = Setup { hooks: Some(Box::new(host)), ..Setup::default() };
+    let plugin = Host::counting_instructions().instance_with(setup).await;
+    let mut counter =
+        Counter { counted: BTreeMap::from([("an instance".to_owned(), plugin.instructions())]), plugin, replies };
+    let (options, account) = (options(), Scope::Account(ACCOUNT_ID.to_owned()));
+    let (some, account) = (Some(&options), &account);
+    let to_page: fn() -> Reply = || page(20);
+    let renamed = UpdateParams { name: Some("CI 0".into()), ..unchanged() };
+    let wanted = CreateParams { duration: Some("8760h".into()), ..named("CI 0") };
+
+    counter.count("get", one, async |plugin| drop(plugin.get(account, ID, some).await.expect("got"))).await;
+    counter
+        .count("get, refused", refusal, async |plugin| drop(plugin.get(account, ID, some).await.expect_err("no")))
+        .await;
+    counter
+        .count("list of 20", to_page, async |plugin| {
+            drop(plugin.list(account, &first_page(), some).await.expect("listed"))
+        })
+        .await;
+    let thousand: fn() -> Reply = || page(1000);
+    counter
+        .count("list-all of 1000 on a page", thousand, async |plugin| {
+            drop(plugin.list_all(account, &everything(), some).await.expect("listed"))
+        })
+        .await;
+    counter
+        .count("create", with_secret, async |plugin| {
+            drop(plugin.create(account, &wanted, some).await.expect("created"))
+        })
+        .await;
+    counter
+        .count("update", one, async |plugin| drop(plugin.update(account, ID, &renamed, some).await.expect("updated")))
+        .await;
+    counter.count("delete", one, async |plugin| drop(plugin.delete(account, ID, some).await.expect("deleted"))).await;
+    counter
+        .count("refresh", one, async |plugin| drop(plugin.refresh(ACCOUNT_ID, ID, some).await.expect("refreshed")))
+        .await;
+    let previous = PreviousSecret::ExpiresNow;
+    counter
+        .count("rotate", with_secret, async |plugin| {
+            drop(plugin.rotate(ACCOUNT_ID, ID, &previous, some).await.expect("rotated"))
+        })
+        .await;
+    counter
+        .count("expiring among 20", to_page, async |plugin| {
+            drop(plugin.expiring(account, 86_400, some).await.expect("listed"))
+        })
+        .await;
+    counter
+        .count("find among 20", to_page, async |plugin| drop(plugin.find(account, "CI 7", some).await.expect("found")))
+        .await;
+    counter
+        .count("ensure, unchanged among 20", to_page, async |plugin| {
+            drop(plugin.ensure(account, &wanted, some).await.expect("there"))
+        })
+        .await;
+    counter
+        .count("rotate-with-overlap", with_secret, async |plugin| {
+            drop(plugin.rotate_with_overlap(ACCOUNT_ID, ID, 3600, some).await.expect("rotated"))
+        })
+        .await;
+    counter
+        .count("issue", with_secret, async |plugin| {
+            drop(plugin.issue(ACCOUNT_ID, &wanted, None, some).await.expect("issued"))
+        })
+        .await;
+    counter
+        .count("disable", one, async |plugin| drop(plugin.disable(account, ID, some).await.expect("disabled")))
+        .await;
+    counter.counted
+}
+
+#[tokio::test]
+async fn every_call_takes_the_instructions_that_are_written_down_within_a_twentieth() {
+    let counted = counted().await;
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::create_dir_all(Path::new(WRITTEN_DOWN).parent().expect("a folder")).expect("the folder");
+        let text = serde_json::to_string_pretty(&counted).expect("JSON");
+        return std::fs::write(WRITTEN_DOWN, text + "\n").expect("the file can be written");
+    }
+    let written = std::fs::read_to_string(WRITTEN_DOWN).expect("instructions.json is there: UPDATE=1 makes it");
+    let written: BTreeMap<String, u64> = serde_json::from_str(&written).expect("names and numbers");
+    let apart = |name: &String, now: u64| written.get(name).is_none_or(|then| now.abs_diff(*then) * 20 > *then);
+    let off: Vec<_> = counted.iter().filter(|(name, now)| apart(name, **now)).collect();
+    assert!(off.is_empty(), "more than 5 % from what is written down (UPDATE=1 rewrites it): {off:?}");
+    assert!(counted.keys().eq(written.keys()), "written down are {:?}", written.keys());
+}
