@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use cloudflare_access_host_tests::requests::{named, unchanged};
 use cloudflare_access_host_tests::types::{
-    CreateParams, Error, ErrorKind, Outcome, PreviousSecret, RequestOptions, Scope, UpdateParams,
+    CreateParams, Error, ErrorKind, IssuedToken, Outcome, PreviousSecret, RequestOptions, Scope, UpdateParams,
 };
 use cloudflare_access_host_tests::{Host, Instance, options, scope};
 use cloudflare_access_simulator::{Fault, FaultKind, Moment, Operation, Simulator};
@@ -22,7 +22,9 @@ const HALF_A_DAY: i64 = DAY / 2;
 #[derive(Clone, Debug)]
 enum Act {
     Issue { days: i64 },
-    Rotate { overlap_days: Option<i64> },
+    Create { days: i64 },
+    RefreshExpiring { days: i64 },
+    Rotate(Overlap),
     RaiseVersion,
     EndOverlap,
     Disable,
@@ -34,6 +36,20 @@ enum Act {
     Wait { days: i64 },
 }
 
+/// What becomes of the old secret.
+#[derive(Clone, Copy, Debug)]
+enum Overlap {
+    None,
+    /// By `rotate`, which takes a time.
+    Until {
+        days: i64,
+    },
+    /// By `rotate-with-overlap`, which makes the time.
+    Within {
+        days: i64,
+    },
+}
+
 #[derive(Clone, Debug)]
 struct Step {
     act: Act,
@@ -43,8 +59,12 @@ struct Step {
 
 fn acts() -> impl Strategy<Value = Act> {
     prop_oneof![
-        3 => (1_i64..60).prop_map(|days| Act::Issue { days }),
-        2 => proptest::option::of(1_i64..20).prop_map(|overlap_days| Act::Rotate { overlap_days }),
+        2 => (1_i64..60).prop_map(|days| Act::Issue { days }),
+        2 => (1_i64..60).prop_map(|days| Act::Create { days }),
+        1 => (1_i64..90).prop_map(|days| Act::RefreshExpiring { days }),
+        1 => Just(Act::Rotate(Overlap::None)),
+        1 => (1_i64..20).prop_map(|days| Act::Rotate(Overlap::Until { days })),
+        1 => (1_i64..20).prop_map(|days| Act::Rotate(Overlap::Within { days })),
         1 => Just(Act::RaiseVersion),
         1 => Just(Act::EndOverlap),
         1 => Just(Act::Disable),
@@ -131,6 +151,13 @@ struct World {
     options: RequestOptions,
     account: Scope,
     tokens: Vec<Known>,
+    /// How many tokens there have been, for names that differ.
+    made: usize,
+}
+
+/// So many days and half a day.
+fn hours(days: i64) -> i64 {
+    days * 24 + 12
 }
 
 impl World {
@@ -143,7 +170,7 @@ impl World {
             ..options(&simulator)
         };
         let account = scope(simulator.account());
-        Self { plugin: Host::shared().instance().await, options, account, simulator, tokens: Vec::new() }
+        Self { plugin: Host::shared().instance().await, options, account, simulator, tokens: Vec::new(), made: 0 }
     }
 
     fn now(&self) -> i64 {
@@ -166,72 +193,119 @@ impl World {
         if let Some(fault) = step.fault {
             self.simulator.inject(fault);
         }
-        if let Act::Issue { days } = step.act {
-            return self.issue(days).await;
-        }
-        if let Act::Wait { days } = step.act {
-            return self.simulator.advance(Duration::from_secs((days * DAY).unsigned_abs()));
-        }
-        if !self.tokens.is_empty() {
-            let index = step.on.index(self.tokens.len());
-            self.act_on(index, step.act).await;
+        match step.act {
+            Act::Issue { days } => self.issue(days).await,
+            Act::Create { days } => self.create(days).await,
+            Act::RefreshExpiring { days } => self.refresh_expiring(days).await,
+            Act::Wait { days } => self.simulator.advance(Duration::from_secs((days * DAY).unsigned_abs())),
+            _ if self.tokens.is_empty() => {}
+            act => {
+                let index = step.on.index(self.tokens.len());
+                self.act_on(index, act).await;
+            }
         }
     }
 
     async fn issue(&mut self, days: i64) {
-        let name = format!("token {}", self.tokens.len());
-        let hours = days * 24 + 12;
-        let params = CreateParams { duration: Some(format!("{hours}h")), ..named(&name) };
+        let params = self.to_live(days);
         let account = self.simulator.account().id().to_owned();
         let issued = self.plugin.issue(&account, &params, None, Some(&self.options)).await.expect("issued");
+        self.made(params, days, issued);
+    }
+
+    /// A plain create, and the recipe for a lost answer: what was made is found by its name and gets a new secret.
+    async fn create(&mut self, days: i64) {
+        let params = self.to_live(days);
+        let since = self.simulator.timestamp_in(Duration::ZERO);
+        let issued = loop {
+            match self.plugin.create(&self.account, &params, Some(&self.options)).await {
+                Ok(issued) => break issued,
+                Err(error) => assert_may_go_again(&error),
+            }
+            let some = Some(&self.options);
+            let found =
+                until_done(async || self.plugin.resolve_create(&self.account, &params.name, &since, some).await);
+            if let Some(lost) = found.await.first() {
+                let account = self.simulator.account().id();
+                let previous = PreviousSecret::ExpiresNow;
+                break until_done(async || self.plugin.rotate(account, &lost.id, &previous, some).await).await;
+            }
+        };
+        self.made(params, days, issued);
+    }
+
+    fn to_live(&self, days: i64) -> CreateParams {
+        CreateParams { duration: Some(format!("{}h", hours(days))), ..named(&format!("token {}", self.made)) }
+    }
+
+    fn made(&mut self, params: CreateParams, days: i64, issued: IssuedToken) {
+        self.made += 1;
         self.tokens.push(Known {
             id: issued.token.id,
             client_id: issued.token.client_id.expect("a client id"),
-            name,
+            name: params.name,
             secret: issued.client_secret,
             earlier: Vec::new(),
             lost_until: 0,
             enabled: true,
-            expires: self.now() + hours * 3600,
+            expires: self.now() + hours(days) * 3600,
         });
+    }
+
+    async fn refresh_expiring(&mut self, days: i64) {
+        // Other fractions of a day than those of the expiries.
+        let within = days * DAY + HALF_A_DAY / 2;
+        let account = self.simulator.account().id().to_owned();
+        until_done(async || {
+            let report = self.plugin.refresh_expiring(&account, within.unsigned_abs(), Some(&self.options)).await?;
+            match report.tokens.into_iter().find_map(|token| token.refreshed.err()) {
+                Some(error) => Err(error),
+                None => Ok(()),
+            }
+        })
+        .await;
+        let now = self.now();
+        for token in self.tokens.iter_mut().filter(|token| token.enabled && token.expires <= now + within) {
+            token.expires = now + 365 * DAY;
+        }
+    }
+
+    async fn rotate(&mut self, index: usize, id: &str, overlap: Overlap) {
+        let account = self.simulator.account().id().to_owned();
+        let (previous, until) = match overlap {
+            Overlap::None => (PreviousSecret::ExpiresNow, 0),
+            Overlap::Until { days } | Overlap::Within { days } => {
+                let (text, until) = self.in_days(days);
+                (PreviousSecret::ExpiresAt(text), until)
+            }
+        };
+        let before = self.rotations(id);
+        let some = Some(&self.options);
+        let issued = until_done(async || match overlap {
+            Overlap::Within { days } => {
+                let seconds = (days * DAY + HALF_A_DAY).unsigned_abs();
+                let rotated = self.plugin.rotate_with_overlap(&account, id, seconds, some).await;
+                rotated.map(|overlapping| overlapping.issued)
+            }
+            _ => self.plugin.rotate(&account, id, &previous, some).await,
+        });
+        let secret = issued.await.client_secret;
+        let is_lost = self.rotations(id) > before + 1;
+        self.tokens[index].takes(secret, if is_lost { 0 } else { until });
+        self.tokens[index].lost_until = if is_lost { until } else { 0 };
     }
 
     async fn act_on(&mut self, index: usize, act: Act) {
         let id = self.tokens[index].id.clone();
         match act {
-            Act::Rotate { overlap_days } => {
-                let (previous, until) = match overlap_days {
-                    None => (PreviousSecret::ExpiresNow, 0),
-                    Some(days) => {
-                        let (text, until) = self.in_days(days);
-                        (PreviousSecret::ExpiresAt(text), until)
-                    }
-                };
-                let before = self.rotations(&id);
-                let account = self.simulator.account().id().to_owned();
-                let secret = loop {
-                    match self.plugin.rotate(&account, &id, &previous, Some(&self.options)).await {
-                        Ok(issued) => break issued.client_secret,
-                        Err(error) => assert_may_go_again(&error),
-                    }
-                };
-                let is_lost = self.rotations(&id) > before + 1;
-                self.tokens[index].takes(secret, if is_lost { 0 } else { until });
-                self.tokens[index].lost_until = if is_lost { until } else { 0 };
-            }
+            Act::Rotate(overlap) => self.rotate(index, &id, overlap).await,
             Act::RaiseVersion => {
                 let secret = loop {
-                    // The fault may be waiting for the read.
-                    let read = match self.plugin.get(&self.account, &id, Some(&self.options)).await {
-                        Ok(token) => token,
-                        Err(error) => {
-                            assert_may_go_again(&error);
-                            continue;
-                        }
-                    };
+                    let some = Some(&self.options);
+                    let read = until_done(async || self.plugin.get(&self.account, &id, some).await).await;
                     let version = read.client_secret_version.expect("a version");
                     let params = UpdateParams { client_secret_version: Some(version + 1), ..unchanged() };
-                    match self.plugin.update(&self.account, &id, &params, Some(&self.options)).await {
+                    match self.plugin.update(&self.account, &id, &params, some).await {
                         // Without a secret in the answer it was left out: the next version has another.
                         Ok(updated) => {
                             if let Some(secret) = updated.client_secret {
@@ -244,40 +318,44 @@ impl World {
                 self.tokens[index].takes(secret, 0);
             }
             Act::EndOverlap => {
-                again(async || self.plugin.end_overlap(&self.account, &id, Some(&self.options)).await.map(drop)).await;
+                until_done(async || self.plugin.end_overlap(&self.account, &id, Some(&self.options)).await.map(drop))
+                    .await;
                 self.tokens[index].ends_overlap();
             }
             Act::Disable => {
-                again(async || self.plugin.disable(&self.account, &id, Some(&self.options)).await.map(drop)).await;
+                until_done(async || self.plugin.disable(&self.account, &id, Some(&self.options)).await.map(drop)).await;
                 self.tokens[index].enabled = false;
                 self.tokens[index].ends_overlap();
             }
             Act::Enable => {
-                again(async || self.plugin.enable(&self.account, &id, Some(&self.options)).await.map(drop)).await;
+                until_done(async || self.plugin.enable(&self.account, &id, Some(&self.options)).await.map(drop)).await;
                 self.tokens[index].enabled = true;
             }
             Act::Refresh => {
                 let account = self.simulator.account().id().to_owned();
-                again(async || self.plugin.refresh(&account, &id, Some(&self.options)).await.map(drop)).await;
+                until_done(async || self.plugin.refresh(&account, &id, Some(&self.options)).await.map(drop)).await;
                 self.tokens[index].expires = self.now() + 365 * DAY;
             }
             Act::Renew { days } => {
-                let hours = days * 24 + 12;
-                let params = UpdateParams { duration: Some(format!("{hours}h")), ..unchanged() };
-                again(async || self.plugin.update(&self.account, &id, &params, Some(&self.options)).await.map(drop))
-                    .await;
-                self.tokens[index].expires = self.now() + hours * 3600;
+                let params = UpdateParams { duration: Some(format!("{}h", hours(days))), ..unchanged() };
+                until_done(async || {
+                    self.plugin.update(&self.account, &id, &params, Some(&self.options)).await.map(drop)
+                })
+                .await;
+                self.tokens[index].expires = self.now() + hours(days) * 3600;
             }
             Act::Rename => {
                 let name = format!("{} again", self.tokens[index].name);
                 let params = UpdateParams { name: Some(name.clone()), ..unchanged() };
-                again(async || self.plugin.update(&self.account, &id, &params, Some(&self.options)).await.map(drop))
-                    .await;
+                until_done(async || {
+                    self.plugin.update(&self.account, &id, &params, Some(&self.options)).await.map(drop)
+                })
+                .await;
                 self.tokens[index].name = name;
             }
             Act::Delete => {
                 let mut may_be_gone = false;
-                again(async || match self.plugin.delete(&self.account, &id, Some(&self.options)).await {
+                until_done(async || match self.plugin.delete(&self.account, &id, Some(&self.options)).await {
                     // Gone by a call whose answer was lost.
                     Err(error) if may_be_gone && error.kind == ErrorKind::NotFound => Ok(()),
                     result => {
@@ -288,21 +366,31 @@ impl World {
                 .await;
                 self.tokens.remove(index);
             }
-            Act::Issue { .. } | Act::Wait { .. } => unreachable!("not about one token"),
+            Act::Issue { .. } | Act::Create { .. } | Act::RefreshExpiring { .. } | Act::Wait { .. } => {
+                unreachable!("not about one token")
+            }
         }
     }
 
     /// The tokens are those of the model, and exactly what it says passes.
     fn check(&self) {
         let now = self.now();
-        let mut found: Vec<_> =
-            self.simulator.tokens(self.simulator.account()).into_iter().map(|token| (token.id, token.name)).collect();
-        let mut expected: Vec<_> = self.tokens.iter().map(|token| (token.id.clone(), token.name.clone())).collect();
-        found.sort();
-        expected.sort();
-        assert_eq!(found, expected);
+        let found = self.simulator.tokens(self.simulator.account());
+        let mut names: Vec<_> = found.iter().map(|token| (token.id.as_str(), token.name.as_str())).collect();
+        let mut expected: Vec<_> = self.tokens.iter().map(|token| (token.id.as_str(), token.name.as_str())).collect();
+        names.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(names, expected);
         let every_secret = self.simulator.issued_secrets();
         for token in &self.tokens {
+            let shown = found.iter().find(|shown| shown.id == token.id).expect("compared above");
+            assert!(is_near(shown.expires_at.unix_timestamp(), token.expires), "{shown:?} is not {token:?}");
+            let overlap_ends =
+                token.earlier.iter().map(|(_, end)| *end).max().unwrap_or_default().max(token.lost_until);
+            if overlap_ends > now {
+                let shown_end = shown.previous_client_secret_expires_at.expect("an old secret");
+                assert!(is_near(shown_end.unix_timestamp(), overlap_ends), "{shown:?} is not {token:?}");
+            }
             let lives = token.enabled && token.expires > now;
             let mut lost = 0;
             for secret in &every_secret {
@@ -321,18 +409,26 @@ impl World {
     }
 }
 
+/// Whether two times are the same, give or take what a test may last.
+fn is_near(shown: i64, expected: i64) -> bool {
+    (shown - expected).abs() < HALF_A_DAY / 2
+}
+
 /// A call whose failure leaves it open, or certain, whether it happened may be made again; nothing else is expected here.
 fn assert_may_go_again(error: &Error) {
     assert!(error.attempts > 0 && error.outcome != Outcome::NotApplied || error.status.is_some(), "{error:?}");
 }
 
-/// Makes a call until it succeeds: what the contract says to do after an unknown outcome. A step has one fault, so the second
-/// time is the last.
-async fn again(mut call: impl AsyncFnMut() -> Result<(), Error>) {
-    if let Err(error) = call().await {
-        assert_may_go_again(&error);
-        call().await.expect("the fault is over");
+/// Makes a call until it succeeds: what the contract says to do after an unknown outcome. A step has one fault; what comes on top
+/// of it is a machine that stands still for longer than an attempt may take.
+async fn until_done<T>(mut call: impl AsyncFnMut() -> Result<T, Error>) -> T {
+    for _ in 0..10 {
+        match call().await {
+            Ok(done) => return done,
+            Err(error) => assert_may_go_again(&error),
+        }
     }
+    panic!("it never succeeds");
 }
 
 proptest! {

@@ -54,14 +54,14 @@ pub struct Expiring {
 
 #[derive(Debug, Args)]
 pub struct RefreshExpiring {
-    /// How soon: 30d, 12h; less than a year
+    /// How soon: 30d, 12h; at most 364d
     #[arg(long, value_parser = words::parse_duration, value_name = "DURATION")]
     pub within: Duration,
 }
 
 #[derive(Debug, Args)]
 pub struct Watch {
-    /// How soon: 30d, 12h; less than a year
+    /// How soon: 30d, 12h; at most 364d
     #[arg(long, value_parser = words::parse_duration, value_name = "DURATION")]
     pub within: Duration,
     /// How often: 6h, 1d; more often than --within, so that a failure has several rounds to pass
