@@ -8,7 +8,7 @@ use cloudflare_access_host_tests::types::{
     CreateParams, ErrorKind, Outcome, RequestOptions, Scope, ServiceToken, UpdateParams,
 };
 use cloudflare_access_host_tests::{Host, Instance, options, scope};
-use cloudflare_access_simulator::{Fault, FaultKind, Operation, Simulator};
+use cloudflare_access_simulator::{Fault, FaultKind, Operation, Simulator, Wait};
 
 const HOUR: u64 = 3600;
 const DAY: u64 = 24 * HOUR;
@@ -108,6 +108,23 @@ async fn one_token_that_cannot_be_refreshed_does_not_stop_the_others() {
     let failed: Vec<_> = report.tokens.iter().filter_map(|token| token.refreshed.as_ref().err()).collect();
     assert_eq!((report.tokens.len(), failed.len(), failed[0].kind), (5, 1, ErrorKind::Conflict));
     assert!(failed[0].token_id.is_some());
+}
+
+#[tokio::test]
+async fn a_rate_limit_among_the_refreshes_is_waited_out_and_every_token_is_refreshed_once() {
+    let (simulator, mut plugin, options, account) = setting().await;
+    for number in 0..10 {
+        plugin.create(&account, &living(&format!("token {number}"), "1h"), Some(&options)).await.expect("created");
+    }
+    let limit = FaultKind::RateLimited { wait: Wait::Seconds(1) };
+    simulator.inject(Fault::new(limit).on(Operation::Refresh).skipping(3).times(4));
+    simulator.clear_requests();
+    let options = RequestOptions { max_retries: None, ..options };
+    let report = plugin.refresh_expiring(simulator.account().id(), DAY, Some(&options)).await.expect("a report");
+    assert!(report.tokens.len() == 10 && report.tokens.iter().all(|token| token.refreshed.is_ok()), "{report:?}");
+    assert_eq!(simulator.request_count(), 1 + 10 + 4);
+    let refreshed = simulator.commits().iter().filter(|commit| commit.operation == Operation::Refresh).count();
+    assert_eq!(refreshed, 10);
 }
 
 #[tokio::test]
