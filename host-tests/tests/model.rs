@@ -334,7 +334,8 @@ impl World {
             Act::Refresh => {
                 let account = self.simulator.account().id().to_owned();
                 until_done(async || self.plugin.refresh(&account, &id, Some(&self.options)).await.map(drop)).await;
-                self.tokens[index].expires = self.now() + 365 * DAY;
+                // A refresh never shortens a life.
+                self.tokens[index].expires = self.tokens[index].expires.max(self.now() + 365 * DAY);
             }
             Act::Renew { days } => {
                 let params = UpdateParams { duration: Some(format!("{}h", hours(days))), ..unchanged() };
