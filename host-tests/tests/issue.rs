@@ -3,7 +3,7 @@
 use cloudflare_access_host_tests::lifecycle::IssueProgress;
 use cloudflare_access_host_tests::requests::named;
 use cloudflare_access_host_tests::types::{CreateParams, ErrorKind, IssuedToken, Outcome, RequestOptions};
-use cloudflare_access_host_tests::{Host, options};
+use cloudflare_access_host_tests::{Host, options, scope};
 use cloudflare_access_simulator::{Fault, FaultKind, FaultName, Moment, Operation, Simulator};
 use tokio::task::JoinSet;
 
@@ -171,7 +171,10 @@ async fn a_resumed_call_that_is_refused_before_it_sends_anything_still_says_what
         [(Some("3bd5a7cc-9fd6-4d8e-a4c9-3d1c5b1b8a21"), Outcome::Applied), (None, Outcome::Unknown)]
     {
         let token_id = token_id.map(str::to_owned);
-        let progress = IssueProgress { working_name: "CI (being issued, 1)".into(), token_id: token_id.clone() };
+        let progress = IssueProgress {
+            working_name: "CI (being issued, 00112233445566778899aabbccddeeff)".into(),
+            token_id: token_id.clone(),
+        };
         let error = plugin
             .issue(&account, &named(""), Some(&progress), Some(&options(&simulator)))
             .await
@@ -179,6 +182,33 @@ async fn a_resumed_call_that_is_refused_before_it_sends_anything_still_says_what
         assert_eq!((error.error.kind, error.error.outcome), (ErrorKind::InvalidArgument, outcome));
         assert_eq!((&error.error.token_id, error.error.attempts), (&token_id, 0));
         assert_eq!(error.progress.expect("handed back").token_id, token_id);
+    }
+}
+
+#[tokio::test]
+async fn a_progress_that_no_issue_of_this_name_wrote_reaches_no_token() {
+    let simulator = Simulator::start().await.expect("a simulator");
+    let mut plugin = Host::shared().instance().await;
+    let account = simulator.account().id().to_owned();
+    let used = plugin.create(&scope(simulator.account()), &named("in use"), Some(&options(&simulator))).await;
+    let used = used.expect("created");
+    let number = "00112233445566778899aabbccddeeff";
+    for (working_name, token_id, kind) in [
+        ("in use".to_owned(), None, ErrorKind::InvalidArgument),
+        ("anything".to_owned(), Some(&used.token.id), ErrorKind::InvalidArgument),
+        (format!("Other (being issued, {number})"), None, ErrorKind::InvalidArgument),
+        ("CI (being issued, 0123)".to_owned(), None, ErrorKind::InvalidArgument),
+        (format!("CI (being issued, {number}) "), None, ErrorKind::InvalidArgument),
+        (format!("CI (being issued, {number})"), Some(&used.token.id), ErrorKind::Conflict),
+    ] {
+        let progress = IssueProgress { working_name, token_id: token_id.cloned() };
+        let failed = plugin.issue(&account, &wanted(), Some(&progress), Some(&options(&simulator))).await;
+        let failed = failed.expect_err("no progress of this issue");
+        assert_eq!(failed.error.kind, kind, "{progress:?}: {failed:?}");
+        let tokens = simulator.tokens(simulator.account());
+        assert!(tokens.len() == 1 && tokens[0].name == "in use", "{progress:?}: {tokens:?}");
+        let client_id = used.token.client_id.as_deref().expect("a client id");
+        simulator.authenticate(client_id, &used.client_secret).expect("its secret passes as before");
     }
 }
 

@@ -10,7 +10,9 @@ use tokio::task::JoinSet;
 
 /// How many run at once; most of their time they wait for faults that hold the line.
 const AT_ONCE: usize = 16;
-const WORKING_NAME: &str = "CI-being-issued-0123";
+const WORKING_NAME: &str = "CI (being issued, 00112233445566778899aabbccddeeff)";
+/// The same in a progress.
+const ENCODED_NAME: &str = "CI%20%28being%20issued%2C%2000112233445566778899aabbccddeeff%29";
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::builder().cache(CodeCache::None).build().unwrap());
 
@@ -65,7 +67,7 @@ async fn resume_through(fault: Fault) {
     let known = simulator.add_token(simulator.account(), "CI").token.id;
     let _ = simulator.add_token(simulator.account(), WORKING_NAME);
     simulator.inject(fault);
-    let mut progress = Some(format!("{WORKING_NAME}:{known}").parse().unwrap());
+    let mut progress = Some(format!("{ENCODED_NAME}:{known}").parse().unwrap());
     // A failure that does not pass ends the call, and the next one goes on.
     let issued = loop {
         match account.issue(CreateParams::named("CI"), progress).await {

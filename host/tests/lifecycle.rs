@@ -284,7 +284,7 @@ async fn an_issue_that_found_no_connection_has_nothing_to_go_on_with_unless_it_w
     let failed = account.issue(CreateParams::named("CI"), None).await.unwrap_err();
     assert_eq!((failed.error.outcome, failed.progress), (Outcome::NotApplied, None), "{}", failed.error);
 
-    let begun: IssueProgress = "CI%20%28being%20issued%2C%200123%29".parse().unwrap();
+    let begun: IssueProgress = "CI%20%28being%20issued%2C%2000112233445566778899aabbccddeeff%29".parse().unwrap();
     let failed = account.issue(CreateParams::named("CI"), Some(begun.clone())).await.unwrap_err();
     assert_eq!((failed.error.outcome, failed.progress), (Outcome::Unknown, Some(begun)), "{}", failed.error);
 }
@@ -294,7 +294,7 @@ async fn an_issue_whose_component_fails_leaves_the_progress_that_it_was_given() 
     let simulator = Simulator::start().await.unwrap();
     let runtime = Runtime::builder().cache(CodeCache::None).max_memory(4 << 20).build().unwrap();
     let account = access(simulator.base_url(), runtime).account(ACCOUNT_ID);
-    let begun: IssueProgress = "CI%20%28being%20issued%2C%200123%29".parse().unwrap();
+    let begun: IssueProgress = "CI%20%28being%20issued%2C%2000112233445566778899aabbccddeeff%29".parse().unwrap();
     simulator.inject(FaultKind::LargeBody { bytes: 7 << 20 });
     let failed = account.issue(CreateParams::named("CI"), Some(begun.clone())).await.unwrap_err();
     assert_eq!((failed.error.kind, failed.error.outcome), (ErrorKind::Component, Outcome::Unknown), "{failed}");

@@ -12,7 +12,7 @@
 
 use std::time::Duration;
 
-use crate::arguments::{self, Collection, TokenId};
+use crate::arguments::{Collection, TokenId, quoted};
 use crate::bindings::exports::cloudflare::access::lifecycle::{IssueError, IssueProgress};
 use crate::bindings::exports::cloudflare::access::types::{
     CreateParams, Error, ErrorKind, IssuedToken, Outcome, PreviousSecret, RequestOptions, ServiceToken, UpdateParams,
@@ -27,6 +27,9 @@ use crate::{request, steps};
 
 /// How much of the caller's name the working name shows, so that a person who finds it knows what it is.
 const NAME_SHOWN: usize = 250;
+/// What stands around the random number of a working name.
+const BEFORE_NUMBER: &str = " (being issued, ";
+const AFTER_NUMBER: &str = ")";
 
 pub async fn issue(
     host: &impl Host,
@@ -42,7 +45,7 @@ pub async fn issue(
     let call = Call::begin_with_recovery(host, &settings);
     let mut work = match &progress {
         None => Work::new(working_name(host, &params.name)),
-        Some(progress) => Work::resumed(progress).map_err(begun)?,
+        Some(progress) => Work::resumed(progress, &params.name).map_err(begun)?,
     };
     match work.finish(&call, &collection, &params).await {
         Ok(issued) => Ok(issued),
@@ -63,7 +66,16 @@ fn not_begun(invalid: Invalid, progress: Option<IssueProgress>) -> IssueError {
 /// A name that no other token has.
 fn working_name(host: &impl Host, name: &str) -> String {
     let shown: String = name.chars().take(NAME_SHOWN).collect();
-    format!("{shown} (being issued, {:016x}{:016x})", host.random(), host.random())
+    format!("{shown}{BEFORE_NUMBER}{:016x}{:016x}{AFTER_NUMBER}", host.random(), host.random())
+}
+
+/// Whether it is a working name for this name: a progress that was altered must not reach a token of somebody else.
+fn is_working_name(working_name: &str, name: &str) -> bool {
+    let shown: String = name.chars().take(NAME_SHOWN).collect();
+    let number = working_name
+        .strip_prefix(shown.as_str())
+        .and_then(|rest| rest.strip_prefix(BEFORE_NUMBER)?.strip_suffix(AFTER_NUMBER));
+    number.is_some_and(|number| number.len() == 32 && number.bytes().all(|digit| digit.is_ascii_hexdigit()))
 }
 
 /// The state of a call.
@@ -90,8 +102,14 @@ impl Work {
         Self { working_name, id: None, may_have_strays: false, step: Step::Create }
     }
 
-    fn resumed(progress: &IssueProgress) -> Result<Self, Invalid> {
-        arguments::name(&progress.working_name)?;
+    fn resumed(progress: &IssueProgress, name: &str) -> Result<Self, Invalid> {
+        if !is_working_name(&progress.working_name, name) {
+            return Err(Invalid::Argument(format!(
+                "progress.working-name is {}: no `issue` of this name began it; hand the progress back unchanged, with the same \
+                 `params`",
+                quoted(&progress.working_name)
+            )));
+        }
         if let Some(id) = &progress.token_id {
             TokenId::new(id.clone())?;
         }
@@ -151,7 +169,9 @@ impl Work {
                     }
                 }
             }
-            Step::Look => self.look(call, collection).await.map_err(|error| (Step::Look, Box::new(error))),
+            Step::Look => {
+                self.look(call, collection, &params.name).await.map_err(|error| (Step::Look, Box::new(error)))
+            }
             Step::Rotate(id) => match steps::rotate(call, collection, &id, &PreviousSecret::ExpiresNow).await {
                 Ok(issued) if issued.token.name.as_ref() == Some(&params.name) => Ok(self.named(Box::new(issued))),
                 Ok(issued) => Ok(Step::Rename(Box::new(issued))),
@@ -175,8 +195,8 @@ impl Work {
     }
 
     /// Finds out which token there is, and leaves only that one.
-    async fn look<H: Host>(&mut self, call: &Call<'_, H>, collection: &Collection) -> Result<Step, Error> {
-        if !self.still_exists(call, collection).await? {
+    async fn look<H: Host>(&mut self, call: &Call<'_, H>, collection: &Collection, name: &str) -> Result<Step, Error> {
+        if !self.still_exists(call, collection, name).await? {
             let found = find::within(call, collection, &self.working_name).await?;
             self.id = found.into_iter().next().map(|token| token.id);
         }
@@ -185,11 +205,23 @@ impl Work {
         Ok(Step::Rotate(TokenId::new(id)?))
     }
 
-    /// Whether the token that is known is still there.
-    async fn still_exists<H: Host>(&self, call: &Call<'_, H>, collection: &Collection) -> Result<bool, Error> {
+    /// Whether the token that is known is still there. One with another name is none of this call's: it is left alone.
+    async fn still_exists<H: Host>(
+        &self,
+        call: &Call<'_, H>,
+        collection: &Collection,
+        name: &str,
+    ) -> Result<bool, Error> {
         let Some(id) = &self.id else { return Ok(false) };
         match steps::get(call, collection, &TokenId::new(id.clone())?).await {
-            Ok(_) => Ok(true),
+            Ok(token) if token.name.as_ref().is_none_or(|shown| shown == name || *shown == self.working_name) => {
+                Ok(true)
+            }
+            Ok(token) => {
+                let shown = token.name.as_deref().map(quoted).unwrap_or_default();
+                let what = format!("the token of the progress, {id}, is now named {shown}; it is left as it is");
+                Err(call.error_of_its_own("issue", ErrorKind::Conflict, &what))
+            }
             Err(error) if steps::is_gone(&error) => Ok(false),
             Err(error) => Err(error),
         }

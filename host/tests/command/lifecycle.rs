@@ -8,7 +8,7 @@ use cloudflare_access_simulator::{Fault, FaultKind, IssuedToken, Operation, Simu
 
 #[cfg(unix)]
 use crate::program::shell;
-use crate::program::{ID, assert_shown, first_id, program, run, simulator};
+use crate::program::{ID, assert_shown, child, first_id, program, run, simulator};
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -210,7 +210,7 @@ fn an_overlap_is_begun_extended_and_ended() {
     assert_shown!(program(&simulator).args(["end-overlap", "CI", "--yes"]), @r#"
     exit 0
     --- stdout
-    The old secret of "CI" ([id]) has ended.
+    No old secret of "CI" ([id]) passes any longer.
     --- stderr
     "#);
     assert!(!passes(&simulator, &old), "ended");
@@ -272,7 +272,7 @@ fn disable_asks_and_says_that_the_overlap_ends_and_enable_does_not_bring_it_back
     assert_shown!(program(&simulator).args(["enable", "CI"]), @r#"
     exit 0
     --- stdout
-    "CI" ([id]) is on. Its current secret passes.
+    "CI" ([id]) is on. Its current secret passes until the token expires, [time].
     --- stderr
     "#);
     assert_pair_passes(&simulator, &new);
@@ -464,4 +464,22 @@ fn issue_that_the_api_refuses_has_nothing_to_resume() {
     error: create: 400 Bad Request; quota (code 12130); check the values, and the number of tokens: 50 an account by default
     Cloudflare's name for the request (cf-ray): [ray]
     ");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_message_that_cannot_be_written_costs_neither_a_secret_nor_the_exit_code() {
+    let simulator = simulator();
+    let run_with_full_error_stream = |arguments: &[&str]| {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let output = child(&simulator).args(arguments).stderr(full).output().unwrap();
+        (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
+    };
+    for command in ["create", "issue", "ensure"] {
+        let (code, shown) = run_with_full_error_stream(&[command, command, "-o", "env", "-v"]);
+        let secret = simulator.issued_secrets().pop().unwrap();
+        assert!(code == 0 && shown.contains(secret.expose()), "{command}: {code}");
+    }
+    let (code, _) = run_with_full_error_stream(&["get", "nobody", "-v"]);
+    assert_eq!(code, 5);
 }

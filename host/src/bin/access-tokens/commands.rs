@@ -6,6 +6,7 @@ use crate::arguments::{Arguments, Command, Connection, Create, Delete, Get, List
 use crate::confirm::confirm;
 use crate::failure::{Attempt, Failure};
 use crate::find::find;
+use crate::message::tell;
 use crate::progress::with_progress;
 use crate::secret_file::Destination;
 use crate::settings::{account, tokens};
@@ -74,7 +75,7 @@ async fn update_token(connection: &Connection, output: Output, update: Update) -
         (issued, _) => issued.clone(),
     };
     if new_secret && updated.client_secret.is_none() {
-        anstream::eprintln!("No new secret: the version given is not above the token's current one.");
+        tell(format_args!("No new secret: the version given is not above the token's current one."));
     }
     output::print_token(&updated.token, shown.as_ref(), output)
 }

@@ -2,6 +2,7 @@
 //!
 //! The message has up to four parts: the error, what is known about its effect, what to do, and the ray id for Cloudflare's support.
 
+use crate::message::tell;
 use std::fmt::Display;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -253,12 +254,12 @@ fn code(error: &Error) -> u8 {
 pub fn report(failure: &Failure) -> ExitCode {
     let bold_red = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
     let dimmed = Style::new().dimmed();
-    anstream::eprintln!("{bold_red}error{bold_red:#}: {}", failure.message);
+    tell(format_args!("{bold_red}error{bold_red:#}: {}", failure.message));
     if let Some(advice) = &failure.advice {
-        anstream::eprintln!("{advice}");
+        tell(advice);
     }
     if let Some(ray_id) = &failure.ray_id {
-        anstream::eprintln!("{dimmed}Cloudflare's name for the request (cf-ray): {ray_id}{dimmed:#}");
+        tell(format_args!("{dimmed}Cloudflare's name for the request (cf-ray): {ray_id}{dimmed:#}"));
     }
     ExitCode::from(failure.code)
 }

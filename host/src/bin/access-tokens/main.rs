@@ -12,6 +12,7 @@ mod failure;
 mod find;
 mod lifecycle;
 mod manual;
+mod message;
 mod output;
 mod progress;
 mod secret_file;

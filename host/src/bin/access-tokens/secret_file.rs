@@ -11,6 +11,7 @@ use cloudflare_access_host::{ExposeSecret, SecretString, ServiceToken};
 
 use crate::arguments::{Output, Secret};
 use crate::failure::Failure;
+use crate::message::tell;
 use crate::output;
 
 /// A place for a secret that will come.
@@ -68,7 +69,7 @@ impl SecretFile {
         match written {
             Ok(()) => {
                 self.written = true;
-                anstream::eprintln!("The client id and the secret are in {}.", self.path.display());
+                tell(format_args!("The client id and the secret are in {}.", self.path.display()));
                 Ok(())
             }
             Err(error) => {
@@ -87,7 +88,7 @@ impl Drop for SecretFile {
         if !self.written
             && let Err(error) = remove_file(&self.path)
         {
-            anstream::eprintln!("warning: the empty file {} could not be removed: {error}", self.path.display());
+            tell(format_args!("warning: the empty file {} could not be removed: {error}", self.path.display()));
         }
     }
 }

@@ -10,6 +10,7 @@ use tracing_subscriber::fmt::format::FmtSpan;
 
 use crate::arguments::Connection;
 use crate::failure::Failure;
+use crate::message::tell;
 
 /// Logs to standard error. Without `--verbose` or `RUST_LOG` only what this program logs itself, which is what `watch` does: the
 /// messages of the other commands say what a person needs.
@@ -24,6 +25,8 @@ pub fn start_logging(verbose: u8) {
         .with_env_filter(filter)
         .with_span_events(FmtSpan::CLOSE)
         .with_writer(anstream::stderr)
+        // It would say so on standard error, and panic there.
+        .log_internal_errors(false)
         .init();
 }
 
@@ -103,7 +106,7 @@ fn variable(text: &str, wanted: &str) -> Option<String> {
 fn warn_if_others_can_read(path: &Path) {
     use std::os::unix::fs::PermissionsExt;
     if std::fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0) {
-        anstream::eprintln!("warning: other users can read {}; `chmod 600` it", path.display());
+        tell(format_args!("warning: other users can read {}; `chmod 600` it", path.display()));
     }
 }
 

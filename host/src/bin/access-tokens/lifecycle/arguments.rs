@@ -55,14 +55,14 @@ pub struct Expiring {
 #[derive(Debug, Args)]
 pub struct RefreshExpiring {
     /// How soon: 30d, 12h; at most 364d
-    #[arg(long, value_parser = words::parse_duration, value_name = "DURATION")]
+    #[arg(long, value_parser = renewal_window, value_name = "DURATION")]
     pub within: Duration,
 }
 
 #[derive(Debug, Args)]
 pub struct Watch {
     /// How soon: 30d, 12h; at most 364d
-    #[arg(long, value_parser = words::parse_duration, value_name = "DURATION")]
+    #[arg(long, value_parser = renewal_window, value_name = "DURATION")]
     pub within: Duration,
     /// How often: 6h, 1d; more often than --within, so that a failure has several rounds to pass
     #[arg(long, value_parser = words::parse_some_time, value_name = "DURATION")]
@@ -141,4 +141,15 @@ pub struct Disable {
 pub struct Enable {
     #[command(flatten)]
     pub token: Token,
+}
+
+/// A window that leaves a day of the year that a refresh gives, as the component demands.
+fn renewal_window(text: &str) -> Result<Duration, String> {
+    const LONGEST: Duration = Duration::from_hours(364 * 24);
+    match words::parse_duration(text)? {
+        within if within > LONGEST => {
+            Err("at most 364d: a refresh gives a year, so every run would refresh every token".to_owned())
+        }
+        within => Ok(within),
+    }
 }

@@ -10,6 +10,7 @@ use crate::lifecycle::arguments::{
     Command, Disable, Enable, EndOverlap, Ensure, Expiring, ExtendOverlap, Find, Issue, RefreshExpiring, ResolveCreate,
 };
 use crate::lifecycle::watch::watch;
+use crate::message::tell;
 use crate::output;
 use crate::progress::{unless_interrupted, with_progress};
 use crate::secret_file::Destination;
@@ -66,7 +67,7 @@ async fn end_overlap(connection: &Connection, output: Output, end: EndOverlap) -
     )?;
     let attempt = Attempt::Update { token: found.id.clone(), new_secret: false };
     let token = with_progress("ending the overlap", &attempt, tokens.end_overlap(&found.id)).await?;
-    output::print_done(&format!("The old secret of {} has ended.", found.label), &token, output)
+    output::print_done(&format!("No old secret of {} passes any longer.", found.label), &token, output)
 }
 
 async fn extend_overlap(connection: &Connection, output: Output, extend: ExtendOverlap) -> Result<(), Failure> {
@@ -76,7 +77,7 @@ async fn extend_overlap(connection: &Connection, output: Output, extend: ExtendO
     let extension = tokens.extend_overlap(&found.id, extend.overlap);
     let token = with_progress("extending the overlap", &attempt, extension).await?;
     if token.previous_client_secret_expires_at.is_none() {
-        anstream::eprintln!("Nothing to extend: the token has no old secret.");
+        tell(format_args!("Nothing to extend: the token has no old secret."));
     }
     output::print_token(&token, None, output)
 }
@@ -129,7 +130,7 @@ async fn resolve_create(connection: &Connection, output: Output, resolve: Resolv
     let search = tokens.resolve_create(&resolve.name, &resolve.since);
     let found = with_progress("looking for the name", &Attempt::Read, search).await?;
     output::print_list(&found, output)?;
-    anstream::eprintln!(
+    tell(format_args!(
         "{}",
         match found.as_slice() {
             [] => "The create made no token; it can be made again.".to_owned(),
@@ -141,7 +142,7 @@ async fn resolve_create(connection: &Connection, output: Output, resolve: Resolv
                 "Nobody has their secrets, unless others use the name. Rotate one to get a secret, and delete the rest."
                     .to_owned(),
         }
-    );
+    ));
     Ok(())
 }
 
@@ -168,5 +169,10 @@ async fn enable_token(connection: &Connection, output: Output, enable: Enable) -
     let found = find(&tokens, &enable.token.token).await?;
     let attempt = Attempt::Update { token: found.id.clone(), new_secret: false };
     let token = with_progress("switching on", &attempt, tokens.enable(&found.id)).await?;
-    output::print_done(&format!("{} is on. Its current secret passes.", found.label), &token, output)
+    let until = token.expires_at.as_deref().map(|time| format!(", {time}")).unwrap_or_default();
+    output::print_done(
+        &format!("{} is on. Its current secret passes until the token expires{until}.", found.label),
+        &token,
+        output,
+    )
 }

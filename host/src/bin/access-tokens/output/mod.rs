@@ -14,6 +14,7 @@ use cloudflare_access_host::{
 
 use crate::arguments::Output;
 use crate::failure::Failure;
+use crate::message::tell;
 
 pub fn print_list(tokens: &[ServiceToken], output: Output) -> Result<(), Failure> {
     write(&match output {
@@ -49,7 +50,7 @@ pub fn print_renewal(report: &RefreshReport, output: Output) -> Result<(), Failu
 /// A time that was taken from the API is right; a machine whose clock is off has other troubles.
 pub fn warn_if_clock_is_off(clock: Clock) {
     if clock == Clock::Server {
-        anstream::eprintln!("warning: this machine's clock is off by more than a minute; the API's time was taken");
+        tell(format_args!("warning: this machine's clock is off by more than a minute; the API's time was taken"));
     }
 }
 
@@ -76,7 +77,7 @@ pub fn print_ensured(ensured: &EnsuredToken, secret: Option<&SecretString>, outp
     match output {
         Output::Json => write_token(&json::ensured(ensured, secret)?, &ensured.token, secret),
         Output::Table | Output::Env => {
-            anstream::eprintln!("The token {} was {}.", ensured.token.id, ensured.change.as_str());
+            tell(format_args!("The token {} was {}.", ensured.token.id, ensured.change.as_str()));
             print_token(&ensured.token, secret, output)
         }
     }
