@@ -451,6 +451,9 @@ fn issue_that_runs_out_of_time_says_how_to_finish_it_and_the_next_call_does() {
     assert!(tokens.len() == 1 && tokens[0].name == "CI; $(date)", "{tokens:?}");
     let (code, _, stderr) = run(program(&simulator).args(resumed).args(["--resume", "CI (being issued, 0123)"]));
     assert!(code == 2 && stderr.contains("exactly as it was written"), "{stderr}");
+    let (code, _, stderr) = run(program(&simulator).args(resumed).args(["--resume", "CI"]));
+    assert!(code == 2 && stderr.contains("hand the progress back unchanged"), "{stderr}");
+    assert!(!stderr.contains("--resume"), "{stderr}");
 }
 
 #[test]

@@ -156,6 +156,10 @@ impl Attempt {
 
     /// An `issue` that did not finish: with the way to go on, where there is one.
     pub fn issue_failed(&self, failed: &IssueError) -> Failure {
+        // Nothing was sent: the progress is the one that was given, and may be what is wrong.
+        if failed.error.kind == ErrorKind::InvalidArgument {
+            return Failure::usage(failed.error.message.clone());
+        }
         let failure = self.failed(&failed.error);
         match &failed.progress {
             None => failure,
