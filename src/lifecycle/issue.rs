@@ -57,24 +57,32 @@ pub async fn issue(
 fn not_begun(invalid: Invalid, progress: Option<IssueProgress>) -> IssueError {
     let mut error = Error::from(invalid);
     if let Some(progress) = &progress {
-        error.outcome = if progress.token_id.is_some() { Outcome::Applied } else { Outcome::Unknown };
-        error.token_id.clone_from(&progress.token_id);
+        say_what_there_is(&mut error, progress.token_id.as_ref());
     }
     IssueError { error, progress }
 }
 
+/// The outcome of the whole: a token that is known exists, and one that is not may.
+fn say_what_there_is(error: &mut Error, token_id: Option<&String>) {
+    error.outcome = if token_id.is_some() { Outcome::Applied } else { Outcome::Unknown };
+    error.token_id = token_id.cloned();
+}
+
 /// A name that no other token has.
 fn working_name(host: &impl Host, name: &str) -> String {
-    let shown: String = name.chars().take(NAME_SHOWN).collect();
-    format!("{shown}{BEFORE_NUMBER}{:016x}{:016x}{AFTER_NUMBER}", host.random(), host.random())
+    format!("{}{:016x}{:016x}{AFTER_NUMBER}", beginning(name), host.random(), host.random())
+}
+
+/// What the working names for a name begin with.
+fn beginning(name: &str) -> String {
+    let mut beginning: String = name.chars().take(NAME_SHOWN).collect();
+    beginning.push_str(BEFORE_NUMBER);
+    beginning
 }
 
 /// Whether it is a working name for this name: a progress that was altered must not reach a token of somebody else.
 fn is_working_name(working_name: &str, name: &str) -> bool {
-    let shown: String = name.chars().take(NAME_SHOWN).collect();
-    let number = working_name
-        .strip_prefix(shown.as_str())
-        .and_then(|rest| rest.strip_prefix(BEFORE_NUMBER)?.strip_suffix(AFTER_NUMBER));
+    let number = working_name.strip_prefix(beginning(name).as_str()).and_then(|rest| rest.strip_suffix(AFTER_NUMBER));
     number.is_some_and(|number| number.len() == 32 && number.bytes().all(|digit| digit.is_ascii_hexdigit()))
 }
 
@@ -248,18 +256,16 @@ impl Work {
 
     /// The error of a call that did not finish: what there is, and how to go on.
     fn unfinished(self, mut error: Error) -> IssueError {
-        let exists = self.id.is_some();
-        if !exists && !self.may_have_strays {
+        if self.id.is_none() && !self.may_have_strays {
             error.outcome = Outcome::NotApplied;
             return IssueError { error, progress: None };
         }
-        error.outcome = if exists { Outcome::Applied } else { Outcome::Unknown };
         let what_there_is = match &self.id {
             Some(id) => format!("token {id} exists and is not finished"),
             None => "whether there is a token is not known".to_owned(),
         };
         error.message = format!("issue: {}; {what_there_is}: call `issue` again with this progress", error.message);
-        error.token_id.clone_from(&self.id);
+        say_what_there_is(&mut error, self.id.as_ref());
         IssueError { error, progress: Some(IssueProgress { working_name: self.working_name, token_id: self.id }) }
     }
 }

@@ -75,7 +75,7 @@ async fn update_token(connection: &Connection, output: Output, update: Update) -
         (issued, _) => issued.clone(),
     };
     if new_secret && updated.client_secret.is_none() {
-        tell(format_args!("No new secret: the version given is not above the token's current one."));
+        tell("No new secret: the version given is not above the token's current one.");
     }
     output::print_token(&updated.token, shown.as_ref(), output)
 }

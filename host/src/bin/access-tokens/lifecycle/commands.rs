@@ -77,7 +77,7 @@ async fn extend_overlap(connection: &Connection, output: Output, extend: ExtendO
     let extension = tokens.extend_overlap(&found.id, extend.overlap);
     let token = with_progress("extending the overlap", &attempt, extension).await?;
     if token.previous_client_secret_expires_at.is_none() {
-        tell(format_args!("Nothing to extend: the token has no old secret."));
+        tell("Nothing to extend: the token has no old secret.");
     }
     output::print_token(&token, None, output)
 }
@@ -130,19 +130,15 @@ async fn resolve_create(connection: &Connection, output: Output, resolve: Resolv
     let search = tokens.resolve_create(&resolve.name, &resolve.since);
     let found = with_progress("looking for the name", &Attempt::Read, search).await?;
     output::print_list(&found, output)?;
-    tell(format_args!(
-        "{}",
-        match found.as_slice() {
-            [] => "The create made no token; it can be made again.".to_owned(),
-            [token] => format!(
-                "Nobody has its secret. Get one with `access-tokens rotate {}`, or delete it with `access-tokens delete {}`.",
-                token.id, token.id
-            ),
-            _ =>
-                "Nobody has their secrets, unless others use the name. Rotate one to get a secret, and delete the rest."
-                    .to_owned(),
-        }
-    ));
+    tell(match found.as_slice() {
+        [] => "The create made no token; it can be made again.".to_owned(),
+        [token] => format!(
+            "Nobody has its secret. Get one with `access-tokens rotate {}`, or delete it with `access-tokens delete {}`.",
+            token.id, token.id
+        ),
+        _ => "Nobody has their secrets, unless others use the name. Rotate one to get a secret, and delete the rest."
+            .to_owned(),
+    });
     Ok(())
 }
 

@@ -50,7 +50,7 @@ pub fn print_renewal(report: &RefreshReport, output: Output) -> Result<(), Failu
 /// A time that was taken from the API is right; a machine whose clock is off has other troubles.
 pub fn warn_if_clock_is_off(clock: Clock) {
     if clock == Clock::Server {
-        tell(format_args!("warning: this machine's clock is off by more than a minute; the API's time was taken"));
+        tell("warning: this machine's clock is off by more than a minute; the API's time was taken");
     }
 }
 
