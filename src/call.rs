@@ -7,12 +7,11 @@
 use std::cell::Cell;
 use std::time::Duration;
 
-use serde_json::value::RawValue;
-
 use crate::bindings::exports::cloudflare::access::types::{Error, ErrorKind, Outcome};
 use crate::envelope::{self, Envelope, Info};
 use crate::error::{clean, cleaned, message};
 use crate::host::{Answer, Failure, Headers, Host, Instant, Limits, Request};
+use crate::json::Json;
 use crate::moment::http_date;
 use crate::operation::Operation;
 use crate::repeat::{Decision, Situation, backoff, decide};
@@ -97,7 +96,7 @@ impl<'a, H: Host> Call<'a, H> {
         operation: Operation,
         request: &Request,
         about: Option<&str>,
-        read: impl Fn(Option<&RawValue>, Info) -> Result<T, Unusable>,
+        read: impl Fn(Option<Json<'_>>, Info) -> Result<T, Unusable>,
     ) -> Result<T, Error> {
         let mut retries_left = self.settings.retries;
         let mut attempt = 0_u32;
@@ -136,7 +135,7 @@ impl<'a, H: Host> Call<'a, H> {
         &self,
         request: &Request,
         limits: Limits,
-        read: impl Fn(Option<&RawValue>, Info) -> Result<T, Unusable>,
+        read: impl Fn(Option<Json<'_>>, Info) -> Result<T, Unusable>,
     ) -> Result<T, Trouble> {
         if self.host.now() >= self.deadline {
             return Err(Trouble::too_late());

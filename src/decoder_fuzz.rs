@@ -1,18 +1,18 @@
 //! The decoder against answers that nobody would send: real ones with damage, and JSON made at random. Whatever the bytes, it
 //! ends, and says yes only where a strict reader of JSON sees a yes too.
 
+use crate::bindings::exports::cloudflare::access::types::ApiError;
+use crate::envelope::{self, Envelope};
+use crate::error::cleaned;
+use crate::host::Headers;
+use crate::json::Json;
+use crate::token::{self, Budget};
+use crate::trouble::{Head, Trouble};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use serde_json::Value;
 use serde_json::value::RawValue;
-
-use crate::bindings::exports::cloudflare::access::types::ApiError;
-use crate::envelope::{self, Envelope};
-use crate::error::cleaned;
-use crate::host::Headers;
-use crate::token::{self, Budget};
-use crate::trouble::{Head, Trouble};
 
 const REAL: [&str; 4] = [
     include_str!("../host-tests/answers/create.json"),
@@ -105,6 +105,10 @@ impl Headers for AnyHeaders {
 /// Everything that is done with an answer, and what must hold of it.
 fn decode(status: u16, header: &str, body: &[u8]) {
     const SECRETS: &[&str] = &["s3cret"];
+    if let Ok(text) = str::from_utf8(body) {
+        let theirs = serde_json::from_str::<&RawValue>(text).ok();
+        assert_eq!(Json::read(text).ok().map(Json::source), theirs.map(RawValue::get));
+    }
     let strict: Option<Value> = serde_json::from_slice(body).ok();
     let is_yes = strict.as_ref().is_some_and(|answer| answer["success"] == true);
     let head = || Head::new(status, &AnyHeaders(header.to_owned()), SECRETS);
@@ -125,7 +129,7 @@ fn decode(status: u16, header: &str, body: &[u8]) {
     }
 }
 
-fn decode_result(result: Option<&RawValue>) {
+fn decode_result(result: Option<Json<'_>>) {
     for needs_secret in [false, true] {
         for asked in [None, Some("asked")] {
             if let Ok(read) = token::read(result, asked, needs_secret) {

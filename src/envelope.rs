@@ -4,21 +4,20 @@
 //! useful message hides in `error_chain`. All of it is read. Nothing is built that the answer did not ask for: the parts
 //! stay slices of the body until someone needs them, so a hostile body costs no memory beyond itself.
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use std::iter;
 
 use crate::bindings::exports::cloudflare::access::types::{ApiError, ApiErrorCause};
-use crate::json::{text, whole_number};
+use crate::json::{self, Brackets, Broken, Json};
 
 /// Longer bodies are not searched for errors: the API's are a few hundred bytes.
 const ERRORS_LIMIT: usize = 256 * 1024;
 /// More errors than this in one answer tell nobody more.
-const ERRORS_KEPT: usize = 20;
+const KEPT: usize = 20;
 
 /// What the body of an answer turned out to be.
 pub enum Envelope<'a> {
     /// `success` is true. No result: it is null or missing.
-    Success { result: Option<&'a RawValue>, info: Info },
+    Success { result: Option<Json<'a>>, info: Info },
     /// `success` is false, or the body is an error in another form.
     Failure { errors: Vec<ApiError> },
     /// Not this API's.
@@ -46,150 +45,99 @@ pub struct Info {
     pub total_pages: Option<u32>,
 }
 
-type Raw<'a> = Option<&'a RawValue>;
-
-#[derive(Deserialize)]
-struct RawEnvelope<'a> {
-    #[serde(borrow, default)]
-    success: Raw<'a>,
-    #[serde(borrow, default)]
-    result: Raw<'a>,
-    #[serde(borrow, default)]
-    result_info: Raw<'a>,
-    #[serde(borrow, default)]
-    errors: Raw<'a>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct RawInfo<'a> {
-    #[serde(borrow)]
-    page: Raw<'a>,
-    #[serde(borrow)]
-    per_page: Raw<'a>,
-    #[serde(borrow)]
-    count: Raw<'a>,
-    #[serde(borrow)]
-    total_count: Raw<'a>,
-    #[serde(borrow)]
-    total_pages: Raw<'a>,
-}
-
-#[derive(Deserialize)]
-struct RawError<'a> {
-    #[serde(borrow, default)]
-    code: Raw<'a>,
-    #[serde(borrow, default)]
-    message: Raw<'a>,
-    /// The message of an error without an envelope.
-    #[serde(borrow, default)]
-    error: Raw<'a>,
-    #[serde(borrow, default)]
-    documentation_url: Raw<'a>,
-    #[serde(borrow, default)]
-    source: Raw<'a>,
-    #[serde(borrow, default)]
-    error_chain: Raw<'a>,
-}
-
-#[derive(Deserialize)]
-struct RawSource<'a> {
-    #[serde(borrow, default)]
-    pointer: Raw<'a>,
-}
-
 /// Reads the body of an answer.
 pub fn read(body: &[u8]) -> Envelope<'_> {
     if body.iter().all(u8::is_ascii_whitespace) {
         return Envelope::Foreign(Foreign::Empty);
     }
-    let envelope: RawEnvelope<'_> = match serde_json::from_slice(body) {
-        Ok(envelope) => envelope,
-        Err(error) if error.is_eof() => return Envelope::Foreign(Foreign::CutShort),
-        Err(error) if error.is_data() => return Envelope::Foreign(Foreign::OtherJson),
-        Err(_) => return Envelope::Foreign(Foreign::NotJson),
+    let foreign = |foreign| Envelope::Foreign(foreign);
+    let [success, result, info, errors] = match json::fields(body, ["success", "result", "result_info", "errors"]) {
+        Ok(found) => found,
+        Err(Broken::CutShort) => return foreign(Foreign::CutShort),
+        Err(Broken::OtherForm) => return foreign(Foreign::OtherJson),
+        Err(Broken::Syntax) => return foreign(Foreign::NotJson),
     };
-    if !body.trim_ascii_start().starts_with(b"{") {
-        return Envelope::Foreign(Foreign::OtherJson); // serde takes a list for a struct, by position
-    }
-    match envelope.success.map(RawValue::get) {
-        Some("true") => Envelope::Success { result: envelope.result, info: info(envelope.result_info) },
-        Some("false") => Envelope::Failure { errors: errors(envelope.errors) },
-        _ => match envelope.errors.map_or_else(|| flat_error(body), |listed| errors(Some(listed))) {
-            errors if errors.is_empty() => Envelope::Foreign(Foreign::OtherJson),
+    match success.and_then(Json::boolean) {
+        Some(true) => Envelope::Success { result, info: page_info(info) },
+        Some(false) => Envelope::Failure { errors: listed(errors) },
+        None => match errors.map_or_else(|| flat_error(body), |errors| listed(Some(errors))) {
+            errors if errors.is_empty() => foreign(Foreign::OtherJson),
             errors => Envelope::Failure { errors },
         },
     }
 }
 
-fn info(raw: Raw<'_>) -> Info {
-    let info: RawInfo<'_> = raw.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
-    let number = |raw: Raw<'_>| raw.and_then(whole_number);
-    Info {
-        page: number(info.page),
-        per_page: number(info.per_page),
-        count: number(info.count),
-        total_count: number(info.total_count),
-        total_pages: number(info.total_pages),
-    }
+fn page_info(info: Option<Json<'_>>) -> Info {
+    const KEYS: [&str; 5] = ["page", "per_page", "count", "total_count", "total_pages"];
+    let fields = info.and_then(|info| info.fields(KEYS).ok()).unwrap_or_default();
+    let [page, per_page, count, total_count, total_pages] = fields.map(|number| number.and_then(Json::whole_number));
+    Info { page, per_page, count, total_count, total_pages }
 }
 
 /// The listed errors; a single one that is not in a list counts too.
-fn errors(raw: Raw<'_>) -> Vec<ApiError> {
-    let Some(raw) = raw.filter(|raw| raw.get().len() <= ERRORS_LIMIT) else {
-        return Vec::new();
-    };
-    match serde_json::from_str::<Vec<&RawValue>>(raw.get()) {
-        Ok(list) => list.into_iter().take(ERRORS_KEPT).filter_map(error).collect(),
-        Err(_) => error(raw).into_iter().collect(),
+fn listed(errors: Option<Json<'_>>) -> Vec<ApiError> {
+    match errors.filter(|errors| errors.source().len() <= ERRORS_LIMIT) {
+        Some(errors) => first_of(errors, error),
+        None => Vec::new(),
     }
+}
+
+/// What the first elements of a list are read as, or the value itself if it is no list.
+fn first_of<T>(value: Json<'_>, read: fn(Json<'_>) -> Option<T>) -> Vec<T> {
+    let mut cursor = value.cursor();
+    if cursor.open(Brackets::LIST).is_err() {
+        return read(value).into_iter().collect();
+    }
+    let element = || cursor.has_more(Brackets::LIST).ok()?.then(|| cursor.value().ok())?;
+    iter::from_fn(element).take(KEPT).filter_map(read).collect()
 }
 
 /// An error that stands in place of the envelope: `{"code": .., "message": ..}` or `{"error": ..}`.
 fn flat_error(body: &[u8]) -> Vec<ApiError> {
-    let raw = Some(body).filter(|body| body.len() <= ERRORS_LIMIT).and_then(|body| serde_json::from_slice(body).ok());
-    raw.and_then(error).into_iter().collect()
+    let text = Some(body).filter(|body| body.len() <= ERRORS_LIMIT).and_then(|body| str::from_utf8(body).ok());
+    text.and_then(|text| error(Json::read(text).ok()?)).into_iter().collect()
 }
 
 /// One error; none if there is neither a code nor a text in it.
-fn error(raw: &RawValue) -> Option<ApiError> {
-    if let Some(message) = text(raw) {
+fn error(value: Json<'_>) -> Option<ApiError> {
+    if let Some(message) = value.text() {
         return Some(ApiError { code: None, message, documentation_url: None, pointer: None, chain: Vec::new() });
     }
-    let error: RawError<'_> = serde_json::from_str(raw.get()).ok()?;
-    let source: Option<RawSource<'_>> = error.source.and_then(|source| serde_json::from_str(source.get()).ok());
-    let code = error.code.and_then(code);
-    let message = error.message.and_then(text).or_else(|| nested_message(error.error));
+    // `error` is the message of an error without an envelope.
+    let [code, message, error, documentation_url, source, error_chain] =
+        value.fields(["code", "message", "error", "documentation_url", "source", "error_chain"]).ok()?;
+    let code = code.and_then(number);
+    let message = message.and_then(Json::text).or_else(|| nested_message(error?));
     if code.is_none() && message.is_none() {
         return None;
     }
     Some(ApiError {
         code,
         message: message.unwrap_or_default(),
-        documentation_url: error.documentation_url.and_then(text),
-        pointer: source.and_then(|source| source.pointer).and_then(text),
-        chain: chain(error.error_chain),
+        documentation_url: documentation_url.and_then(Json::text),
+        pointer: source.and_then(|source| field(source, "pointer")?.text()),
+        chain: error_chain.map_or_else(Vec::new, |chain| first_of(chain, cause)),
     })
 }
 
 /// `{"error": "text"}` or `{"error": {"message": "text"}}`.
-fn nested_message(raw: Raw<'_>) -> Option<String> {
-    let raw = raw?;
-    text(raw).or_else(|| text(serde_json::from_str::<RawError<'_>>(raw.get()).ok()?.message?))
+fn nested_message(error: Json<'_>) -> Option<String> {
+    error.text().or_else(|| field(error, "message")?.text())
 }
 
-fn chain(raw: Raw<'_>) -> Vec<ApiErrorCause> {
-    let list: Vec<RawError<'_>> = raw.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
-    let cause = |cause: RawError<'_>| ApiErrorCause {
-        code: cause.code.and_then(code),
-        message: cause.message.and_then(text).unwrap_or_default(),
-    };
-    list.into_iter().take(ERRORS_KEPT).map(cause).collect()
+fn cause(value: Json<'_>) -> Option<ApiErrorCause> {
+    let [code, message] = value.fields(["code", "message"]).ok()?;
+    Some(ApiErrorCause { code: code.and_then(number), message: message.and_then(Json::text).unwrap_or_default() })
+}
+
+fn field<'a>(value: Json<'a>, key: &str) -> Option<Json<'a>> {
+    let [field] = value.fields([key]).ok()?;
+    field
 }
 
 /// A code as a number, or as text that is one.
-fn code(raw: &RawValue) -> Option<u32> {
-    whole_number(raw).or_else(|| text(raw)?.trim().parse().ok())
+fn number(value: Json<'_>) -> Option<u32> {
+    value.whole_number().or_else(|| value.text()?.trim().parse().ok())
 }
 
 #[cfg(test)]
@@ -271,7 +219,7 @@ mod tests {
         let body = br#"{"errors":[{"code":1000,"message":"note"}],"messages":[{"type":null}],"success":true,"result":{"id":"x"},
             "result_info":{"page":1,"per_page":20.0,"count":"3","total_pages":null,"extra":[]}}"#;
         let Envelope::Success { result, info } = read(body) else { panic!("no success") };
-        assert_eq!(result.map(RawValue::get), Some(r#"{"id":"x"}"#));
+        assert_eq!(result.map(Json::source), Some(r#"{"id":"x"}"#));
         assert_eq!(info, Info { page: Some(1), per_page: Some(20), ..Info::default() });
         assert!(matches!(read(br#"{"success":true,"result":null}"#), Envelope::Success { result: None, .. }));
     }

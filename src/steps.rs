@@ -2,8 +2,6 @@
 //!
 //! The operations of the contract are one step each; `list-all` and the lifecycle are made of several within one call.
 
-use serde_json::value::RawValue;
-
 use crate::arguments::{Collection, TokenId};
 use crate::bindings::exports::cloudflare::access::types::{
     ApiError, CreateParams, Error, ErrorKind, IssuedToken, ListParams, Outcome, PreviousSecret, ServiceToken,
@@ -12,6 +10,7 @@ use crate::bindings::exports::cloudflare::access::types::{
 use crate::call::Call;
 use crate::envelope::Info;
 use crate::host::{Host, Request};
+use crate::json::Json;
 use crate::operation::Operation;
 use crate::request;
 use crate::token::{self, Budget};
@@ -119,7 +118,7 @@ async fn one<H: Host>(
     id: Option<&TokenId>,
 ) -> Result<UpdatedToken, Error> {
     let asked = id.map(TokenId::text);
-    let read = |result: Option<&RawValue>, _| token::read(result, asked, operation.makes_a_secret());
+    let read = |result: Option<Json<'_>>, _| token::read(result, asked, operation.makes_a_secret());
     call.send(operation, request, asked, read).await
 }
 

@@ -5,14 +5,9 @@
 //! operation makes one. What is built is counted against a budget, since a few bytes of JSON can ask for many of memory.
 
 use std::cell::Cell;
-use std::fmt;
-
-use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
-use serde_json::value::RawValue;
 
 use crate::bindings::exports::cloudflare::access::types::{ServiceToken, UpdatedToken};
-use crate::json::{boolean, is_null, text, whole_number};
+use crate::json::{Brackets, Cursor, Json};
 
 /// How much memory the tokens of one call may take. An account has 50 tokens by default, at about 500 bytes each.
 const BUDGET: usize = 16 * 1024 * 1024;
@@ -51,11 +46,11 @@ impl Budget {
 
 /// The token of a result, and the secret in it, which `needs_secret` demands. `asked`: the id that the token was asked for by,
 /// which stands in where the answer leaves it out.
-pub fn read(result: Option<&RawValue>, asked: Option<&str>, needs_secret: bool) -> Result<UpdatedToken, Unusable> {
+pub fn read(result: Option<Json<'_>>, asked: Option<&str>, needs_secret: bool) -> Result<UpdatedToken, Unusable> {
     let unusable =
         |reason: &str, id: Option<&str>| Unusable { reason: reason.to_owned(), token_id: id.map(str::to_owned) };
     let result = result.ok_or_else(|| unusable("it has no result", asked))?;
-    let (token, client_secret) = one(result, asked, &Budget::default())?;
+    let (token, client_secret) = one(&mut result.cursor(), asked, &Budget::default())?;
     if needs_secret && client_secret.is_none() {
         return Err(unusable("it has no client_secret", Some(&token.id)));
     }
@@ -63,17 +58,17 @@ pub fn read(result: Option<&RawValue>, asked: Option<&str>, needs_secret: bool) 
 }
 
 /// All tokens of a result that is a list.
-pub fn list(result: Option<&RawValue>, budget: &Budget) -> Result<Vec<ServiceToken>, Unusable> {
+pub fn list(result: Option<Json<'_>>, budget: &Budget) -> Result<Vec<ServiceToken>, Unusable> {
     let unusable = |reason: &str| Unusable { reason: reason.to_owned(), token_id: None };
     let result = result.ok_or_else(|| unusable("it has no result"))?;
-    let mut problem = None;
-    let tokens =
-        Tokens { budget, problem: &mut problem }.deserialize(&mut serde_json::Deserializer::from_str(result.get()));
-    match (tokens, problem) {
-        (Ok(tokens), _) => Ok(tokens),
-        (Err(_), Some(problem)) => Err(problem),
-        (Err(_), None) => Err(unusable("its result is not a list of tokens")),
+    let not_a_list = |_| unusable("its result is not a list of tokens");
+    let mut cursor = result.cursor();
+    cursor.open(Brackets::LIST).map_err(not_a_list)?;
+    let mut tokens = Vec::new();
+    while cursor.has_more(Brackets::LIST).map_err(not_a_list)? {
+        tokens.push(one(&mut cursor, None, budget)?.0);
     }
+    Ok(tokens)
 }
 
 /// A token of which nothing but the id is known.
@@ -94,11 +89,15 @@ pub fn with_id(id: &str) -> ServiceToken {
     }
 }
 
-fn one(raw: &RawValue, asked: Option<&str>, budget: &Budget) -> Result<(ServiceToken, Option<String>), Unusable> {
-    let mut problem = None;
-    let read = Fields { budget, problem: &mut problem }.deserialize(&mut serde_json::Deserializer::from_str(raw.get()));
-    let reason = match (read, problem) {
-        (Ok((mut token, secret)), _) => {
+/// The token at a place, which is passed.
+fn one(
+    cursor: &mut Cursor<'_>,
+    asked: Option<&str>,
+    budget: &Budget,
+) -> Result<(ServiceToken, Option<String>), Unusable> {
+    let start = *cursor;
+    let reason = match fields(cursor, budget) {
+        Ok(Reading { mut token, secret, .. }) => {
             if token.id.is_empty() {
                 token.id.push_str(asked.unwrap_or_default());
             }
@@ -107,96 +106,28 @@ fn one(raw: &RawValue, asked: Option<&str>, budget: &Budget) -> Result<(ServiceT
             }
             "it has no id".to_owned()
         }
-        (Err(_), Some(problem)) => problem,
-        (Err(_), None) => "its result is not a token".to_owned(),
+        Err(reason) => reason,
     };
-    Err(Unusable { reason, token_id: id_alone(raw).or_else(|| asked.map(str::to_owned)) })
+    Err(Unusable { reason, token_id: id_alone(start).or_else(|| asked.map(str::to_owned)) })
 }
 
 /// The id of a result of which nothing else can be used.
-fn id_alone(raw: &RawValue) -> Option<String> {
-    #[derive(Deserialize)]
-    struct OnlyId<'a> {
-        #[serde(borrow)]
-        id: &'a RawValue,
-    }
-    let only: OnlyId<'_> = serde_json::from_str(raw.get()).ok()?;
-    text(only.id).filter(|id| !id.is_empty() && id.len() <= 64)
+fn id_alone(mut cursor: Cursor<'_>) -> Option<String> {
+    let [id] = cursor.value().ok()?.fields(["id"]).ok()?;
+    id?.text().filter(|id| !id.is_empty() && id.len() <= 64)
 }
 
-/// A list, token by token. `problem` carries what went wrong past serde, whose errors hold only text.
-struct Tokens<'b> {
-    budget: &'b Budget,
-    problem: &'b mut Option<Unusable>,
-}
-
-impl<'de> DeserializeSeed<'de> for Tokens<'_> {
-    type Value = Vec<ServiceToken>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_seq(self)
+/// All fields of the token at a place.
+fn fields(cursor: &mut Cursor<'_>, budget: &Budget) -> Result<Reading, String> {
+    let not_a_token = |_| "its result is not a token";
+    cursor.open(Brackets::OBJECT).map_err(not_a_token)?;
+    budget.spend(size_of::<ServiceToken>())?;
+    let mut reading = Reading { token: with_id(""), secret: None, seen: 0 };
+    while cursor.has_more(Brackets::OBJECT).map_err(not_a_token)? {
+        let key = cursor.key().map_err(not_a_token)?;
+        reading.take(&key, cursor.value().map_err(not_a_token)?, budget)?;
     }
-}
-
-impl<'de> Visitor<'de> for Tokens<'_> {
-    type Value = Vec<ServiceToken>;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a list of tokens")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Self::Value, A::Error> {
-        let mut tokens = Vec::new();
-        while let Some(raw) = sequence.next_element::<&RawValue>()? {
-            match one(raw, None, self.budget) {
-                Ok((token, _)) => tokens.push(token),
-                Err(unusable) => {
-                    *self.problem = Some(unusable);
-                    return Err(A::Error::custom(""));
-                }
-            }
-        }
-        Ok(tokens)
-    }
-}
-
-/// The fields of one token.
-struct Fields<'b> {
-    budget: &'b Budget,
-    problem: &'b mut Option<String>,
-}
-
-/// A key without a copy where it has no escapes.
-#[derive(Deserialize)]
-struct Key<'a>(#[serde(borrow)] std::borrow::Cow<'a, str>);
-
-impl<'de> DeserializeSeed<'de> for Fields<'_> {
-    type Value = (ServiceToken, Option<String>);
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Fields<'_> {
-    type Value = (ServiceToken, Option<String>);
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a token")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut reading = Reading { token: with_id(""), secret: None, seen: 0 };
-        let mut outcome = self.budget.spend(size_of::<ServiceToken>());
-        while outcome.is_ok() {
-            let Some(Key(key)) = map.next_key()? else {
-                return Ok((reading.token, reading.secret));
-            };
-            outcome = reading.take(&key, map.next_value()?, self.budget);
-        }
-        *self.problem = outcome.err();
-        Err(A::Error::custom(""))
-    }
+    Ok(reading)
 }
 
 /// A token of which some fields have been read.
@@ -208,42 +139,44 @@ struct Reading {
 }
 
 impl Reading {
-    fn take(&mut self, key: &str, raw: &RawValue, budget: &Budget) -> Result<(), String> {
-        budget.spend(raw.get().len().saturating_add(TEXT_OVERHEAD))?;
+    fn take(&mut self, key: &str, value: Json<'_>, budget: &Budget) -> Result<(), String> {
+        budget.spend(value.source().len().saturating_add(TEXT_OVERHEAD))?;
         let token = &mut self.token;
         let (bit, understood) = match key {
-            "id" => (0, put_required(&mut token.id, raw, key)?),
+            "id" => (0, put_required(&mut token.id, value, key)?),
             "client_secret" => {
                 let mut secret = String::new();
-                put_required(&mut secret, raw, key)?;
+                put_required(&mut secret, value, key)?;
                 self.secret = Some(secret).filter(|secret| !secret.is_empty());
                 (1, true)
             }
-            "client_id" => (2, put(&mut token.client_id, text(raw))),
-            "name" => (3, put(&mut token.name, text(raw))),
-            "duration" => (4, put(&mut token.duration, text(raw))),
-            "enabled" => (5, put(&mut token.enabled, boolean(raw))),
-            "expires_at" => (6, put(&mut token.expires_at, text(raw))),
-            "created_at" => (7, put(&mut token.created_at, text(raw))),
-            "updated_at" => (8, put(&mut token.updated_at, text(raw))),
-            "last_seen_at" => (9, put(&mut token.last_seen_at, text(raw))),
-            "client_secret_version" => (10, put(&mut token.client_secret_version, whole_number(raw))),
-            "previous_client_secret_expires_at" => (11, put(&mut token.previous_client_secret_expires_at, text(raw))),
-            _ => return self.keep(key, raw, budget),
+            "client_id" => (2, put(&mut token.client_id, value.text())),
+            "name" => (3, put(&mut token.name, value.text())),
+            "duration" => (4, put(&mut token.duration, value.text())),
+            "enabled" => (5, put(&mut token.enabled, value.boolean())),
+            "expires_at" => (6, put(&mut token.expires_at, value.text())),
+            "created_at" => (7, put(&mut token.created_at, value.text())),
+            "updated_at" => (8, put(&mut token.updated_at, value.text())),
+            "last_seen_at" => (9, put(&mut token.last_seen_at, value.text())),
+            "client_secret_version" => (10, put(&mut token.client_secret_version, value.whole_number())),
+            "previous_client_secret_expires_at" => {
+                (11, put(&mut token.previous_client_secret_expires_at, value.text()))
+            }
+            _ => return self.keep(key, value, budget),
         };
         let bit = 1_u32.checked_shl(bit).unwrap_or(0);
         if self.seen & bit != 0 {
             return Err(format!("it has two values for {key}"));
         }
         self.seen |= bit;
-        if understood || is_null(raw) { Ok(()) } else { self.keep(key, raw, budget) }
+        if understood || value.is_null() { Ok(()) } else { self.keep(key, value, budget) }
     }
 
     /// Into the additional fields.
-    fn keep(&mut self, key: &str, raw: &RawValue, budget: &Budget) -> Result<(), String> {
+    fn keep(&mut self, key: &str, value: Json<'_>, budget: &Budget) -> Result<(), String> {
         let field = size_of::<(String, String)>().saturating_add(TEXT_OVERHEAD).saturating_add(key.len());
         budget.spend(field)?;
-        self.token.additional_fields.push((key.to_owned(), raw.get().to_owned()));
+        self.token.additional_fields.push((key.to_owned(), value.source().to_owned()));
         Ok(())
     }
 }
@@ -255,10 +188,10 @@ fn put<T>(field: &mut Option<T>, value: Option<T>) -> bool {
 }
 
 /// A field that must be text where it is there at all.
-fn put_required(field: &mut String, raw: &RawValue, key: &str) -> Result<bool, String> {
-    match text(raw) {
-        Some(value) => *field = value,
-        None if is_null(raw) => {}
+fn put_required(field: &mut String, value: Json<'_>, key: &str) -> Result<bool, String> {
+    match value.text() {
+        Some(text) => *field = text,
+        None if value.is_null() => {}
         None => return Err(format!("the value of {key} is not text")),
     }
     Ok(true)
@@ -268,8 +201,8 @@ fn put_required(field: &mut String, raw: &RawValue, key: &str) -> Result<bool, S
 mod tests {
     use super::*;
 
-    fn raw(json: &str) -> Box<RawValue> {
-        RawValue::from_string(json.to_owned()).expect("JSON")
+    fn json(text: &str) -> Json<'_> {
+        Json::read(text).expect("JSON")
     }
 
     const FULL: &str = r#"{"id":"i","client_id":"c","client_secret":"s","name":"n\u00e9","duration":"forever","enabled":false,
@@ -278,7 +211,7 @@ mod tests {
 
     #[test]
     fn every_field_arrives_and_unknown_ones_are_kept_as_json() {
-        let UpdatedToken { token, client_secret } = read(Some(&raw(FULL)), None, true).expect("a token");
+        let UpdatedToken { token, client_secret } = read(Some(json(FULL)), None, true).expect("a token");
         assert_eq!(client_secret.as_deref(), Some("s"));
         assert_eq!(
             (token.id.as_str(), token.client_id.as_deref(), token.name.as_deref()),
@@ -295,8 +228,8 @@ mod tests {
     #[test]
     fn absent_fields_are_none_and_null_is_absent() {
         let null = r#"{"id":"i","client_id":null,"enabled":null,"client_secret_version":null,"client_secret":null}"#;
-        for json in [r#"{"id":"i"}"#, null] {
-            let UpdatedToken { token, client_secret } = read(Some(&raw(json)), None, false).expect("a token");
+        for text in [r#"{"id":"i"}"#, null] {
+            let UpdatedToken { token, client_secret } = read(Some(json(text)), None, false).expect("a token");
             assert_eq!(
                 (token.client_id, token.enabled, token.client_secret_version, client_secret),
                 (None, None, None, None)
@@ -319,8 +252,8 @@ mod tests {
             "client_secret_version",
             "previous_client_secret_expires_at",
         ] {
-            let json = raw(&format!(r#"{{"id":"i","client_secret":"s","{field}":[1]}}"#));
-            let issued = read(Some(&json), None, true).expect("a token");
+            let text = format!(r#"{{"id":"i","client_secret":"s","{field}":[1]}}"#);
+            let issued = read(Some(json(&text)), None, true).expect("a token");
             assert_eq!(issued.client_secret.as_deref(), Some("s"));
             assert_eq!(issued.token.additional_fields, [(field.to_owned(), "[1]".to_owned())]);
         }
@@ -328,7 +261,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_used_says_why_and_which_token() {
-        for (json, reason, id) in [
+        for (text, reason, id) in [
             (r#"{"id":"i","name":"n"}"#, "it has no client_secret", Some("i")),
             (r#"{"id":"i","client_secret":""}"#, "it has no client_secret", Some("i")),
             (r#"{"id":"i","client_secret":7}"#, "the value of client_secret is not text", Some("i")),
@@ -340,8 +273,8 @@ mod tests {
             ("[]", "its result is not a token", None),
             ("\"text\"", "its result is not a token", None),
         ] {
-            let unusable = read(Some(&raw(json)), None, true).expect_err("accepted");
-            assert_eq!((unusable.reason.as_str(), unusable.token_id.as_deref()), (reason, id), "{json}");
+            let unusable = read(Some(json(text)), None, true).expect_err("accepted");
+            assert_eq!((unusable.reason.as_str(), unusable.token_id.as_deref()), (reason, id), "{text}");
         }
         let unusable = read(None, Some("asked"), true).expect_err("accepted");
         assert_eq!((unusable.reason.as_str(), unusable.token_id.as_deref()), ("it has no result", Some("asked")));
@@ -349,35 +282,35 @@ mod tests {
 
     #[test]
     fn the_id_that_was_asked_for_stands_in_for_a_missing_one() {
-        assert_eq!(read(Some(&raw(r#"{"name":"n"}"#)), Some("asked"), false).expect("a token").token.id, "asked");
+        assert_eq!(read(Some(json(r#"{"name":"n"}"#)), Some("asked"), false).expect("a token").token.id, "asked");
     }
 
     #[test]
     fn no_secret_gets_into_a_token() {
-        let UpdatedToken { token, .. } = read(Some(&raw(FULL)), None, false).expect("a token");
+        let UpdatedToken { token, .. } = read(Some(json(FULL)), None, false).expect("a token");
         assert!(token.additional_fields.iter().all(|(key, _)| key != "client_secret"));
     }
 
     #[test]
     fn a_list_is_read_token_by_token_or_refused_with_the_reason() {
-        let tokens = list(Some(&raw(r#"[{"id":"a"},{"id":"b","x":1}]"#)), &Budget::default()).expect("a list");
+        let tokens = list(Some(json(r#"[{"id":"a"},{"id":"b","x":1}]"#)), &Budget::default()).expect("a list");
         assert_eq!(tokens.iter().map(|token| token.id.as_str()).collect::<Vec<_>>(), ["a", "b"]);
-        for (json, reason) in [
+        for (text, reason) in [
             (r#"[{"id":"a"},{"name":"b"}]"#, "it has no id"),
             (r#"[{"id":"a"},7]"#, "its result is not a token"),
             (r#"{"id":"a"}"#, "its result is not a list of tokens"),
         ] {
-            assert_eq!(list(Some(&raw(json)), &Budget::default()).expect_err("accepted").reason, reason, "{json}");
+            assert_eq!(list(Some(json(text)), &Budget::default()).expect_err("accepted").reason, reason, "{text}");
         }
     }
 
     #[test]
     fn small_json_that_asks_for_much_memory_is_refused() {
-        let tokens = raw(&format!("[{}]", vec![r#"{"id":"a"}"#; 500_000].join(",")));
-        let fields = raw(&format!(r#"{{"id":"a",{}}}"#, vec![r#""b":1"#; 1_000_000].join(",")));
+        let tokens = format!("[{}]", vec![r#"{"id":"a"}"#; 500_000].join(","));
+        let fields = format!(r#"{{"id":"a",{}}}"#, vec![r#""b":1"#; 1_000_000].join(","));
         for (result, unusable) in [
-            ("tokens", list(Some(&tokens), &Budget::default()).err()),
-            ("fields", read(Some(&fields), None, false).err()),
+            ("tokens", list(Some(json(&tokens)), &Budget::default()).err()),
+            ("fields", read(Some(json(&fields)), None, false).err()),
         ] {
             assert!(unusable.expect("accepted").reason.contains("16 MiB"), "{result}");
         }
@@ -386,8 +319,8 @@ mod tests {
     #[test]
     fn deep_nesting_in_a_field_is_kept_as_text() {
         let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
-        let json = raw(&format!(r#"{{"id":"a","deep":{deep}}}"#));
-        let UpdatedToken { token, .. } = read(Some(&json), None, false).expect("a token");
+        let text = format!(r#"{{"id":"a","deep":{deep}}}"#);
+        let UpdatedToken { token, .. } = read(Some(json(&text)), None, false).expect("a token");
         assert_eq!(token.additional_fields, [("deep".to_owned(), deep)]);
     }
 }
