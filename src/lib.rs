@@ -17,6 +17,8 @@
     )
 )]
 
+#[cfg(target_family = "wasm")]
+mod abi;
 mod arguments;
 mod call;
 mod catalogue;
@@ -110,6 +112,3 @@ fn run<T>(call: impl AsyncFnOnce(&WasiHost) -> T) -> T {
     let host = WasiHost::default();
     host.block_on(call(&host))
 }
-
-#[cfg(target_family = "wasm")]
-bindings::export!(Plugin with_types_in bindings);
