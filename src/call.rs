@@ -103,8 +103,10 @@ impl<'a, H: Host> Call<'a, H> {
         let mut may_have_changed = false;
         loop {
             attempt = attempt.saturating_add(1);
+            let from = self.host.now();
             let limits = Limits {
-                until: self.attempt_ends(operation, retries_left),
+                from,
+                until: self.attempt_ends(operation, retries_left, from),
                 between_bytes: BETWEEN_BYTES,
                 body: BODY_LIMIT,
             };
@@ -137,7 +139,7 @@ impl<'a, H: Host> Call<'a, H> {
         limits: Limits,
         read: impl Fn(Option<Json<'_>>, Info) -> Result<T, Unusable>,
     ) -> Result<T, Trouble> {
-        if self.host.now() >= self.deadline {
+        if limits.from >= self.deadline {
             return Err(Trouble::too_late());
         }
         self.requests.set(self.requests.get().saturating_add(1));
@@ -166,7 +168,7 @@ impl<'a, H: Host> Call<'a, H> {
 
     /// Half of the call's time where another attempt may follow, all of it where none may: giving up early on a `create` only
     /// means not knowing. A sixth where not knowing does no harm.
-    fn attempt_ends(&self, operation: Operation, retries_left: u32) -> Instant {
+    fn attempt_ends(&self, operation: Operation, retries_left: u32, from: Instant) -> Instant {
         let whole = self.settings.timeout;
         let parts = match (self.recovers, operation.is_sent_once() || retries_left == 0) {
             (true, _) => 6,
@@ -174,7 +176,7 @@ impl<'a, H: Host> Call<'a, H> {
             (false, false) => 2,
         };
         let default = whole.checked_div(parts).unwrap_or(whole);
-        let own = self.host.now().after(self.settings.attempt_timeout.unwrap_or(default));
+        let own = from.after(self.settings.attempt_timeout.unwrap_or(default));
         own.min(self.deadline)
     }
 

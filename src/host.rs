@@ -51,6 +51,8 @@ pub struct Request {
 /// How long and how large one exchange may get.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
+    /// When it begins.
+    pub from: Instant,
     /// When it must be over.
     pub until: Instant,
     /// How long the body may pause.

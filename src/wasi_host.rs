@@ -9,7 +9,7 @@
 //! - `http-error-code` and `to-debug-string` are never called: the first throws on one host and knows nothing on others,
 //!   the second prints the host's backtrace. A read that fails is a lost answer; how late it failed tells a timeout.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::rc::Rc;
 
 use waki::bindings::wasi::clocks::monotonic_clock::{now, subscribe_instant};
@@ -45,15 +45,16 @@ impl WasiHost {
     }
 }
 
-/// The headers of a response, which stays alive for them.
+/// The headers of a response, asked for when one is needed: a good answer needs none.
 pub struct ResponseHeaders {
-    fields: Fields, // a child of the response: dropped first
-    _response: IncomingResponse,
+    fields: OnceCell<Fields>, // a child of the response: dropped first
+    response: IncomingResponse,
 }
 
 impl Headers for ResponseHeaders {
     fn get(&self, name: &str) -> Option<String> {
-        let value = self.fields.get(&name.to_owned()).into_iter().next()?;
+        let fields = self.fields.get_or_init(|| self.response.headers());
+        let value = fields.get(&name.to_owned()).into_iter().next()?;
         String::from_utf8(value).ok()
     }
 }
@@ -86,12 +87,11 @@ impl Host for WasiHost {
         let timer = Rc::new(subscribe_instant(limits.until.0));
         let response = self.head(request, limits, &timer).await.map_err(|cause| Failure { cause, head: None })?;
         let status = response.status();
-        let headers = response.headers();
         let body = match response.consume() {
             Ok(body) => self.body(&body, limits, &timer).await,
             Err(()) => Err(Cause::Lost("the host gave the answer no body")),
         };
-        let headers = ResponseHeaders { fields: headers, _response: response };
+        let headers = ResponseHeaders { fields: OnceCell::new(), response };
         match body {
             Ok(body) => Ok(Answer { status, headers, body }),
             Err(cause) => Err(Failure { cause, head: Some((status, headers)) }),
@@ -111,18 +111,18 @@ impl WasiHost {
             Some(bytes) => Some((outgoing.body().map_err(|()| REFUSED)?, bytes)),
             None => None,
         };
-        let options = request_options(limits, Instant(now()));
+        let options = request_options(limits);
         let future = handle(outgoing, Some(options)).map_err(|code| cause(&code))?;
         let arrival = Rc::new(future.subscribe());
         if let Some((body, bytes)) = body {
             self.write(body, bytes, &arrival, timer).await?;
         }
         loop {
-            if let Some(response) = response(&future)? {
-                return Ok(response);
-            }
             if self.reactor.wait([&arrival, timer]).await == 1 {
                 return Err(Cause::TimedOut("no answer came in time"));
+            }
+            if let Some(response) = response(&future)? {
+                return Ok(response);
             }
         }
     }
@@ -183,10 +183,11 @@ impl WasiHost {
                 }
                 Ok(chunk) => {
                     held.add(chunk.len(), limits.body)?;
+                    let is_first = bytes.is_empty();
                     append(&mut bytes, chunk, limits.body);
                     last_byte = None;
-                    // Without a pause in the answer there is no wait that could end.
-                    if Instant(now()) >= limits.until {
+                    // Without a pause in the answer there is no wait that could end. Most answers are one piece.
+                    if !is_first && Instant(now()) >= limits.until {
                         return Err(Cause::TimedOut("the answer did not end in time"));
                     }
                 }
@@ -264,7 +265,9 @@ fn outgoing_request(request: &Request) -> Result<OutgoingRequest, Cause> {
         Scheme::Http => WasiScheme::Http,
         Scheme::Https => WasiScheme::Https,
     };
-    outgoing.set_method(&method).map_err(refused)?;
+    if request.method != Method::Get {
+        outgoing.set_method(&method).map_err(refused)?; // a new request is a GET
+    }
     outgoing.set_scheme(Some(&scheme)).map_err(refused)?;
     outgoing.set_authority(Some(&request.authority)).map_err(refused)?;
     outgoing.set_path_with_query(Some(&request.path_with_query)).map_err(refused)?;
@@ -275,9 +278,9 @@ fn outgoing_request(request: &Request) -> Result<OutgoingRequest, Cause> {
 ///
 /// Connecting gets the time of the whole exchange: on one host the connect timeout ends a request that is already being
 /// processed, so a shorter one would cut off a slow `create`.
-fn request_options(limits: Limits, now: Instant) -> RequestOptions {
+fn request_options(limits: Limits) -> RequestOptions {
     let nanoseconds = |duration: std::time::Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-    let whole = nanoseconds(limits.until.remaining(now));
+    let whole = nanoseconds(limits.until.remaining(limits.from));
     let options = RequestOptions::new();
     options.set_connect_timeout(Some(whole)).unwrap_or_default();
     options.set_first_byte_timeout(Some(whole)).unwrap_or_default();
