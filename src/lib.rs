@@ -20,6 +20,7 @@
 #[cfg(target_family = "wasm")]
 mod abi;
 mod arguments;
+mod base_url;
 mod call;
 mod catalogue;
 mod concurrent;

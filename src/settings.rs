@@ -6,12 +6,11 @@
 
 use std::time::Duration;
 
-use http::Uri;
-
 use crate::arguments::quoted;
+use crate::base_url::BaseUrl;
 use crate::bindings::exports::cloudflare::access::types::{Credentials as GivenCredentials, RequestOptions};
 use crate::error::Invalid;
-use crate::host::{Host, Scheme};
+use crate::host::Host;
 use crate::secret::Secret;
 
 const DEFAULT_BASE_URL: &str = "https://api.cloudflare.com/client/v4";
@@ -23,7 +22,6 @@ const CREDENTIAL_LIMIT: usize = 4096;
 /// All additional headers together, in bytes and in number. A host may end the component over a larger block.
 const HEADERS_LIMIT: usize = 16 * 1024;
 const HEADERS_COUNT: usize = 64;
-const URL_LIMIT: usize = 2048;
 const USER_AGENT: &str = concat!("cloudflare-access/", env!("CARGO_PKG_VERSION"));
 
 /// Everything a call needs besides its arguments.
@@ -45,15 +43,6 @@ pub enum Credentials {
     ApiToken(Secret),
     ApiKey { email: String, key: Secret },
     Host,
-}
-
-/// Where the API is: https, or http on a loopback host.
-#[derive(Debug, PartialEq)]
-pub struct BaseUrl {
-    pub scheme: Scheme,
-    pub authority: String,
-    /// Without a slash at the end; empty for the root.
-    pub path: String,
 }
 
 impl Settings {
@@ -208,45 +197,6 @@ fn header_value(source: &str, value: &str) -> Result<(), Invalid> {
     }
 }
 
-impl BaseUrl {
-    fn parse(source: &str, url: &str) -> Result<Self, Invalid> {
-        // User info is refused before anything of the URL can reach a message.
-        if url.contains('@') {
-            return Err(Invalid::Configuration(format!(
-                "{source} has user information in it: credentials go into `credentials` or the environment"
-            )));
-        }
-        if url.len() > URL_LIMIT {
-            return Err(Invalid::Configuration(format!("{source} is longer than {URL_LIMIT} bytes")));
-        }
-        let (shown, _) = url.split_once(['?', '#']).unwrap_or((url, ""));
-        let refuse = |rule: &str| Invalid::Configuration(format!("{source} is {}: {rule}", quoted(shown)));
-        if shown.len() != url.len() {
-            return Err(refuse("it has a query or a fragment, and paths are added at its end"));
-        }
-        let uri: Uri =
-            url.parse().map_err(|_| refuse("it is no URL such as \"https://api.cloudflare.com/client/v4\""))?;
-        let authority = uri.authority().ok_or_else(|| refuse("it names no host"))?;
-        let scheme = match uri.scheme_str() {
-            Some("https") => Scheme::Https,
-            Some("http") if is_loopback(authority.host()) => Scheme::Http,
-            Some("http") => return Err(refuse("plain http would show the credential to the network: use https")),
-            _ => return Err(refuse("it must begin with https://")),
-        };
-        if authority.host().is_empty() || (authority.as_str().ends_with(':') || authority.port_u16() == Some(0)) {
-            return Err(refuse("it names no host or no port"));
-        }
-        Ok(Self { scheme, authority: authority.as_str().to_owned(), path: uri.path().trim_end_matches('/').to_owned() })
-    }
-}
-
-/// Whether a host is this machine by its very form, without asking a resolver.
-fn is_loopback(host: &str) -> bool {
-    let address = host.trim_start_matches('[').trim_end_matches(']');
-    host.eq_ignore_ascii_case("localhost")
-        || address.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
 type AdditionalHeaders = (Option<String>, Vec<(String, String)>);
 
 /// The headers of the options: the user agent among them, and the others.
@@ -395,44 +345,6 @@ mod tests {
         assert_eq!(settings.credentials, key);
         assert_eq!(settings.base.path, "/client/v4");
         assert_eq!(host.environment_reads(), 0);
-    }
-
-    #[test]
-    fn base_urls_are_https_or_loopback() {
-        for (url, scheme, authority, path) in [
-            ("https://api.cloudflare.com/client/v4", Scheme::Https, "api.cloudflare.com", "/client/v4"),
-            ("https://example.com", Scheme::Https, "example.com", ""),
-            ("HTTPS://example.com:8443/a//", Scheme::Https, "example.com:8443", "/a"),
-            ("http://localhost:8787/client/v4", Scheme::Http, "localhost:8787", "/client/v4"),
-            ("http://127.8.9.1", Scheme::Http, "127.8.9.1", ""),
-            ("http://[::1]:1/v", Scheme::Http, "[::1]:1", "/v"),
-        ] {
-            let expected = BaseUrl { scheme, authority: authority.into(), path: path.into() };
-            assert_eq!(BaseUrl::parse("u", url).ok(), Some(expected), "{url}");
-        }
-        for (url, rule) in [
-            ("", "no URL"),
-            ("api.cloudflare.com", "must begin with https://"),
-            ("/client/v4", "names no host"),
-            ("ftp://example.com", "must begin with https://"),
-            ("http://api.cloudflare.com/client/v4", "plain http"),
-            ("http://localhost.example.com", "plain http"),
-            ("http://127.0.0.1.example.com", "plain http"),
-            ("http://[::2]", "plain http"),
-            ("https://user:s3cret@example.com", "user information"),
-            ("https://s3cret@example.com?x@y", "user information"),
-            ("https://example.com/?token=s3cret", "query or a fragment"),
-            ("https://example.com/#s3cret", "query or a fragment"),
-            ("https://exa mple.com", "no URL"),
-            ("https://example.com/\r\nx: y", "no URL"),
-            ("https://example.com:", "no host or no port"),
-            ("https://example.com:0", "no host or no port"),
-            ("https://", "no URL"),
-        ] {
-            let message = refusal(BaseUrl::parse("u", url));
-            assert!(message.contains(rule), "{url}: {message}");
-            assert!(!message.contains("s3cret"), "{message}");
-        }
     }
 
     #[test]

@@ -77,9 +77,13 @@ async fn report<H: Host>(
     for token in tokens {
         sort(token, now, window, &mut report);
     }
-    report.expiring.sort_by_key(|token| token.seconds_left);
-    report.disabled.sort_by_key(|token| token.seconds_left);
+    soonest_first(&mut report.expiring);
+    soonest_first(&mut report.disabled);
     Ok(report)
+}
+
+fn soonest_first(tokens: &mut [ExpiringToken]) {
+    tokens.sort_by_key(|token| token.seconds_left);
 }
 
 /// Puts a token into the list that it belongs to.
