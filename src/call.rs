@@ -79,13 +79,13 @@ impl<'a, H: Host> Call<'a, H> {
 
     /// Waits before something is tried again, for the so-manieth time and at least as long as the API asked. False, and no
     /// wait, if the call would end first.
-    pub async fn pause(&self, attempt: u32, asked_wait: Option<Duration>) -> bool {
+    pub fn pause(&self, attempt: u32, asked_wait: Option<Duration>) -> bool {
         let now = self.host.now();
         let wait = backoff(attempt, now.0).max(asked_wait.unwrap_or_default());
         if wait >= self.deadline.remaining(now) {
             return false;
         }
-        self.host.sleep_until(now.after(wait)).await;
+        self.host.block_on(self.host.sleep_until(now.after(wait)));
         true
     }
 

@@ -107,6 +107,9 @@ pub trait Host {
     /// A number that nobody can foresee.
     fn random(&self) -> u64;
 
+    /// Runs a future to its end. Not to be used inside of one.
+    fn block_on<F: Future>(&self, future: F) -> F::Output;
+
     async fn sleep_until(&self, until: Instant);
 
     /// Sends the request and reads the whole answer, within the limits.

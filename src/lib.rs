@@ -83,33 +83,27 @@ type Options = Option<RequestOptions>;
 
 #[rustfmt::skip]
 impl Guest for Plugin {
-    fn list(scope: Scope, params: ListParams, options: Options) -> Result<TokenPage, Error> { run(async |host| operations::list(host, scope, params, options).await) }
-    fn list_all(scope: Scope, params: ListAllParams, options: Options) -> Result<Vec<ServiceToken>, Error> { run(async |host| list_all::list_all(host, scope, params, options).await) }
-    fn get(scope: Scope, id: String, options: Options) -> Result<ServiceToken, Error> { run(async |host| operations::get(host, scope, id, options).await) }
-    fn create(scope: Scope, params: CreateParams, options: Options) -> Result<IssuedToken, Error> { run(async |host| operations::create(host, scope, params, options).await) }
-    fn update(scope: Scope, id: String, params: UpdateParams, options: Options) -> Result<UpdatedToken, Error> { run(async |host| operations::update(host, scope, id, params, options).await) }
-    fn delete(scope: Scope, id: String, options: Options) -> Result<ServiceToken, Error> { run(async |host| operations::delete(host, scope, id, options).await) }
-    fn refresh(account_id: String, id: String, options: Options) -> Result<ServiceToken, Error> { run(async |host| operations::refresh(host, account_id, id, options).await) }
-    fn rotate(account_id: String, id: String, previous: PreviousSecret, options: Options) -> Result<IssuedToken, Error> { run(async |host| operations::rotate(host, account_id, id, previous, options).await) }
+    fn list(scope: Scope, params: ListParams, options: Options) -> Result<TokenPage, Error> { operations::list(&WasiHost::default(), &scope, &params, options) }
+    fn list_all(scope: Scope, params: ListAllParams, options: Options) -> Result<Vec<ServiceToken>, Error> { list_all::list_all(&WasiHost::default(), &scope, &params, options) }
+    fn get(scope: Scope, id: String, options: Options) -> Result<ServiceToken, Error> { operations::get(&WasiHost::default(), &scope, id, options) }
+    fn create(scope: Scope, params: CreateParams, options: Options) -> Result<IssuedToken, Error> { operations::create(&WasiHost::default(), &scope, &params, options) }
+    fn update(scope: Scope, id: String, params: UpdateParams, options: Options) -> Result<UpdatedToken, Error> { operations::update(&WasiHost::default(), &scope, id, &params, options) }
+    fn delete(scope: Scope, id: String, options: Options) -> Result<ServiceToken, Error> { operations::delete(&WasiHost::default(), &scope, id, options) }
+    fn refresh(account_id: String, id: String, options: Options) -> Result<ServiceToken, Error> { operations::refresh(&WasiHost::default(), &account_id, id, options) }
+    fn rotate(account_id: String, id: String, previous: PreviousSecret, options: Options) -> Result<IssuedToken, Error> { operations::rotate(&WasiHost::default(), &account_id, id, &previous, options) }
 }
 
 #[rustfmt::skip]
 impl lifecycle_contract::Guest for Plugin {
-    fn expiring(scope: Scope, within_seconds: u64, options: Options) -> Result<ExpiryReport, Error> { run(async |host| expiring::expiring(host, scope, within_seconds, options).await) }
-    fn refresh_expiring(account_id: String, within_seconds: u64, options: Options) -> Result<RefreshReport, Error> { run(async |host| expiring::refresh_expiring(host, account_id, within_seconds, options).await) }
-    fn rotate_with_overlap(account_id: String, id: String, overlap_seconds: u64, options: Options) -> Result<OverlappingToken, Error> { run(async |host| overlap::rotate_with_overlap(host, account_id, id, overlap_seconds, options).await) }
-    fn end_overlap(scope: Scope, id: String, options: Options) -> Result<ServiceToken, Error> { run(async |host| overlap::end_overlap(host, scope, id, options).await) }
-    fn extend_overlap(scope: Scope, id: String, overlap_seconds: u64, options: Options) -> Result<ServiceToken, Error> { run(async |host| overlap::extend_overlap(host, scope, id, overlap_seconds, options).await) }
-    fn find(scope: Scope, name: String, options: Options) -> Result<Vec<ServiceToken>, Error> { run(async |host| find::find(host, scope, name, options).await) }
-    fn ensure(scope: Scope, params: CreateParams, options: Options) -> Result<EnsuredToken, Error> { run(async |host| ensure::ensure(host, scope, params, options).await) }
-    fn issue(account_id: String, params: CreateParams, progress: Option<IssueProgress>, options: Options) -> Result<IssuedToken, IssueError> { run(async |host| issue::issue(host, account_id, params, progress, options).await) }
-    fn resolve_create(scope: Scope, name: String, since: String, options: Options) -> Result<Vec<ServiceToken>, Error> { run(async |host| find::resolve_create(host, scope, name, since, options).await) }
-    fn disable(scope: Scope, id: String, options: Options) -> Result<ServiceToken, Error> { run(async |host| switch::switch(host, scope, id, false, options).await) }
-    fn enable(scope: Scope, id: String, options: Options) -> Result<ServiceToken, Error> { run(async |host| switch::switch(host, scope, id, true, options).await) }
-}
-
-/// Runs one call on a host of its own.
-fn run<T>(call: impl AsyncFnOnce(&WasiHost) -> T) -> T {
-    let host = WasiHost::default();
-    host.block_on(call(&host))
+    fn expiring(scope: Scope, within_seconds: u64, options: Options) -> Result<ExpiryReport, Error> { expiring::expiring(&WasiHost::default(), &scope, within_seconds, options) }
+    fn refresh_expiring(account_id: String, within_seconds: u64, options: Options) -> Result<RefreshReport, Error> { expiring::refresh_expiring(&WasiHost::default(), &account_id, within_seconds, options) }
+    fn rotate_with_overlap(account_id: String, id: String, overlap_seconds: u64, options: Options) -> Result<OverlappingToken, Error> { overlap::rotate_with_overlap(&WasiHost::default(), &account_id, id, overlap_seconds, options) }
+    fn end_overlap(scope: Scope, id: String, options: Options) -> Result<ServiceToken, Error> { overlap::end_overlap(&WasiHost::default(), &scope, id, options) }
+    fn extend_overlap(scope: Scope, id: String, overlap_seconds: u64, options: Options) -> Result<ServiceToken, Error> { overlap::extend_overlap(&WasiHost::default(), &scope, id, overlap_seconds, options) }
+    fn find(scope: Scope, name: String, options: Options) -> Result<Vec<ServiceToken>, Error> { find::find(&WasiHost::default(), &scope, &name, options) }
+    fn ensure(scope: Scope, params: CreateParams, options: Options) -> Result<EnsuredToken, Error> { ensure::ensure(&WasiHost::default(), &scope, &params, options) }
+    fn issue(account_id: String, params: CreateParams, progress: Option<IssueProgress>, options: Options) -> Result<IssuedToken, IssueError> { issue::issue(&WasiHost::default(), &account_id, &params, progress.as_ref(), options) }
+    fn resolve_create(scope: Scope, name: String, since: String, options: Options) -> Result<Vec<ServiceToken>, Error> { find::resolve_create(&WasiHost::default(), &scope, &name, &since, options) }
+    fn disable(scope: Scope, id: String, options: Options) -> Result<ServiceToken, Error> { switch::switch(&WasiHost::default(), &scope, id, false, options) }
+    fn enable(scope: Scope, id: String, options: Options) -> Result<ServiceToken, Error> { switch::switch(&WasiHost::default(), &scope, id, true, options) }
 }

@@ -23,32 +23,32 @@ const PAGES_LIMIT: u32 = 1000;
 /// About how much the pages under way may take together. Answers have a hard limit of 8 MiB.
 const UNDER_WAY: usize = 6 * 1024 * 1024;
 
-pub async fn list_all(
+pub fn list_all(
     host: &impl Host,
-    scope: Scope,
-    params: ListAllParams,
+    scope: &Scope,
+    params: &ListAllParams,
     options: Option<RequestOptions>,
 ) -> Result<Vec<ServiceToken>, Error> {
-    let collection = Collection::of(&scope)?;
+    let collection = Collection::of(scope)?;
     check_filters(params.name.as_deref(), params.search.as_deref(), params.per_page)?;
     let settings = Settings::resolve(options, host)?;
-    within(&Call::begin(host, &settings), &collection, &params).await
+    within(&Call::begin(host, &settings), &collection, params)
 }
 
 /// The same as a part of a call.
-pub async fn within<H: Host>(
+pub fn within<H: Host>(
     call: &Call<'_, H>,
     collection: &Collection,
     params: &ListAllParams,
 ) -> Result<Vec<ServiceToken>, Error> {
-    let mut tokens = every_page(call, collection, params).await?;
+    let mut tokens = every_page(call, collection, params)?;
     if let Some(name) = &params.name {
         tokens.retain(|token| token.name.as_ref() == Some(name));
     }
     Ok(tokens)
 }
 
-async fn every_page<H: Host>(
+fn every_page<H: Host>(
     call: &Call<'_, H>,
     collection: &Collection,
     params: &ListAllParams,
@@ -60,7 +60,7 @@ async fn every_page<H: Host>(
     };
     let mut gathered = Gathered::default();
     let mut last = 1_u32;
-    let mut more = gathered.add(fetch(None).await?, last);
+    let mut more = gathered.add(call.host().block_on(fetch(None))?, last);
     // Fewer where pages are large.
     let at_once = UNDER_WAY.checked_div(budget.spent()).unwrap_or(AT_ONCE).clamp(1, AT_ONCE);
     let at_once = u32::try_from(at_once).unwrap_or(1);
@@ -71,7 +71,7 @@ async fn every_page<H: Host>(
             let what = format!("the list has more than {PAGES_LIMIT} pages: ask for one page at a time");
             return Err(call.error_of_its_own("list-all", ErrorKind::InvalidResponse, &what));
         }
-        let pages = all((first..=last).map(|number| fetch(Some(number))).collect()).await;
+        let pages = call.host().block_on(all((first..=last).map(|number| fetch(Some(number))).collect()));
         for (number, page) in (first..=last).zip(pages) {
             more = gathered.add(page?, number);
             if more == More::No {
@@ -128,7 +128,7 @@ mod tests {
     fn run(host: &ScriptedHost, name: Option<&str>) -> Result<Vec<String>, Error> {
         let options = RequestOptions { max_retries: Some(0), ..options() };
         let params = ListAllParams { name: name.map(str::to_owned), search: None, per_page: Some(2) };
-        let tokens = host.block_on(list_all(host, Scope::Account("a".into()), params, Some(options)))?;
+        let tokens = list_all(host, &Scope::Account("a".into()), &params, Some(options))?;
         Ok(tokens.into_iter().map(|token| token.id).collect())
     }
 

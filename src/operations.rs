@@ -16,12 +16,12 @@ use crate::token::Budget;
 
 type Options = Option<RequestOptions>;
 
-pub async fn list(host: &impl Host, scope: Scope, params: ListParams, options: Options) -> Result<TokenPage, Error> {
-    let collection = Collection::of(&scope)?;
+pub fn list(host: &impl Host, scope: &Scope, params: &ListParams, options: Options) -> Result<TokenPage, Error> {
+    let collection = Collection::of(scope)?;
     check_filters(params.name.as_deref(), params.search.as_deref(), params.per_page)?;
     arguments::from_one("page", params.page)?;
     let settings = Settings::resolve(options, host)?;
-    steps::list(&Call::begin(host, &settings), &collection, &params, &Budget::default()).await
+    host.block_on(steps::list(&Call::begin(host, &settings), &collection, params, &Budget::default()))
 }
 
 /// What `list` and `list-all` check alike.
@@ -31,22 +31,17 @@ pub fn check_filters(name: Option<&str>, search: Option<&str>, per_page: Option<
     arguments::from_one("per-page", per_page)
 }
 
-pub async fn get(host: &impl Host, scope: Scope, id: String, options: Options) -> Result<ServiceToken, Error> {
-    let (collection, id) = member(&scope, id)?;
+pub fn get(host: &impl Host, scope: &Scope, id: String, options: Options) -> Result<ServiceToken, Error> {
+    let (collection, id) = member(scope, id)?;
     let settings = Settings::resolve(options, host)?;
-    steps::get(&Call::begin(host, &settings), &collection, &id).await
+    steps::get(&Call::begin(host, &settings), &collection, &id)
 }
 
-pub async fn create(
-    host: &impl Host,
-    scope: Scope,
-    params: CreateParams,
-    options: Options,
-) -> Result<IssuedToken, Error> {
-    let collection = Collection::of(&scope)?;
-    check_creation(&params)?;
+pub fn create(host: &impl Host, scope: &Scope, params: &CreateParams, options: Options) -> Result<IssuedToken, Error> {
+    let collection = Collection::of(scope)?;
+    check_creation(params)?;
     let settings = Settings::resolve(options, host)?;
-    steps::create(&Call::begin(host, &settings), &collection, &params).await
+    steps::create(&Call::begin(host, &settings), &collection, params)
 }
 
 /// What every function that may make a token checks alike.
@@ -60,50 +55,50 @@ fn check_times(duration: Option<&str>, previous: Option<&str>) -> Result<(), Inv
     previous.map_or(Ok(()), |time| arguments::time("previous-client-secret-expires-at", time).map(drop))
 }
 
-pub async fn update(
+pub fn update(
     host: &impl Host,
-    scope: Scope,
+    scope: &Scope,
     id: String,
-    params: UpdateParams,
+    params: &UpdateParams,
     options: Options,
 ) -> Result<UpdatedToken, Error> {
-    let (collection, id) = member(&scope, id)?;
+    let (collection, id) = member(scope, id)?;
     params.name.as_deref().map_or(Ok(()), arguments::name)?;
     check_times(params.duration.as_deref(), params.previous_client_secret_expires_at.as_deref())?;
     let settings = Settings::resolve(options, host)?;
-    steps::update(&Call::begin(host, &settings), &collection, &id, &params).await
+    steps::update(&Call::begin(host, &settings), &collection, &id, params)
 }
 
-pub async fn delete(host: &impl Host, scope: Scope, id: String, options: Options) -> Result<ServiceToken, Error> {
-    let (collection, id) = member(&scope, id)?;
+pub fn delete(host: &impl Host, scope: &Scope, id: String, options: Options) -> Result<ServiceToken, Error> {
+    let (collection, id) = member(scope, id)?;
     let settings = Settings::resolve(options, host)?;
-    steps::delete(&Call::begin(host, &settings), &collection, &id).await
+    steps::delete(&Call::begin(host, &settings), &collection, &id)
 }
 
-pub async fn refresh(
-    host: &impl Host,
-    account_id: String,
-    id: String,
-    options: Options,
-) -> Result<ServiceToken, Error> {
-    let (collection, id) = member(&Scope::Account(account_id), id)?;
+pub fn refresh(host: &impl Host, account_id: &str, id: String, options: Options) -> Result<ServiceToken, Error> {
+    let (collection, id) = member_of_account(account_id, id)?;
     let settings = Settings::resolve(options, host)?;
-    steps::refresh(&Call::begin(host, &settings), &collection, &id).await
+    host.block_on(steps::refresh(&Call::begin(host, &settings), &collection, &id))
 }
 
-pub async fn rotate(
+pub fn rotate(
     host: &impl Host,
-    account_id: String,
+    account_id: &str,
     id: String,
-    previous: PreviousSecret,
+    previous: &PreviousSecret,
     options: Options,
 ) -> Result<IssuedToken, Error> {
-    let (collection, id) = member(&Scope::Account(account_id), id)?;
-    if let PreviousSecret::ExpiresAt(time) = &previous {
+    let (collection, id) = member_of_account(account_id, id)?;
+    if let PreviousSecret::ExpiresAt(time) = previous {
         arguments::time("previous.expires-at", time)?;
     }
     let settings = Settings::resolve(options, host)?;
-    steps::rotate(&Call::begin(host, &settings), &collection, &id, &previous).await
+    steps::rotate(&Call::begin(host, &settings), &collection, &id, previous)
+}
+
+/// A token of an account.
+pub fn member_of_account(account_id: &str, id: String) -> Result<(Collection, TokenId), Invalid> {
+    Ok((Collection::of_account(account_id)?, TokenId::new(id)?))
 }
 
 /// A token in its scope.
@@ -143,7 +138,7 @@ mod tests {
         ] {
             let count = replies.len();
             let host = ScriptedHost::with_replies(replies);
-            let result = host.block_on(delete(&host, Scope::Zone("z".into()), "the id".into(), Some(options())));
+            let result = delete(&host, &Scope::Zone("z".into()), "the id".into(), Some(options()));
             assert_eq!(host.paths().len(), count);
             assert_eq!(result.is_ok(), is_done, "{count} replies");
             if let Ok(token) = result {

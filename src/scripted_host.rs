@@ -83,15 +83,6 @@ impl ScriptedHost {
     pub fn waited(&self) -> Duration {
         Duration::from_nanos(self.clock.get())
     }
-
-    /// Runs a future that this host never lets wait.
-    #[expect(clippy::unused_self, reason = "as the real host is called")]
-    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
-        match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(output) => output,
-            Poll::Pending => panic!("nothing here ever waits"),
-        }
-    }
 }
 
 impl Headers for Vec<(String, String)> {
@@ -113,6 +104,14 @@ impl Host for ScriptedHost {
 
     fn random(&self) -> u64 {
         7
+    }
+
+    /// Nothing here ever waits.
+    fn block_on<F: Future>(&self, future: F) -> F::Output {
+        match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(output) => output,
+            Poll::Pending => panic!("nothing here ever waits"),
+        }
     }
 
     async fn sleep_until(&self, until: Instant) {

@@ -1,6 +1,7 @@
 //! The seven requests, each as a step of a call: make it, send it, read its answer. What they take has been checked.
 //!
-//! The operations of the contract are one step each; `list-all` and the lifecycle are made of several within one call.
+//! The operations of the contract are one step each; `list-all` and the lifecycle are made of several within one call. The steps of which several
+//! may be under way at once are async: `list` and `refresh`.
 
 use crate::arguments::{Collection, TokenId};
 use crate::bindings::exports::cloudflare::access::types::{
@@ -49,21 +50,21 @@ fn next_page(page: Option<u32>, info: Info, tokens: usize) -> Option<u32> {
     page.checked_add(1).filter(|_| has_next)
 }
 
-pub async fn get<H: Host>(call: &Call<'_, H>, collection: &Collection, id: &TokenId) -> Result<ServiceToken, Error> {
+pub fn get<H: Host>(call: &Call<'_, H>, collection: &Collection, id: &TokenId) -> Result<ServiceToken, Error> {
     let request = request::get(call.settings(), collection, id);
-    Ok(one(call, Operation::Get, &request, Some(id)).await?.token)
+    Ok(one_alone(call, Operation::Get, &request, Some(id))?.token)
 }
 
-pub async fn create<H: Host>(
+pub fn create<H: Host>(
     call: &Call<'_, H>,
     collection: &Collection,
     params: &CreateParams,
 ) -> Result<IssuedToken, Error> {
     let request = request::create(call.settings(), collection, params);
-    one(call, Operation::Create, &request, None).await.map(issued)
+    one_alone(call, Operation::Create, &request, None).map(issued)
 }
 
-pub async fn update<H: Host>(
+pub fn update<H: Host>(
     call: &Call<'_, H>,
     collection: &Collection,
     id: &TokenId,
@@ -71,12 +72,12 @@ pub async fn update<H: Host>(
 ) -> Result<UpdatedToken, Error> {
     let request = request::update(call.settings(), collection, id, params);
     let operation = Operation::Update { raises_secret: params.client_secret_version.is_some() };
-    one(call, operation, &request, Some(id)).await
+    one_alone(call, operation, &request, Some(id))
 }
 
-pub async fn delete<H: Host>(call: &Call<'_, H>, collection: &Collection, id: &TokenId) -> Result<ServiceToken, Error> {
+pub fn delete<H: Host>(call: &Call<'_, H>, collection: &Collection, id: &TokenId) -> Result<ServiceToken, Error> {
     let request = request::delete(call.settings(), collection, id);
-    match one(call, Operation::Delete, &request, Some(id)).await {
+    match one_alone(call, Operation::Delete, &request, Some(id)) {
         // An earlier attempt may have been what removed it: it was.
         Err(error) if error.outcome == Outcome::Unknown && is_gone(&error) => Ok(token::with_id(id.text())),
         deleted => Ok(deleted?.token),
@@ -99,14 +100,24 @@ pub async fn refresh<H: Host>(
     Ok(one(call, Operation::Refresh, &request, Some(id)).await?.token)
 }
 
-pub async fn rotate<H: Host>(
+pub fn rotate<H: Host>(
     call: &Call<'_, H>,
     collection: &Collection,
     id: &TokenId,
     previous: &PreviousSecret,
 ) -> Result<IssuedToken, Error> {
     let request = request::rotate(call.settings(), collection, id, previous);
-    one(call, Operation::Rotate, &request, Some(id)).await.map(issued)
+    one_alone(call, Operation::Rotate, &request, Some(id)).map(issued)
+}
+
+/// A step on a single token while nothing else of the call is under way.
+fn one_alone<H: Host>(
+    call: &Call<'_, H>,
+    operation: Operation,
+    request: &Request,
+    id: Option<&TokenId>,
+) -> Result<UpdatedToken, Error> {
+    call.host().block_on(one(call, operation, request, id))
 }
 
 /// The request of a step on a single token, and the token of its answer. One function for all of them, so that the component holds

@@ -38,13 +38,6 @@ pub struct WasiHost {
     held: Cell<usize>,
 }
 
-impl WasiHost {
-    /// Runs a call to its end.
-    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
-        self.reactor.block_on(future)
-    }
-}
-
 /// The headers of a response, asked for when one is needed: a good answer needs none.
 pub struct ResponseHeaders {
     fields: OnceCell<Fields>, // a child of the response: dropped first
@@ -72,6 +65,10 @@ impl Host for WasiHost {
 
     fn random(&self) -> u64 {
         get_random_u64()
+    }
+
+    fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.reactor.block_on(future)
     }
 
     async fn sleep_until(&self, until: Instant) {

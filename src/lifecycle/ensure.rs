@@ -12,23 +12,23 @@ use crate::operations::check_creation;
 use crate::settings::Settings;
 use crate::{request, steps};
 
-pub async fn ensure(
+pub fn ensure(
     host: &impl Host,
-    scope: Scope,
-    params: CreateParams,
+    scope: &Scope,
+    params: &CreateParams,
     options: Option<RequestOptions>,
 ) -> Result<EnsuredToken, Error> {
-    let collection = Collection::of(&scope)?;
-    check_creation(&params)?;
+    let collection = Collection::of(scope)?;
+    check_creation(params)?;
     let settings = Settings::resolve(options, host)?;
     let call = Call::begin(host, &settings);
-    let mut tokens = find::within(&call, &collection, &params.name).await?;
+    let mut tokens = find::within(&call, &collection, &params.name)?;
     match (tokens.pop(), tokens.is_empty()) {
         (None, _) => {
-            let issued = steps::create(&call, &collection, &params).await?;
+            let issued = steps::create(&call, &collection, params)?;
             Ok(EnsuredToken { token: issued.token, change: EnsuredChange::Created(issued.client_secret) })
         }
-        (Some(token), true) => brought_in_line(&call, &collection, token, params).await,
+        (Some(token), true) => brought_in_line(&call, &collection, token, params),
         (Some(last), false) => {
             tokens.push(last);
             let ids: Vec<&str> = tokens.iter().map(|token| token.id.as_str()).collect();
@@ -39,13 +39,13 @@ pub async fn ensure(
 }
 
 /// Changes what is given and differs.
-async fn brought_in_line<H: Host>(
+fn brought_in_line<H: Host>(
     call: &Call<'_, H>,
     collection: &Collection,
     token: ServiceToken,
-    params: CreateParams,
+    params: &CreateParams,
 ) -> Result<EnsuredToken, Error> {
-    let duration = params.duration.filter(|wanted| !is_same_duration(token.duration.as_deref(), wanted));
+    let duration = params.duration.clone().filter(|wanted| !is_same_duration(token.duration.as_deref(), wanted));
     // An answer without the field is one of an older API, where every token is enabled.
     let enabled = params.enabled.filter(|wanted| token.enabled.unwrap_or(true) != *wanted);
     if duration.is_none() && enabled.is_none() {
@@ -53,7 +53,7 @@ async fn brought_in_line<H: Host>(
     }
     let id = TokenId::new(token.id)?;
     let params = UpdateParams { duration, enabled, ..request::unchanged() };
-    let updated = steps::update(call, collection, &id, &params).await?;
+    let updated = steps::update(call, collection, &id, &params)?;
     Ok(EnsuredToken { token: updated.token, change: EnsuredChange::Updated })
 }
 

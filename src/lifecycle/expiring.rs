@@ -16,24 +16,24 @@ use crate::{list_all, moment, steps};
 /// `refresh` gives 365 days; a day between is enough for clocks that differ.
 const LONGEST_WINDOW: u64 = 364 * 86_400;
 
-pub async fn expiring(
+pub fn expiring(
     host: &impl Host,
-    scope: Scope,
+    scope: &Scope,
     within_seconds: u64,
     options: Option<RequestOptions>,
 ) -> Result<ExpiryReport, Error> {
-    let collection = Collection::of(&scope)?;
+    let collection = Collection::of(scope)?;
     let settings = Settings::resolve(options, host)?;
-    report(&Call::begin_with_time(host, &settings), &collection, within_seconds).await
+    report(&Call::begin_with_time(host, &settings), &collection, within_seconds)
 }
 
-pub async fn refresh_expiring(
+pub fn refresh_expiring(
     host: &impl Host,
-    account_id: String,
+    account_id: &str,
     within_seconds: u64,
     options: Option<RequestOptions>,
 ) -> Result<RefreshReport, Error> {
-    let collection = Collection::of_account(&account_id)?;
+    let collection = Collection::of_account(account_id)?;
     if within_seconds > LONGEST_WINDOW {
         return Err(Invalid::Argument(format!(
             "within-seconds is {within_seconds}: at most {LONGEST_WINDOW}, 364 days, since refreshing gives a year; else every run would \
@@ -43,9 +43,9 @@ pub async fn refresh_expiring(
     }
     let settings = Settings::resolve(options, host)?;
     let call = Call::begin_with_time(host, &settings);
-    let ExpiryReport { now, clock, expiring, .. } = report(&call, &collection, within_seconds).await?;
+    let ExpiryReport { now, clock, expiring, .. } = report(&call, &collection, within_seconds)?;
     let due = expiring.into_iter().map(|due| refreshed(&call, &collection, due.token)).collect();
-    Ok(RefreshReport { now, clock, tokens: all(due).await })
+    Ok(RefreshReport { now, clock, tokens: host.block_on(all(due)) })
 }
 
 async fn refreshed<H: Host>(call: &Call<'_, H>, collection: &Collection, token: ServiceToken) -> RefreshedToken {
@@ -56,13 +56,9 @@ async fn refreshed<H: Host>(call: &Call<'_, H>, collection: &Collection, token: 
     RefreshedToken { id: token.id, name: token.name, refreshed }
 }
 
-async fn report<H: Host>(
-    call: &Call<'_, H>,
-    collection: &Collection,
-    within_seconds: u64,
-) -> Result<ExpiryReport, Error> {
+fn report<H: Host>(call: &Call<'_, H>, collection: &Collection, within_seconds: u64) -> Result<ExpiryReport, Error> {
     let everything = ListAllParams { name: None, search: None, per_page: None };
-    let tokens = list_all::within(call, collection, &everything).await?;
+    let tokens = list_all::within(call, collection, &everything)?;
     let (now, clock) = clock::now(call);
     let mut report = ExpiryReport {
         now: moment::text(now).unwrap_or_default(),

@@ -7,38 +7,34 @@ use crate::host::Host;
 use crate::settings::Settings;
 use crate::{list_all, moment};
 
-pub async fn find(
+pub fn find(
     host: &impl Host,
-    scope: Scope,
-    name: String,
+    scope: &Scope,
+    name: &str,
     options: Option<RequestOptions>,
 ) -> Result<Vec<ServiceToken>, Error> {
-    let collection = Collection::of(&scope)?;
-    arguments::name(&name)?;
+    let collection = Collection::of(scope)?;
+    arguments::name(name)?;
     let settings = Settings::resolve(options, host)?;
-    within(&Call::begin(host, &settings), &collection, &name).await
+    within(&Call::begin(host, &settings), &collection, name)
 }
 
-pub async fn resolve_create(
+pub fn resolve_create(
     host: &impl Host,
-    scope: Scope,
-    name: String,
-    since: String,
+    scope: &Scope,
+    name: &str,
+    since: &str,
     options: Option<RequestOptions>,
 ) -> Result<Vec<ServiceToken>, Error> {
-    let since = arguments::time("since", &since)?;
-    let mut tokens = find(host, scope, name, options).await?;
+    let since = arguments::time("since", since)?;
+    let mut tokens = find(host, scope, name, options)?;
     let created = |token: &ServiceToken| token.created_at.as_deref().and_then(moment::parse);
     tokens.retain(|token| created(token).is_none_or(|created| created >= since));
     Ok(tokens)
 }
 
 /// The tokens with exactly this name, as a part of a call.
-pub async fn within<H: Host>(
-    call: &Call<'_, H>,
-    collection: &Collection,
-    name: &str,
-) -> Result<Vec<ServiceToken>, Error> {
+pub fn within<H: Host>(call: &Call<'_, H>, collection: &Collection, name: &str) -> Result<Vec<ServiceToken>, Error> {
     let params = ListAllParams { name: Some(name.to_owned()), search: None, per_page: None };
-    list_all::within(call, collection, &params).await
+    list_all::within(call, collection, &params)
 }

@@ -31,35 +31,35 @@ const NAME_SHOWN: usize = 250;
 const BEFORE_NUMBER: &str = " (being issued, ";
 const AFTER_NUMBER: &str = ")";
 
-pub async fn issue(
+pub fn issue(
     host: &impl Host,
-    account_id: String,
-    params: CreateParams,
-    progress: Option<IssueProgress>,
+    account_id: &str,
+    params: &CreateParams,
+    progress: Option<&IssueProgress>,
     options: Option<RequestOptions>,
 ) -> Result<IssuedToken, IssueError> {
-    let begun = |invalid| not_begun(invalid, progress.clone());
-    let collection = Collection::of_account(&account_id).map_err(begun)?;
-    check_creation(&params).map_err(begun)?;
+    let begun = |invalid| not_begun(invalid, progress);
+    let collection = Collection::of_account(account_id).map_err(begun)?;
+    check_creation(params).map_err(begun)?;
     let settings = Settings::resolve(options, host).map_err(begun)?;
     let call = Call::begin_with_recovery(host, &settings);
-    let mut work = match &progress {
+    let mut work = match progress {
         None => Work::new(working_name(host, &params.name)),
         Some(progress) => Work::resumed(progress, &params.name).map_err(begun)?,
     };
-    match work.finish(&call, &collection, &params).await {
+    match work.finish(&call, &collection, params) {
         Ok(issued) => Ok(issued),
         Err(error) => Err(work.unfinished(error)),
     }
 }
 
 /// The error of a call that sent nothing: what there is, is what the progress says.
-fn not_begun(invalid: Invalid, progress: Option<IssueProgress>) -> IssueError {
+fn not_begun(invalid: Invalid, progress: Option<&IssueProgress>) -> IssueError {
     let mut error = Error::from(invalid);
-    if let Some(progress) = &progress {
+    if let Some(progress) = progress {
         say_what_there_is(&mut error, progress.token_id.as_ref());
     }
-    IssueError { error, progress }
+    IssueError { error, progress: progress.cloned() }
 }
 
 /// The outcome of the whole: a token that is known exists, and one that is not may.
@@ -130,7 +130,7 @@ impl Work {
     }
 
     /// Goes from step to step. A failure that can pass is tried again, from wherever it left the work, until the time ends.
-    async fn finish<H: Host>(
+    fn finish<H: Host>(
         &mut self,
         call: &Call<'_, H>,
         collection: &Collection,
@@ -139,14 +139,14 @@ impl Work {
         let mut failures = 0_u32;
         loop {
             let step = std::mem::replace(&mut self.step, Step::Look);
-            match self.take(step, call, collection, params).await {
+            match self.take(step, call, collection, params) {
                 Ok(Step::Done(issued)) => return Ok(*issued),
                 Ok(next) => self.step = next,
                 Err((next, error)) => {
                     self.step = next;
                     failures = failures.saturating_add(1);
                     let asked = error.retry_after_ms.map(Duration::from_millis);
-                    if !can_pass(&error) || !call.pause(failures, asked).await {
+                    if !can_pass(&error) || !call.pause(failures, asked) {
                         return Err(*error);
                     }
                 }
@@ -155,7 +155,7 @@ impl Work {
     }
 
     /// Takes one step. A failure comes with the step to take next.
-    async fn take<H: Host>(
+    fn take<H: Host>(
         &mut self,
         step: Step,
         call: &Call<'_, H>,
@@ -165,7 +165,7 @@ impl Work {
         match step {
             Step::Create => {
                 let params = CreateParams { name: self.working_name.clone(), ..params.clone() };
-                match steps::create(call, collection, &params).await {
+                match steps::create(call, collection, &params) {
                     Ok(issued) => {
                         self.id = Some(issued.token.id.clone());
                         Ok(Step::Rename(Box::new(issued)))
@@ -177,19 +177,17 @@ impl Work {
                     }
                 }
             }
-            Step::Look => {
-                self.look(call, collection, &params.name).await.map_err(|error| (Step::Look, Box::new(error)))
-            }
-            Step::Rotate(id) => match steps::rotate(call, collection, &id, &PreviousSecret::ExpiresNow).await {
+            Step::Look => self.look(call, collection, &params.name).map_err(|error| (Step::Look, Box::new(error))),
+            Step::Rotate(id) => match steps::rotate(call, collection, &id, &PreviousSecret::ExpiresNow) {
                 Ok(issued) if issued.token.name.as_ref() == Some(&params.name) => Ok(self.named(Box::new(issued))),
                 Ok(issued) => Ok(Step::Rename(Box::new(issued))),
                 Err(error) => Err((Step::Rotate(id), Box::new(error))),
             },
-            Step::Rename(issued) => match rename(call, collection, &issued, &params.name).await {
+            Step::Rename(issued) => match rename(call, collection, &issued, &params.name) {
                 Ok(token) => Ok(self.named(Box::new(IssuedToken { token, client_secret: issued.client_secret }))),
                 Err(error) => Err((Step::Rename(issued), Box::new(error))),
             },
-            Step::Sweep(issued) => match self.remove_strays(call, collection, &issued.token.id).await {
+            Step::Sweep(issued) => match self.remove_strays(call, collection, &issued.token.id) {
                 Ok(()) => Ok(Step::Done(issued)),
                 Err(error) => Err((Step::Sweep(issued), Box::new(error))),
             },
@@ -203,25 +201,20 @@ impl Work {
     }
 
     /// Finds out which token there is, and leaves only that one.
-    async fn look<H: Host>(&mut self, call: &Call<'_, H>, collection: &Collection, name: &str) -> Result<Step, Error> {
-        if !self.still_exists(call, collection, name).await? {
-            let found = find::within(call, collection, &self.working_name).await?;
+    fn look<H: Host>(&mut self, call: &Call<'_, H>, collection: &Collection, name: &str) -> Result<Step, Error> {
+        if !self.still_exists(call, collection, name)? {
+            let found = find::within(call, collection, &self.working_name)?;
             self.id = found.into_iter().next().map(|token| token.id);
         }
         let Some(id) = self.id.clone() else { return Ok(Step::Create) };
-        self.remove_strays(call, collection, &id).await?;
+        self.remove_strays(call, collection, &id)?;
         Ok(Step::Rotate(TokenId::new(id)?))
     }
 
     /// Whether the token that is known is still there. One with another name is none of this call's: it is left alone.
-    async fn still_exists<H: Host>(
-        &self,
-        call: &Call<'_, H>,
-        collection: &Collection,
-        name: &str,
-    ) -> Result<bool, Error> {
+    fn still_exists<H: Host>(&self, call: &Call<'_, H>, collection: &Collection, name: &str) -> Result<bool, Error> {
         let Some(id) = &self.id else { return Ok(false) };
-        match steps::get(call, collection, &TokenId::new(id.clone())?).await {
+        match steps::get(call, collection, &TokenId::new(id.clone())?) {
             Ok(token) if token.name.as_ref().is_none_or(|shown| shown == name || *shown == self.working_name) => {
                 Ok(true)
             }
@@ -236,16 +229,11 @@ impl Work {
     }
 
     /// Deletes every token under the working name but this one.
-    async fn remove_strays<H: Host>(
-        &self,
-        call: &Call<'_, H>,
-        collection: &Collection,
-        keep: &str,
-    ) -> Result<(), Error> {
-        for stray in find::within(call, collection, &self.working_name).await? {
+    fn remove_strays<H: Host>(&self, call: &Call<'_, H>, collection: &Collection, keep: &str) -> Result<(), Error> {
+        for stray in find::within(call, collection, &self.working_name)? {
             if stray.id != keep {
                 let id = TokenId::new(stray.id)?;
-                match steps::delete(call, collection, &id).await {
+                match steps::delete(call, collection, &id) {
                     Err(error) if !steps::is_gone(&error) => return Err(error),
                     _ => {}
                 }
@@ -270,7 +258,7 @@ impl Work {
     }
 }
 
-async fn rename<H: Host>(
+fn rename<H: Host>(
     call: &Call<'_, H>,
     collection: &Collection,
     issued: &IssuedToken,
@@ -278,7 +266,7 @@ async fn rename<H: Host>(
 ) -> Result<ServiceToken, Error> {
     let id = TokenId::new(issued.token.id.clone())?;
     let params = UpdateParams { name: Some(name.to_owned()), ..request::unchanged() };
-    Ok(steps::update(call, collection, &id, &params).await?.token)
+    Ok(steps::update(call, collection, &id, &params)?.token)
 }
 
 /// Whether it may go better another time.

@@ -9,54 +9,54 @@ use crate::call::Call;
 use crate::error::Invalid;
 use crate::host::Host;
 use crate::lifecycle::clock;
-use crate::operations::member;
+use crate::operations::{member, member_of_account};
 use crate::settings::Settings;
 use crate::{moment, request, steps};
 
 /// A time that has passed by every clock. The API ends an old secret whose time has passed, and asking twice does no harm.
 const LONG_AGO: &str = "2000-01-01T00:00:00Z";
 
-pub async fn rotate_with_overlap(
+pub fn rotate_with_overlap(
     host: &impl Host,
-    account_id: String,
+    account_id: &str,
     id: String,
     overlap_seconds: u64,
     options: Option<RequestOptions>,
 ) -> Result<OverlappingToken, Error> {
-    let (collection, id) = member(&Scope::Account(account_id), id)?;
+    let (collection, id) = member_of_account(account_id, id)?;
     check(overlap_seconds)?;
     let settings = Settings::resolve(options, host)?;
     let call = Call::begin_with_time(host, &settings);
-    steps::get(&call, &collection, &id).await?;
+    steps::get(&call, &collection, &id)?;
     let (end, clock) = end_of(&call, overlap_seconds)?;
-    let issued = steps::rotate(&call, &collection, &id, &PreviousSecret::ExpiresAt(end.clone())).await?;
+    let issued = steps::rotate(&call, &collection, &id, &PreviousSecret::ExpiresAt(end.clone()))?;
     let previous_secret_expires_at = issued.token.previous_client_secret_expires_at.clone().unwrap_or(end);
     Ok(OverlappingToken { issued, previous_secret_expires_at, clock })
 }
 
-pub async fn end_overlap(
+pub fn end_overlap(
     host: &impl Host,
-    scope: Scope,
+    scope: &Scope,
     id: String,
     options: Option<RequestOptions>,
 ) -> Result<ServiceToken, Error> {
-    let (collection, id) = member(&scope, id)?;
+    let (collection, id) = member(scope, id)?;
     let settings = Settings::resolve(options, host)?;
-    moved(&Call::begin(host, &settings), &collection, &id, LONG_AGO.to_owned()).await
+    moved(&Call::begin(host, &settings), &collection, &id, LONG_AGO.to_owned())
 }
 
-pub async fn extend_overlap(
+pub fn extend_overlap(
     host: &impl Host,
-    scope: Scope,
+    scope: &Scope,
     id: String,
     overlap_seconds: u64,
     options: Option<RequestOptions>,
 ) -> Result<ServiceToken, Error> {
-    let (collection, id) = member(&scope, id)?;
+    let (collection, id) = member(scope, id)?;
     check(overlap_seconds)?;
     let settings = Settings::resolve(options, host)?;
     let call = Call::begin_with_time(host, &settings);
-    let token = steps::get(&call, &collection, &id).await?;
+    let token = steps::get(&call, &collection, &id)?;
     let (end, _) = end_of(&call, overlap_seconds)?;
     let (now, _) = clock::now(&call);
     let ends = token.previous_client_secret_expires_at;
@@ -68,18 +68,18 @@ pub async fn extend_overlap(
             ..call.error_of_its_own("extend-overlap", ErrorKind::Conflict, &what)
         });
     }
-    moved(&call, &collection, &id, end).await
+    moved(&call, &collection, &id, end)
 }
 
 /// Moves the end of the old secret.
-async fn moved<H: Host>(
+fn moved<H: Host>(
     call: &Call<'_, H>,
     collection: &Collection,
     id: &TokenId,
     end: String,
 ) -> Result<ServiceToken, Error> {
     let params = UpdateParams { previous_client_secret_expires_at: Some(end), ..request::unchanged() };
-    Ok(steps::update(call, collection, id, &params).await?.token)
+    Ok(steps::update(call, collection, id, &params)?.token)
 }
 
 fn check(overlap_seconds: u64) -> Result<(), Invalid> {

@@ -8,15 +8,15 @@ use crate::settings::Settings;
 use crate::{request, steps};
 
 /// `enable` and `disable`.
-pub async fn switch(
+pub fn switch(
     host: &impl Host,
-    scope: Scope,
+    scope: &Scope,
     id: String,
     enabled: bool,
     options: Option<RequestOptions>,
 ) -> Result<ServiceToken, Error> {
-    let (collection, id) = member(&scope, id)?;
+    let (collection, id) = member(scope, id)?;
     let settings = Settings::resolve(options, host)?;
     let params = UpdateParams { enabled: Some(enabled), ..request::unchanged() };
-    Ok(steps::update(&Call::begin(host, &settings), &collection, &id, &params).await?.token)
+    Ok(steps::update(&Call::begin(host, &settings), &collection, &id, &params)?.token)
 }
