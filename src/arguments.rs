@@ -125,8 +125,8 @@ pub fn duration(duration: &str) -> Result<(), Invalid> {
 }
 
 /// The nanoseconds of a Go duration without a sign, saturating; none if it is none.
-pub fn go_nanoseconds(mut rest: &str) -> Option<u128> {
-    let mut total = 0_u128;
+pub fn go_nanoseconds(mut rest: &str) -> Option<u64> {
+    let mut total = 0_u64;
     if rest.is_empty() {
         return None;
     }
@@ -140,7 +140,7 @@ pub fn go_nanoseconds(mut rest: &str) -> Option<u128> {
             return None;
         }
         let (unit, after_unit) = unit(after_number)?;
-        let whole = if whole.is_empty() { 0 } else { whole.parse().unwrap_or(u128::MAX) };
+        let whole = if whole.is_empty() { 0 } else { whole.parse().unwrap_or(u64::MAX) };
         total = total.saturating_add(whole.saturating_mul(unit)).saturating_add(fraction_of(fraction, unit));
         rest = after_unit;
     }
@@ -153,8 +153,8 @@ fn digits(text: &str) -> (&str, &str) {
 }
 
 /// The unit at the start, in nanoseconds, and what follows. `ms` stands before `m`: the longer one is meant.
-fn unit(text: &str) -> Option<(u128, &str)> {
-    const UNITS: [(&str, u128); 8] = [
+fn unit(text: &str) -> Option<(u64, &str)> {
+    const UNITS: [(&str, u64); 8] = [
         ("ns", 1),
         ("us", 1_000),
         ("\u{b5}s", 1_000),
@@ -167,12 +167,12 @@ fn unit(text: &str) -> Option<(u128, &str)> {
     UNITS.iter().find_map(|&(name, nanoseconds)| Some((nanoseconds, text.strip_prefix(name)?)))
 }
 
-fn fraction_of(digits: &str, unit: u128) -> u128 {
+fn fraction_of(digits: &str, unit: u64) -> u64 {
     let mut place = unit;
-    let mut total = 0_u128;
+    let mut total = 0_u64;
     for digit in digits.chars().filter_map(|character| character.to_digit(10)) {
         place = place.checked_div(10).unwrap_or(0);
-        total = total.saturating_add(place.saturating_mul(u128::from(digit)));
+        total = total.saturating_add(place.saturating_mul(u64::from(digit)));
     }
     total
 }

@@ -29,7 +29,7 @@ impl BaseUrl {
             return Err(Invalid::Configuration(format!("{source} is longer than {URL_LIMIT} bytes")));
         }
         let shown = url.split(['?', '#']).next().unwrap_or_default();
-        let refuse = |rule: &str| Invalid::Configuration(format!("{source} is {}: {rule}", quoted(shown)));
+        let refuse = |rule| refusal(source, shown, rule);
         if shown.len() != url.len() {
             return Err(refuse("it has a query or a fragment, and paths are added at its end"));
         }
@@ -47,6 +47,10 @@ impl BaseUrl {
         }
         Ok(Self { scheme, authority: authority.to_owned(), path: path.trim_end_matches('/').to_owned() })
     }
+}
+
+fn refusal(source: &str, url: &str, rule: &str) -> Invalid {
+    Invalid::Configuration(format!("{source} is {}: {rule}", quoted(url)))
 }
 
 /// What follows a prefix in any case.
@@ -93,7 +97,7 @@ mod tests {
 
     use super::*;
 
-    fn refusal(result: Result<BaseUrl, Invalid>) -> String {
+    fn message(result: Result<BaseUrl, Invalid>) -> String {
         match result {
             Ok(url) => panic!("accepted: {url:?}"),
             Err(Invalid::Argument(message) | Invalid::Configuration(message)) => message,
@@ -143,7 +147,7 @@ mod tests {
             ("http://127.0.0.256", "plain http"),
             ("http://127.0.0.1.1", "plain http"),
         ] {
-            let message = refusal(BaseUrl::parse("u", url));
+            let message = message(BaseUrl::parse("u", url));
             assert!(message.contains(rule), "{url}: {message}");
             assert!(!message.contains("s3cret"), "{message}");
         }

@@ -24,6 +24,9 @@ const BODY_LIMIT: usize = 8 * 1024 * 1024;
 /// The longest pause in the middle of an answer.
 const BETWEEN_BYTES: Duration = Duration::from_secs(15);
 
+/// Takes the result out of a successful answer. Not a type of its own for each result, so that the component holds `send` once.
+pub type Read<'r> = dyn FnMut(Option<Json<'_>>, Info) -> Result<(), Unusable> + 'r;
+
 /// A call under way.
 pub struct Call<'a, H> {
     host: &'a H,
@@ -89,15 +92,15 @@ impl<'a, H: Host> Call<'a, H> {
         true
     }
 
-    /// Sends a request until it succeeds or may not be repeated. `read` makes the result out of a successful answer.
+    /// Sends a request until it succeeds or may not be repeated. `read` takes the result out of a successful answer.
     /// `about` is the token that an error is about.
-    pub async fn send<T>(
+    pub async fn send(
         &self,
         operation: Operation,
         request: &Request,
         about: Option<&str>,
-        read: impl Fn(Option<Json<'_>>, Info) -> Result<T, Unusable>,
-    ) -> Result<T, Error> {
+        read: &mut Read<'_>,
+    ) -> Result<(), Error> {
         let mut retries_left = self.settings.retries;
         let mut attempt = 0_u32;
         let mut may_have_changed = false;
@@ -110,8 +113,8 @@ impl<'a, H: Host> Call<'a, H> {
                 between_bytes: BETWEEN_BYTES,
                 body: BODY_LIMIT,
             };
-            let trouble = match self.attempt(request, limits, &read).await {
-                Ok(result) => return Ok(result),
+            let trouble = match self.attempt(request, limits, read).await {
+                Ok(()) => return Ok(()),
                 Err(trouble) => trouble,
             };
             let now = self.host.now();
@@ -133,12 +136,7 @@ impl<'a, H: Host> Call<'a, H> {
         }
     }
 
-    async fn attempt<T>(
-        &self,
-        request: &Request,
-        limits: Limits,
-        read: impl Fn(Option<Json<'_>>, Info) -> Result<T, Unusable>,
-    ) -> Result<T, Trouble> {
+    async fn attempt(&self, request: &Request, limits: Limits, read: &mut Read<'_>) -> Result<(), Trouble> {
         if limits.from >= self.deadline {
             return Err(Trouble::too_late());
         }
@@ -256,7 +254,7 @@ mod tests {
             headers: Vec::new(),
             body: None,
         };
-        host.block_on(Call::begin(host, &settings).send(operation, &request, None, |_, _| Ok(())))
+        host.block_on(Call::begin(host, &settings).send(operation, &request, None, &mut |_, _| Ok(())))
     }
 
     fn send(operation: Operation, replies: impl IntoIterator<Item = Reply>) -> (Result<(), Error>, ScriptedHost) {

@@ -101,32 +101,40 @@ fn member(collection: &Collection, id: &TokenId) -> String {
 fn request(settings: &Settings, method: Method, path: &str, body: Option<&Body<'_>>) -> Request {
     // Strings, numbers and booleans always have a JSON form.
     let body = body.map(|body| serde_json::to_vec(body).unwrap_or_default());
-    let length = body.as_ref().map_or(0, Vec::len);
-    let mut headers: Vec<(String, Vec<u8>)> = Vec::with_capacity(8);
-    let mut header = |name: &str, value: &str| headers.push((name.to_owned(), value.as_bytes().to_vec()));
-    header("accept", "application/json");
-    header("user-agent", &settings.user_agent);
-    header("content-length", &length.to_string());
+    let length = body.as_ref().map_or(0, Vec::len).to_string();
+    let mut headers = Headers(Vec::with_capacity(8));
+    headers.add("accept", "application/json");
+    headers.add("user-agent", &settings.user_agent);
+    headers.add("content-length", &length);
     if body.is_some() {
-        header("content-type", "application/json");
+        headers.add("content-type", "application/json");
     }
     match &settings.credentials {
-        Credentials::ApiToken(token) => header("authorization", &format!("Bearer {}", token.reveal())),
+        Credentials::ApiToken(token) => headers.add("authorization", &format!("Bearer {}", token.reveal())),
         Credentials::ApiKey { email, key } => {
-            header("x-auth-email", email);
-            header("x-auth-key", key.reveal());
+            headers.add("x-auth-email", email);
+            headers.add("x-auth-key", key.reveal());
         }
         Credentials::Host => {}
     }
     for (name, value) in &settings.headers {
-        header(name, value);
+        headers.add(name, value);
     }
     Request {
         method,
         scheme: settings.base.scheme,
         authority: settings.base.authority.clone(),
         path_with_query: format!("{}{path}", settings.base.path),
-        headers,
+        headers: headers.0,
         body,
+    }
+}
+
+struct Headers(Vec<(String, Vec<u8>)>);
+
+impl Headers {
+    #[inline(never)]
+    fn add(&mut self, name: &str, value: &str) {
+        self.0.push((name.to_owned(), value.into()));
     }
 }

@@ -24,20 +24,22 @@ pub async fn list<H: Host>(
     budget: &Budget,
 ) -> Result<TokenPage, Error> {
     let request = request::list(call.settings(), collection, params);
-    call.send(Operation::List, &request, None, |result, info| {
-        let tokens = token::list(result, budget)?;
-        let page = info.page.or(params.page);
-        Ok(TokenPage {
-            next_page: next_page(page, info, tokens.len()),
-            page,
-            per_page: info.per_page,
-            count: info.count,
-            total_count: info.total_count,
-            total_pages: info.total_pages,
-            tokens,
-        })
+    let (mut tokens, mut info) = (Vec::new(), Info::default());
+    let mut read = |result: Option<Json<'_>>, its_info| {
+        (tokens, info) = (token::list(result, budget)?, its_info);
+        Ok(())
+    };
+    call.send(Operation::List, &request, None, &mut read).await?;
+    let page = info.page.or(params.page);
+    Ok(TokenPage {
+        next_page: next_page(page, info, tokens.len()),
+        page,
+        per_page: info.per_page,
+        count: info.count,
+        total_count: info.total_count,
+        total_pages: info.total_pages,
+        tokens,
     })
-    .await
 }
 
 /// The page after this one, as far as the answer tells: by the number of pages, else by the number of tokens, else by
@@ -129,8 +131,13 @@ async fn one<H: Host>(
     id: Option<&TokenId>,
 ) -> Result<UpdatedToken, Error> {
     let asked = id.map(TokenId::text);
-    let read = |result: Option<Json<'_>>, _| token::read(result, asked, operation.makes_a_secret());
-    call.send(operation, request, asked, read).await
+    let mut updated = UpdatedToken { token: token::with_id(""), client_secret: None };
+    let mut read = |result: Option<Json<'_>>, _| {
+        updated = token::read(result, asked, operation.makes_a_secret())?;
+        Ok(())
+    };
+    call.send(operation, request, asked, &mut read).await?;
+    Ok(updated)
 }
 
 /// What `create` and `rotate` return; that the secret is there has been checked in reading.

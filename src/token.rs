@@ -150,19 +150,22 @@ impl Reading {
                 self.secret = Some(secret).filter(|secret| !secret.is_empty());
                 (1, true)
             }
-            "client_id" => (2, put(&mut token.client_id, value.text())),
-            "name" => (3, put(&mut token.name, value.text())),
-            "duration" => (4, put(&mut token.duration, value.text())),
-            "enabled" => (5, put(&mut token.enabled, value.boolean())),
-            "expires_at" => (6, put(&mut token.expires_at, value.text())),
-            "created_at" => (7, put(&mut token.created_at, value.text())),
-            "updated_at" => (8, put(&mut token.updated_at, value.text())),
-            "last_seen_at" => (9, put(&mut token.last_seen_at, value.text())),
-            "client_secret_version" => (10, put(&mut token.client_secret_version, value.whole_number())),
-            "previous_client_secret_expires_at" => {
-                (11, put(&mut token.previous_client_secret_expires_at, value.text()))
+            "enabled" => (2, put(&mut token.enabled, value.boolean())),
+            "client_secret_version" => (3, put(&mut token.client_secret_version, value.whole_number())),
+            _ => {
+                let (bit, field) = match key {
+                    "client_id" => (4, &mut token.client_id),
+                    "name" => (5, &mut token.name),
+                    "duration" => (6, &mut token.duration),
+                    "expires_at" => (7, &mut token.expires_at),
+                    "created_at" => (8, &mut token.created_at),
+                    "updated_at" => (9, &mut token.updated_at),
+                    "last_seen_at" => (10, &mut token.last_seen_at),
+                    "previous_client_secret_expires_at" => (11, &mut token.previous_client_secret_expires_at),
+                    _ => return self.keep(key, value, budget),
+                };
+                (bit, put(field, value.text()))
             }
-            _ => return self.keep(key, value, budget),
         };
         let bit = 1_u32.checked_shl(bit).unwrap_or(0);
         if self.seen & bit != 0 {
