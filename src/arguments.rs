@@ -13,6 +13,8 @@ use crate::moment;
 /// Everything but the unreserved characters of RFC 3986 is encoded, so that no identifier can end its path segment.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
+/// What the path of a scope is followed by.
+const TOKENS: &str = "/access/service_tokens";
 const NAME_LIMIT: usize = 350;
 const SEARCH_LIMIT: usize = 1024;
 
@@ -23,12 +25,12 @@ impl Collection {
     pub fn of(scope: &Scope) -> Result<Self, Invalid> {
         match scope {
             Scope::Account(id) => Self::of_account(id),
-            Scope::Zone(id) => Ok(Self(format!("/zones/{}/access/service_tokens", segment("zone", id, 32)?))),
+            Scope::Zone(id) => Ok(Self(joined(&["/zones/", &segment("zone", id, 32)?, TOKENS]))),
         }
     }
 
     pub fn of_account(id: &str) -> Result<Self, Invalid> {
-        Ok(Self(format!("/accounts/{}/access/service_tokens", segment("account", id, 32)?)))
+        Ok(Self(joined(&["/accounts/", &segment("account", id, 32)?, TOKENS])))
     }
 
     pub fn path(&self) -> &str {
@@ -56,6 +58,11 @@ impl TokenId {
     }
 }
 
+/// Texts one after the other.
+pub fn joined(parts: &[&str]) -> String {
+    parts.concat()
+}
+
 /// An identifier as one path segment.
 fn segment(argument: &str, id: &str, limit: usize) -> Result<String, Invalid> {
     if id.is_empty() {
@@ -74,7 +81,9 @@ fn segment(argument: &str, id: &str, limit: usize) -> Result<String, Invalid> {
 
 /// Text as it stands in a path segment or a query value.
 pub fn encoded(text: &str) -> String {
-    utf8_percent_encode(text, ENCODED).to_string()
+    // Identifiers are; the general way goes through a formatter.
+    let is_unreserved = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
+    if text.bytes().all(is_unreserved) { text.to_owned() } else { utf8_percent_encode(text, ENCODED).to_string() }
 }
 
 /// A name: 1 to 350 characters.

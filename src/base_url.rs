@@ -20,7 +20,7 @@ pub struct BaseUrl {
 impl BaseUrl {
     pub fn parse(source: &str, url: &str) -> Result<Self, Invalid> {
         // User info is refused before anything of the URL can reach a message.
-        if url.contains('@') {
+        if url.bytes().any(|byte| byte == b'@') {
             return Err(Invalid::Configuration(format!(
                 "{source} has user information in it: credentials go into `credentials` or the environment"
             )));
@@ -28,9 +28,10 @@ impl BaseUrl {
         if url.len() > URL_LIMIT {
             return Err(Invalid::Configuration(format!("{source} is longer than {URL_LIMIT} bytes")));
         }
-        let shown = url.split(['?', '#']).next().unwrap_or_default();
+        let end = url.bytes().position(|byte| matches!(byte, b'?' | b'#'));
+        let shown = end.and_then(|end| url.get(..end)).unwrap_or(url);
         let refuse = |rule| refusal(source, shown, rule);
-        if shown.len() != url.len() {
+        if end.is_some() {
             return Err(refuse("it has a query or a fragment, and paths are added at its end"));
         }
         let (scheme, rest) = without_prefix(url, "https://")
@@ -40,7 +41,7 @@ impl BaseUrl {
         if !rest.bytes().all(may_stand_in_a_url) {
             return Err(refuse("it is no URL such as \"https://api.cloudflare.com/client/v4\""));
         }
-        let (authority, path) = rest.split_at_checked(rest.find('/').unwrap_or(rest.len())).unwrap_or((rest, ""));
+        let (authority, path) = split_before(rest, b'/');
         let host = host(authority).ok_or_else(|| refuse("it names no host or no port"))?;
         if scheme == Scheme::Http && !is_loopback(host) {
             return Err(refuse("plain http would show the credential to the network: use https"));
@@ -53,6 +54,12 @@ fn refusal(source: &str, url: &str, rule: &str) -> Invalid {
     Invalid::Configuration(format!("{source} is {}: {rule}", quoted(url)))
 }
 
+/// What is before the first of these bytes, and the rest, which may be empty.
+fn split_before(text: &str, byte: u8) -> (&str, &str) {
+    let end = text.bytes().position(|each| each == byte).unwrap_or(text.len());
+    text.split_at_checked(end).unwrap_or((text, ""))
+}
+
 /// What follows a prefix in any case.
 fn without_prefix<'a>(url: &'a str, prefix: &str) -> Option<&'a str> {
     let (start, rest) = url.split_at_checked(prefix.len())?;
@@ -61,14 +68,14 @@ fn without_prefix<'a>(url: &'a str, prefix: &str) -> Option<&'a str> {
 
 /// The characters of RFC 3986, without `@`, `?` and `#`.
 fn may_stand_in_a_url(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=:/[]".contains(&byte)
+    matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'!' | b'$'..=b';' | b'=' | b'[' | b']' | b'_' | b'~')
 }
 
 /// The host of `host` or `host:port`; none if it is no name or address in its form, or if the port is none.
 fn host(authority: &str) -> Option<&str> {
     let (host, port) = match authority.strip_prefix('[').and_then(|inner| inner.split_once(']')) {
         Some((address, port)) => (address, port),
-        None => authority.split_at_checked(authority.find(':').unwrap_or(authority.len()))?,
+        None => split_before(authority, b':'),
     };
     let is_address = authority.starts_with('[');
     let is_host = |byte: u8| match byte {

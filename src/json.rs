@@ -24,7 +24,11 @@ pub enum Broken {
 
 /// One value, checked, without white space around it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Json<'a>(&'a str);
+pub struct Json<'a> {
+    source: &'a str,
+    /// Whether the last string in it has escapes: if it is a string, whether it has.
+    escaped: bool,
+}
 
 impl<'a> Json<'a> {
     /// The only value in a text.
@@ -32,28 +36,29 @@ impl<'a> Json<'a> {
         let mut scanner = Scanner::new(text.as_bytes());
         let range = scanner.value()?;
         scanner.end()?;
-        Ok(Self(text.get(range).unwrap_or_default()))
+        Ok(Self { source: text.get(range).unwrap_or_default(), escaped: scanner.escaped })
     }
 
     /// As the answer wrote it.
     pub fn source(self) -> &'a str {
-        self.0
+        self.source
     }
 
     /// The text of a string.
     pub fn text(self) -> Option<String> {
-        unescaped(self.0.strip_prefix('"')?.strip_suffix('"')?).map(Cow::into_owned)
+        let inner = self.source.strip_prefix('"')?.strip_suffix('"')?;
+        if self.escaped { unescaped(inner) } else { Some(inner.to_owned()) }
     }
 
     /// A number without a sign that is whole: `3`, or `3.0` as clients with only one kind of number write it.
     pub fn whole_number(self) -> Option<u32> {
-        let (digits, zeros) = self.0.split_once('.').unwrap_or((self.0, "0"));
+        let (digits, zeros) = self.source.split_once('.').unwrap_or((self.source, "0"));
         if zeros.bytes().all(|digit| digit == b'0') { digits.parse().ok() } else { None }
     }
 
     /// `true` or `false`.
     pub fn boolean(self) -> Option<bool> {
-        match self.0 {
+        match self.source {
             "true" => Some(true),
             "false" => Some(false),
             _ => None,
@@ -61,17 +66,17 @@ impl<'a> Json<'a> {
     }
 
     pub fn is_null(self) -> bool {
-        self.0 == "null"
+        self.source == "null"
     }
 
     /// To go through an object or a list.
     pub fn cursor(self) -> Cursor<'a> {
-        Cursor { source: self.0, scanner: Scanner::new(self.0.as_bytes()) }
+        Cursor { source: self.source, scanner: Scanner::new(self.source.as_bytes()) }
     }
 
     /// The values under these keys of an object. None where there is no such key, or null under it.
     pub fn fields<const N: usize>(self, keys: [&str; N]) -> Result<[Option<Self>; N], Broken> {
-        fields(self.0.as_bytes(), keys)
+        fields(self.source.as_bytes(), keys)
     }
 }
 
@@ -88,8 +93,13 @@ fn find<'a>(object: &'a [u8], keys: &[&str], found: &mut [Option<Json<'a>>]) -> 
     let mut scanner = Scanner::new(object);
     scanner.open(Brackets::OBJECT)?;
     while scanner.has_more(Brackets::OBJECT)? {
-        let (key, value) = (scanner.key()?, scanner.value()?);
-        let Some(key) = object.get(key).and_then(|key| str::from_utf8(key).ok()).and_then(unescaped) else { continue };
+        let key = scanner.key()?;
+        let escaped = scanner.escaped;
+        let value = scanner.value()?;
+        let Some(key) = object.get(key).and_then(|key| str::from_utf8(key).ok()).and_then(|key| meant(key, escaped))
+        else {
+            continue;
+        };
         let Some(index) = keys.iter().position(|wanted| *wanted == key) else { continue };
         let bit = u32::try_from(index).ok().and_then(|index| 1_u32.checked_shl(index)).unwrap_or(0);
         if seen & bit != 0 {
@@ -98,7 +108,7 @@ fn find<'a>(object: &'a [u8], keys: &[&str], found: &mut [Option<Json<'a>>]) -> 
         seen |= bit;
         let value = object.get(value).and_then(|value| str::from_utf8(value).ok()).ok_or(Broken::Syntax)?;
         if let Some(place) = found.get_mut(index) {
-            *place = Some(Json(value)).filter(|value| !value.is_null());
+            *place = Some(Json { source: value, escaped: scanner.escaped }).filter(|value| !value.is_null());
         }
     }
     scanner.end()
@@ -125,13 +135,13 @@ impl<'a> Cursor<'a> {
     /// The key of a member, as it is meant.
     pub fn key(&mut self) -> Result<Cow<'a, str>, Broken> {
         let key = self.scanner.key()?;
-        unescaped(self.source.get(key).unwrap_or_default()).ok_or(Broken::Syntax)
+        meant(self.source.get(key).unwrap_or_default(), self.scanner.escaped).ok_or(Broken::Syntax)
     }
 
     /// The value of a member, or an element.
     pub fn value(&mut self) -> Result<Json<'a>, Broken> {
         let value = self.scanner.value()?;
-        Ok(Json(self.source.get(value).unwrap_or_default()))
+        Ok(Json { source: self.source.get(value).unwrap_or_default(), escaped: self.scanner.escaped })
     }
 }
 
@@ -154,11 +164,13 @@ struct Scanner<'a> {
     rest: &'a [u8],
     /// Whether a bracket has just been opened, so that no comma stands before the next part.
     opened: bool,
+    /// Whether the last string that was passed has escapes.
+    escaped: bool,
 }
 
 impl<'a> Scanner<'a> {
     fn new(text: &'a [u8]) -> Self {
-        Self { length: text.len(), rest: text, opened: false }
+        Self { length: text.len(), rest: text, opened: false, escaped: false }
     }
 
     fn at(&self) -> usize {
@@ -221,6 +233,7 @@ impl<'a> Scanner<'a> {
     /// A value of any kind.
     fn value(&mut self) -> Result<Range<usize>, Broken> {
         let mut open = Vec::new();
+        self.escaped = false;
         self.peek()?;
         let start = self.at();
         loop {
@@ -279,6 +292,7 @@ impl<'a> Scanner<'a> {
     /// A string from its opening quote on. The range is that of what is between the quotes.
     fn string(&mut self) -> Result<Range<usize>, Broken> {
         self.step();
+        self.escaped = false;
         let start = self.at();
         loop {
             self.rest = self.rest.get(plain(self.rest)..).unwrap_or_default();
@@ -289,7 +303,10 @@ impl<'a> Scanner<'a> {
             self.rest = rest;
             match byte {
                 b'"' => return Ok(start..end),
-                b'\\' => self.escape()?,
+                b'\\' => {
+                    self.escaped = true;
+                    self.escape()?;
+                }
                 _ => return Err(Broken::Syntax),
             }
         }
@@ -384,21 +401,21 @@ fn plain(text: &[u8]) -> usize {
     text.len().saturating_sub(rest.len()).saturating_add(tail)
 }
 
-/// What a string of checked syntax means; none if it has half of a surrogate pair, which no text can hold.
-fn unescaped(inner: &str) -> Option<Cow<'_, str>> {
-    let mut rest = inner;
+/// What is meant by a string of checked syntax, which may have escapes or has none.
+fn meant(inner: &str, escaped: bool) -> Option<Cow<'_, str>> {
+    if escaped { unescaped(inner).map(Cow::Owned) } else { Some(Cow::Borrowed(inner)) }
+}
+
+/// What is meant by a string of checked syntax; none if it has half of a surrogate pair, which no text can hold.
+fn unescaped(mut rest: &str) -> Option<String> {
     let mut text = String::new();
     loop {
         let (before, escape) = rest.split_at_checked(plain(rest.as_bytes()))?;
+        text.push_str(before);
         let mut characters = escape.chars();
         if characters.next().is_none() {
-            if text.is_empty() {
-                return Some(Cow::Borrowed(inner));
-            }
-            text.push_str(before);
-            return Some(Cow::Owned(text));
+            return Some(text);
         }
-        text.push_str(before);
         let character = match characters.next()? {
             'b' => '\u{8}',
             'f' => '\u{c}',
@@ -535,12 +552,12 @@ mod tests {
     #[test]
     fn a_key_counts_as_it_is_meant_and_only_once_and_null_is_none() {
         let object = json(r#" {"\u0061":1, "b" : null, "other":{"a":2}, "other":3} "#);
-        assert_eq!(object.fields(["a", "b", "c"]), Ok([Some(Json("1")), None, None]));
+        assert_eq!(object.fields(["a", "b", "c"]), Ok([Some(json("1")), None, None]));
         assert_eq!(json(r#"{"a":1,"a":1}"#).fields(["a"]), Err(Broken::OtherForm));
         assert_eq!(json(r#"{"b":null,"b":1}"#).fields(["b"]), Err(Broken::OtherForm));
         assert_eq!(json("[1]").fields(["a"]), Err(Broken::OtherForm));
         let ignored = b"{\"other\":\"\xff\",\"a\":1}";
-        assert_eq!(fields(ignored, ["a"]), Ok([Some(Json("1"))]));
+        assert_eq!(fields(ignored, ["a"]), Ok([Some(json("1"))]));
         assert_eq!(fields(ignored, ["other"]), Err(Broken::Syntax));
     }
 
