@@ -6,13 +6,19 @@
 
 mod access;
 mod cost;
+mod engine;
+mod errand;
 mod native;
+mod programs;
 pub mod rounds;
 mod rows;
 mod server;
 
 pub use access::access_tokens;
 pub use cost::{Cost, pin_to_one_core, unpin};
+pub use engine::instantiation;
+pub use errand::Errand;
 pub use native::{NativeClient, Token};
-pub use rows::{Row, Run, instantiation, sequential_rows, wide_rows};
+pub use programs::{Moment, Programs, Resident};
+pub use rows::{Row, Run, making_and_ending, sequential_rows, wide_rows};
 pub use server::Server;

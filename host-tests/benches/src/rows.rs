@@ -126,7 +126,7 @@ pub fn wide_rows(runtime: &Runtime) -> Vec<Row> {
 /// # Panics
 /// A server does not start; later, in a run, a call that does not end as it must.
 #[must_use]
-pub fn instantiation(runtime: &Runtime) -> (Run, Run) {
+pub fn making_and_ending(runtime: &Runtime) -> (Run, Run) {
     let server = Arc::new(Server::start(1));
     let refused = |options: &CallOptions| {
         ours(&server, runtime, options, async |tokens: &Tokens<Account>, _: &Server| {
