@@ -50,7 +50,7 @@ impl Errand {
     ///
     /// # Errors
     /// A call that fails.
-    pub fn run(&self, get: impl AsyncFn(&str) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    pub fn run(&self, get: &impl AsyncFn(&str) -> anyhow::Result<()>) -> anyhow::Result<()> {
         let executor = Builder::new_current_thread().enable_all().build()?;
         executor.block_on(try_join_all((0..self.calls).map(|_| get(&self.token_id))))?;
         println!("{DONE}");

@@ -2,6 +2,7 @@
 //! `cargo bench -p cloudflare-access-benches --bench report`.
 
 mod measured;
+mod plots;
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -17,6 +18,7 @@ use cloudflare_access_host::{COMPONENT, CodeCache, Runtime};
 use measured::Ratios;
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/performance.md");
+const PLOTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/performance");
 const ROUNDS: usize = 9;
 const MOST_BYTES: usize = 180_000;
 const MOST_MICROSECONDS: f64 = 10.0;
@@ -57,6 +59,9 @@ fn main() {
     let mut page = String::from(HEAD);
     page.push_str("| what | bar: wall | wall | bar: CPU | CPU | |\n|---|---|---|---|---|---|\n");
     rows.iter().for_each(|row| line(&mut page, row));
+    page.push_str(
+        "\n![medians of the ratios](performance/medians.svg)\n\n![ratios round by round](performance/rounds.svg)\n",
+    );
     page.push_str("\n| what | bar | measured | |\n|---|---|---|---|\n");
     let mut line = |what: &str, bar: &str, measured: &str, reached: Option<bool>| {
         writeln!(page, "| {what} | {bar} | {measured} | {} |", verdict(reached)).expect("text");
@@ -97,6 +102,10 @@ fn main() {
          in another process. Memory is the difference between a process with {MANY} calls and one with {FEW}, for each call."
     )
     .expect("text");
+    std::fs::create_dir_all(PLOTS).expect("docs/performance is there");
+    for (name, plot) in [("medians", plots::medians(&rows)), ("rounds", plots::rounds(&rows))] {
+        std::fs::write(format!("{PLOTS}/{name}.svg"), plot).expect("a plot is written");
+    }
     std::fs::write(PAGE, &page).expect("docs/performance.md is written");
     println!("{page}");
 }

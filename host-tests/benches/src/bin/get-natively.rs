@@ -5,7 +5,7 @@ use cloudflare_access_benches::{Errand, NativeClient};
 fn main() -> anyhow::Result<()> {
     let errand = Errand::read(&mut std::env::args().skip(1))?;
     let client = NativeClient::new(&errand.base_url, &errand.account_id);
-    errand.run(async |id| {
+    errand.run(&async |id| {
         client.get(id).await?;
         Ok(())
     })

@@ -12,7 +12,7 @@ fn main() -> anyhow::Result<()> {
     let builder = unsafe { Runtime::builder().precompiled(code) };
     let runtime = builder.cache(CodeCache::None).build()?;
     let tokens = access_tokens(&errand.base_url, &runtime).account(&errand.account_id);
-    errand.run(async |id| {
+    errand.run(&async |id| {
         tokens.get(id).await?;
         Ok(())
     })
