@@ -84,6 +84,30 @@ pub fn sequential_rows(runtime: &Runtime) -> Vec<Row> {
     ]
 }
 
+/// A `get` in three ways, against the same server.
+pub struct Gets {
+    /// Through the host crate.
+    pub component: Run,
+    /// The same, with a component that makes the same host calls and does nothing else.
+    pub floor: Run,
+    /// By the native client.
+    pub native: Run,
+}
+
+/// To be made and run on a thread that stays on one core.
+///
+/// # Panics
+/// A server does not start; later, in a run, a call that does not end as it must.
+#[must_use]
+pub fn gets(component: &Runtime, floor: &Runtime) -> Gets {
+    let server = Arc::new(Server::start(1));
+    Gets {
+        component: get(&server, component, &CallOptions::new()),
+        floor: get(&server, floor, &CallOptions::new()),
+        native: native_get(&server),
+    }
+}
+
 /// What happens at several places at once: callers, or pages under way. To be made and run with all cores.
 ///
 /// # Panics

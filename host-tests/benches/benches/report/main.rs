@@ -1,6 +1,9 @@
 //! Measures every row against native in this run and writes `docs/performance.md`:
-//! `cargo bench -p cloudflare-access-benches --bench report`.
+//! `cargo bench -p cloudflare-access-benches --bench report`. It needs what building the component needs, and `gzip`.
 
+mod bytes;
+mod counts;
+mod floor;
 mod measured;
 mod plots;
 
@@ -11,11 +14,17 @@ use std::process::{Command, Stdio};
 
 use cloudflare_access_benches::rounds::{interleaved, median};
 use cloudflare_access_benches::{
-    Moment, Programs, instantiation, making_and_ending, pin_to_one_core, sequential_rows, unpin, wide_rows,
+    CountingAllocator, Guest, Moment, Programs, gets, guest_allocations_of_get, host_calls_of_get, instantiation,
+    making_and_ending, pin_to_one_core, sequential_rows, unpin, wide_rows,
 };
 use cloudflare_access_host::{COMPONENT, CodeCache, Runtime};
 
+use floor::Floor;
 use measured::Ratios;
+
+/// Only counts, and for all ways alike.
+#[global_allocator]
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/performance.md");
 const PLOTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/performance");
@@ -40,17 +49,21 @@ calling thread, so the server is not in it.
 ";
 
 fn main() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let runtime = Runtime::builder().cache(CodeCache::None).build().expect("the component loads");
     let programs = Programs::new(
         Path::new(env!("CARGO_BIN_EXE_get-through-component")),
         Path::new(env!("CARGO_BIN_EXE_get-natively")),
-        Path::new(env!("CARGO_TARGET_TMPDIR")),
+        folder,
     );
+    let [floor, counted, named] = [Guest::Floor, Guest::Counted, Guest::Named].map(|guest| guest.build(folder));
     pin_to_one_core();
     let mut rows: Vec<_> = sequential_rows(&runtime).iter_mut().map(|row| Ratios::of(row, ROUNDS, true)).collect();
     rows.push(Ratios::of(&mut programs.start(), ROUNDS, false));
     let instantiation = microseconds(&interleaved([&mut instantiation(COMPONENT)], 2000, ROUNDS)[0]);
     let making_and_ending = making_and_ending_in_microseconds(&runtime);
+    let of_floor = Floor::measure(&runtime, &floor);
+    let allocations = allocations(&runtime, &floor, &counted);
     unpin();
     rows.extend(wide_rows(&runtime).iter_mut().map(|row| Ratios::of(row, ROUNDS, false)));
     let idle = KibibytesPerCall::of(&programs, Moment::Idle);
@@ -58,7 +71,9 @@ fn main() {
 
     let mut page = String::from(HEAD);
     page.push_str("| what | bar: wall | wall | bar: CPU | CPU | |\n|---|---|---|---|---|---|\n");
-    rows.iter().for_each(|row| line(&mut page, row));
+    for row in &rows {
+        line(&mut page, row);
+    }
     page.push_str(
         "\n![medians of the ratios](performance/medians.svg)\n\n![ratios round by round](performance/rounds.svg)\n",
     );
@@ -102,12 +117,22 @@ fn main() {
          in another process. Memory is the difference between a process with {MANY} calls and one with {FEW}, for each call."
     )
     .expect("text");
+    let [calls, calls_of_floor] = [COMPONENT, &floor].map(host_calls_of_get);
+    page.push_str(&of_floor.section(calls == calls_of_floor));
+    page.push_str(&counts::host_calls(&calls, &calls_of_floor));
+    page.push_str(&allocations);
+    page.push_str(&bytes::section(&named));
     std::fs::create_dir_all(PLOTS).expect("docs/performance is there");
     for (name, plot) in [("medians", plots::medians(&rows)), ("rounds", plots::rounds(&rows))] {
         std::fs::write(format!("{PLOTS}/{name}.svg"), plot).expect("a plot is written");
     }
     std::fs::write(PAGE, &page).expect("docs/performance.md is written");
     println!("{page}");
+}
+
+fn allocations(runtime: &Runtime, floor: &[u8], counted: &[u8]) -> String {
+    let floor = Runtime::builder().cache(CodeCache::None).component(floor).build().expect("the floor loads");
+    counts::allocations(&mut gets(runtime, &floor), guest_allocations_of_get(counted))
 }
 
 /// One line of the table of ratios.
