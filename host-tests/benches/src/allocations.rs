@@ -4,12 +4,17 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::ops::Sub;
 
+use cloudflare_access_host::HostState;
 use cloudflare_access_host::bindings::{Plugin, types};
+use rustc_demangle::demangle;
 use tokio::runtime::Builder;
+use wasmtime::component::{ComponentNamedList, Instance, Lift, Lower};
+use wasmtime::{Store, WasmBacktrace};
 
 use crate::Server;
 use crate::engine::Linked;
 use crate::host_calls::options;
+use crate::sizes::krate;
 
 /// How often memory was asked for, a larger place for the same included, and how many bytes that were.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -86,25 +91,146 @@ unsafe impl GlobalAlloc for CountingAllocator {
 /// The component does not load or does not count, or a `get` fails.
 #[must_use]
 pub fn guest_allocations_of_get(counted: &[u8]) -> Allocations {
-    let server = Server::start(1);
-    let linked = Linked::new(counted, server.base_url()).expect("the component loads");
-    let executor = Builder::new_current_thread().enable_all().build().expect("an executor");
-    executor.block_on(async {
-        let mut store = linked.store();
-        let instance = linked.component.instantiate_async(&mut store).await.expect("an instance");
-        let allocations = instance
-            .get_typed_func::<(), ((u64, u64),)>(&mut store, "allocations")
-            .expect("the component counts its allocations");
-        let plugin = Plugin::new(&mut store, &instance).expect("the component exports the contract");
-        let mut counts = Vec::new();
-        for _ in 0..2 {
-            let scope = types::Scope::Account(server.account_id().to_owned());
-            let tokens = plugin.cloudflare_access_service_tokens();
-            let got = tokens.call_get(&mut store, &scope, server.token_id(), Some(&options(server.base_url()))).await;
-            got.expect("no trap").expect("a token");
-            let ((count, bytes),) = allocations.call_async(&mut store, ()).await.expect("no trap");
-            counts.push(Allocations { count, bytes });
-        }
-        counts[1] - counts[0]
+    let guest = CountedGuest::new(counted);
+    guest.executor.block_on(async {
+        let mut instance = guest.warm_instance().await;
+        let before = instance.allocations().await;
+        instance.get(&guest.server).await.expect("no trap");
+        instance.allocations().await - before
     })
+}
+
+/// Where an allocation of the guest is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The innermost function of the guest itself, bindings apart. None: the bindings or the host asked by themselves.
+    pub function: Option<String>,
+    /// The crate that it asked through, if it did not ask the standard library itself; `bindings` for those.
+    pub through: Option<String>,
+}
+
+/// Where each of them is, in their order. `readable` is the component of `counted/` with nothing inlined.
+///
+/// # Panics
+/// As [`guest_allocations_of_get`].
+#[must_use]
+pub fn places_of_guest_allocations(readable: &[u8]) -> Vec<Place> {
+    let guest = CountedGuest::new(readable);
+    guest.executor.block_on(async {
+        let mut places = Vec::new();
+        loop {
+            let mut instance = guest.warm_instance().await;
+            instance.trap_after(u64::try_from(places.len()).expect("not that many")).await;
+            let Err(trap) = instance.get(&guest.server).await else { return places };
+            let backtrace = trap.downcast_ref::<WasmBacktrace>().expect("a trap tells where it was");
+            let frames = backtrace.frames().iter().filter_map(|frame| frame.func_name());
+            places.push(Place::of(&frames.map(|name| format!("{:#}", demangle(name))).collect::<Vec<_>>()));
+        }
+    })
+}
+
+impl Place {
+    /// Out of the functions that are under way, the innermost first.
+    fn of(functions: &[String]) -> Self {
+        const GUEST: &str = "cloudflare_access";
+        let own = |function: &&String| krate(function) == Some(GUEST) && !function.contains("::bindings::");
+        let through = functions.iter().find_map(|function| match krate(function)? {
+            "core" | "alloc" | "std" | "__rustc" | "wit_bindgen" | "cloudflare_access_counted" => None,
+            GUEST if function.contains("::bindings::") => Some("bindings"),
+            krate => Some(krate),
+        });
+        Self {
+            function: functions.iter().find(own).map(|function| function.replace("::{{closure}}", "")),
+            through: through.filter(|krate| *krate != GUEST).map(|krate| match krate {
+                "waki" => "bindings".to_owned(),
+                krate => krate.to_owned(),
+            }),
+        }
+    }
+}
+
+/// The component of `counted/`, and a server for its calls.
+struct CountedGuest {
+    linked: Linked,
+    server: Server,
+    executor: tokio::runtime::Runtime,
+}
+
+impl CountedGuest {
+    fn new(component: &[u8]) -> Self {
+        let server = Server::start(1);
+        let linked = Linked::new(component, server.base_url()).expect("the component loads");
+        let executor = Builder::new_current_thread().enable_all().build().expect("an executor");
+        Self { linked, server, executor }
+    }
+
+    /// One that has served a call.
+    async fn warm_instance(&self) -> CountedInstance {
+        let mut store = self.linked.store();
+        let instance = self.linked.component.instantiate_async(&mut store).await.expect("an instance");
+        let mut warm = CountedInstance { store, instance };
+        warm.get(&self.server).await.expect("no trap");
+        warm
+    }
+}
+
+struct CountedInstance {
+    store: Store<HostState>,
+    instance: Instance,
+}
+
+impl CountedInstance {
+    /// The error is a trap.
+    async fn get(&mut self, server: &Server) -> wasmtime::Result<()> {
+        let plugin = Plugin::new(&mut self.store, &self.instance).expect("the component exports the contract");
+        let scope = types::Scope::Account(server.account_id().to_owned());
+        let tokens = plugin.cloudflare_access_service_tokens();
+        let options = options(server.base_url());
+        tokens.call_get(&mut self.store, &scope, server.token_id(), Some(&options)).await?.expect("a token");
+        Ok(())
+    }
+
+    async fn allocations(&mut self) -> Allocations {
+        let ((count, bytes),) = self.call::<(), ((u64, u64),)>("allocations", ()).await;
+        Allocations { count, bytes }
+    }
+
+    async fn trap_after(&mut self, allocations: u64) {
+        self.call::<(u64,), ()>("trap-after", (allocations,)).await;
+    }
+
+    async fn call<P, R>(&mut self, name: &str, parameters: P) -> R
+    where
+        P: ComponentNamedList + Lower + Send + Sync,
+        R: ComponentNamedList + Lift + Send + Sync + 'static,
+    {
+        let function = self.instance.get_typed_func::<P, R>(&mut self.store, name);
+        function.expect("the component counts").call_async(&mut self.store, parameters).await.expect("no trap")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Place;
+
+    #[test]
+    fn an_allocation_is_where_the_guest_asked_for_it() {
+        let place = |functions: &[&str]| {
+            let place = Place::of(&functions.iter().map(ToString::to_string).collect::<Vec<_>>());
+            (place.function.unwrap_or_default(), place.through.unwrap_or_default())
+        };
+        let own = "cloudflare_access::operations::get::{{closure}}";
+        let bindings = "cloudflare_access::bindings::exports::cloudflare::access::service_tokens::_export_get_cabi";
+        let text = |function: &str, through: &str| (function.to_owned(), through.to_owned());
+        assert_eq!(
+            place(&["alloc::vec::Vec<T,A>::reserve", own, bindings]),
+            text("cloudflare_access::operations::get", "")
+        );
+        assert_eq!(
+            place(&["<bytes::Bytes as core::clone::Clone>::clone", own, bindings]),
+            text("cloudflare_access::operations::get", "bytes")
+        );
+        assert_eq!(place(&["alloc::alloc::alloc", bindings]), text("", "bindings"));
+        assert_eq!(place(&["alloc::alloc::alloc", "wit_bindgen::rt::cabi_realloc", "cabi_realloc"]), text("", ""));
+    }
 }

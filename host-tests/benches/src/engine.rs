@@ -2,6 +2,7 @@
 //!
 //! The settings are those of `host/src/runtime.rs`, which keeps them to itself; what differs there must differ here.
 
+use std::num::NonZeroUsize;
 use std::time::Instant;
 
 use cloudflare_access_host::egress::EgressPolicy;
@@ -97,6 +98,8 @@ fn config() -> Config {
         .max_memory_size(MAX_MEMORY)
         .linear_memory_keep_resident(64 << 10);
     let mut config = Config::new();
+    // Not of the host crate's settings; it matters to traps alone, whose whole backtrace tells where an allocation was.
+    config.wasm_backtrace_max_frames(NonZeroUsize::new(100));
     config
         .epoch_interruption(true)
         .wasm_component_model_async(false)

@@ -12,6 +12,8 @@ pub enum Guest {
     Floor,
     /// `counted/`: the component with an allocator that counts.
     Counted,
+    /// The same, with nothing inlined and with the names of its functions.
+    Readable,
     /// The component as it is, with the names of its functions.
     Named,
 }
@@ -23,10 +25,11 @@ impl Guest {
     /// It does not build; cargo has then said why.
     #[must_use]
     pub fn build(self, folder: &Path) -> Vec<u8> {
-        let (package, subfolder) = match self {
-            Self::Floor => ("cloudflare-access-floor", "components"),
-            Self::Counted => ("cloudflare-access-counted", "components"),
-            Self::Named => ("cloudflare-access", "named"),
+        let (package, subfolder, settings): (_, _, &[&str]) = match self {
+            Self::Floor => ("cloudflare-access-floor", "components", &[]),
+            Self::Counted => ("cloudflare-access-counted", "components", &[]),
+            Self::Readable => ("cloudflare-access-counted", "readable", &["strip=false", "lto=false", "opt-level=0"]),
+            Self::Named => ("cloudflare-access", "named", &["strip=false"]),
         };
         let target_directory = folder.join(subfolder);
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
@@ -36,8 +39,8 @@ impl Guest {
         }
         cargo.current_dir(WORKSPACE).args(["build", "--quiet", "--locked", "--profile", "component"]);
         cargo.args(["--target", "wasm32-unknown-unknown", "--package", package, "--target-dir"]).arg(&target_directory);
-        if self == Self::Named {
-            cargo.args(["--config", "profile.component.strip=false"]);
+        for setting in settings {
+            cargo.args(["--config", &format!("profile.component.{setting}")]);
         }
         let built = cargo.status().expect("cargo starts");
         assert!(built.success(), "{package} builds");

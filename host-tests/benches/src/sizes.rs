@@ -141,9 +141,7 @@ fn origin(name: &str) -> String {
     if name.contains('#') {
         return "exports: conversion of arguments and results, and what was inlined".to_owned();
     }
-    // `<A as B>::c` belongs to A, or to B where A is a parameter or a type of the language.
-    let path = name.split([' ', '<', '>', '&', '(', ')', '[', ']', ',', '*']).find(|path| path.contains("::"));
-    let mut segments = path.unwrap_or(name).split("::").filter(|segment| !segment.is_empty());
+    let mut segments = path(name).split("::").filter(|segment| !segment.is_empty());
     match (segments.next().unwrap_or("the rest"), segments.next()) {
         ("cloudflare_access", Some(module)) => format!("`cloudflare_access::{module}`"),
         (library @ ("core" | "alloc" | "std"), Some(module)) => format!("`{library}::{module}`"),
@@ -151,6 +149,16 @@ fn origin(name: &str) -> String {
         (name, Some(_)) => format!("`{name}`"),
         (_, None) => "the rest".to_owned(),
     }
+}
+
+/// The crate that a function belongs to, by its readable name.
+pub(crate) fn krate(name: &str) -> Option<&str> {
+    path(name).split_once("::").map(|(krate, _)| krate)
+}
+
+/// The path in the name of a function: `<A as B>::c` belongs to A, or to B where A is a parameter or a type of the language.
+fn path(name: &str) -> &str {
+    name.split([' ', '<', '>', '&', '(', ')', '[', ']', ',', '*']).find(|path| path.contains("::")).unwrap_or(name)
 }
 
 #[derive(Default)]

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use cloudflare_access_benches::{Allocations, Gets};
+use cloudflare_access_benches::{Allocations, Gets, Place};
 
 /// Why a `get` makes a host call.
 const REASONS: &[(&str, &str)] = &[
@@ -107,5 +107,29 @@ pub fn allocations(gets: &mut Gets, guest: Allocations) -> String {
     }
     let number = |number: u64| f64::from(u32::try_from(number).expect("not that many"));
     line("guest", number(guest.count), number(guest.bytes));
+    page
+}
+
+/// The allocations of the guest by where they are, in the order of the first of each place.
+pub fn places(places: &[Place]) -> String {
+    let mut page = format!(
+        "\nThe guest's one by one: {} in a build with nothing inlined, each where the guest's own code asks for it, in the order in \
+         which they\ncome.\n\n| allocations | asked for in | through |\n|---|---|---|\n",
+        places.len()
+    );
+    let mut told: Vec<&Place> = Vec::new();
+    for place in places {
+        if told.contains(&place) {
+            continue;
+        }
+        let count = places.iter().filter(|other| *other == place).count();
+        let (function, through) = match (&place.function, place.through.as_deref()) {
+            (Some(function), through) => (format!("`{function}`"), through.unwrap_or("–")),
+            (None, Some(through)) => ("the export itself: the result, as the host reads it".to_owned(), through),
+            (None, None) => ("the host: the arguments of the call".to_owned(), "–"),
+        };
+        writeln!(page, "| {count} | {function} | {through} |").expect("text");
+        told.push(place);
+    }
     page
 }

@@ -15,7 +15,7 @@ use std::process::{Command, Stdio};
 use cloudflare_access_benches::rounds::{interleaved, median};
 use cloudflare_access_benches::{
     CountingAllocator, Guest, Moment, Programs, gets, guest_allocations_of_get, host_calls_of_get, instantiation,
-    making_and_ending, pin_to_one_core, sequential_rows, unpin, wide_rows,
+    making_and_ending, pin_to_one_core, places_of_guest_allocations, sequential_rows, unpin, wide_rows,
 };
 use cloudflare_access_host::{COMPONENT, CodeCache, Runtime};
 
@@ -56,7 +56,8 @@ fn main() {
         Path::new(env!("CARGO_BIN_EXE_get-natively")),
         folder,
     );
-    let [floor, counted, named] = [Guest::Floor, Guest::Counted, Guest::Named].map(|guest| guest.build(folder));
+    let [floor, counted, readable, named] =
+        [Guest::Floor, Guest::Counted, Guest::Readable, Guest::Named].map(|guest| guest.build(folder));
     pin_to_one_core();
     let mut rows: Vec<_> = sequential_rows(&runtime).iter_mut().map(|row| Ratios::of(row, ROUNDS, true)).collect();
     rows.push(Ratios::of(&mut programs.start(), ROUNDS, false));
@@ -121,6 +122,7 @@ fn main() {
     page.push_str(&of_floor.section(calls == calls_of_floor));
     page.push_str(&counts::host_calls(&calls, &calls_of_floor));
     page.push_str(&allocations);
+    page.push_str(&counts::places(&places_of_guest_allocations(&readable)));
     page.push_str(&bytes::section(&named));
     std::fs::create_dir_all(PLOTS).expect("docs/performance is there");
     for (name, plot) in [("medians", plots::medians(&rows)), ("rounds", plots::rounds(&rows))] {

@@ -1,4 +1,5 @@
-//! The guest as it is, with an allocator that counts, and one export more that tells the count.
+//! The guest as it is, with an allocator that counts, and two exports more: one tells the count, the other makes one of the next
+//! allocations trap, so that the backtrace of the trap tells where it was.
 
 #![cfg(target_family = "wasm")]
 
@@ -16,6 +17,8 @@ mod bindings {
             world counted {
                 /// How often memory was asked for so far, and how many bytes that were.
                 export allocations: func() -> tuple<u64, u64>;
+                /// Traps at the next allocation but so many.
+                export trap-after: func(allocations: u64);
             }
         ",
     });
@@ -27,12 +30,17 @@ impl bindings::Guest for Counted {
     fn allocations() -> (u64, u64) {
         (COUNT.load(Ordering::Relaxed), BYTES.load(Ordering::Relaxed))
     }
+
+    fn trap_after(allocations: u64) {
+        TRAP_AT.store(COUNT.load(Ordering::Relaxed) + allocations, Ordering::Relaxed);
+    }
 }
 
 bindings::export!(Counted with_types_in bindings);
 
 static COUNT: AtomicU64 = AtomicU64::new(0);
 static BYTES: AtomicU64 = AtomicU64::new(0);
+static TRAP_AT: AtomicU64 = AtomicU64::new(u64::MAX);
 
 struct Counting;
 
@@ -40,7 +48,9 @@ struct Counting;
 static ALLOCATOR: Counting = Counting;
 
 fn count(bytes: usize) {
-    COUNT.fetch_add(1, Ordering::Relaxed);
+    if COUNT.fetch_add(1, Ordering::Relaxed) == TRAP_AT.load(Ordering::Relaxed) {
+        std::arch::wasm32::unreachable();
+    }
     BYTES.fetch_add(bytes as u64, Ordering::Relaxed);
 }
 
