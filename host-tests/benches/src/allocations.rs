@@ -1,7 +1,9 @@
 //! How often memory is asked for, on the host and in the guest.
 
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+use std::backtrace::Backtrace;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::ops::Sub;
 
 use cloudflare_access_host::HostState;
@@ -35,6 +37,8 @@ impl Sub for Allocations {
 
 thread_local! {
     static OF_THIS_THREAD: Cell<Allocations> = const { Cell::new(Allocations { count: 0, bytes: 0 }) };
+    static IS_TRACED: Cell<bool> = const { Cell::new(false) };
+    static TRACES: RefCell<Vec<Backtrace>> = const { RefCell::new(Vec::new()) };
 }
 
 impl Allocations {
@@ -47,6 +51,25 @@ impl Allocations {
     }
 }
 
+/// How many allocations each crate makes while a thread with a [`CountingAllocator`] works: the innermost crate but the standard
+/// library whose function has not been inlined.
+pub fn allocations_by_crate(work: impl FnOnce()) -> BTreeMap<String, usize> {
+    IS_TRACED.set(true);
+    work();
+    IS_TRACED.set(false);
+    let mut crates = BTreeMap::new();
+    for trace in TRACES.take() {
+        let text = trace.to_string();
+        let functions = text.lines().filter_map(|line| line.trim().split_once(": ")).map(|(_, function)| function);
+        let mut own = functions.filter_map(krate).filter(|krate| {
+            // The allocator is in the last one.
+            !["core", "alloc", "std", "__rustc", "__rust_alloc", "cloudflare_access_benches"].contains(krate)
+        });
+        *crates.entry(own.next().unwrap_or("std").to_owned()).or_default() += 1;
+    }
+    crates
+}
+
 /// The system's allocator, counting for each thread. It costs a nanosecond or so, the same for whoever allocates.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct CountingAllocator;
@@ -57,6 +80,12 @@ fn count(bytes: usize) {
         let Allocations { count, bytes: before } = all.get();
         all.set(Allocations { count: count + 1, bytes: before + bytes as u64 });
     });
+    if IS_TRACED.try_with(|traced| traced.replace(false)).unwrap_or(false) {
+        // What tracing allocates itself is not traced.
+        let trace = Backtrace::force_capture();
+        TRACES.with_borrow_mut(|traces| traces.push(trace));
+        IS_TRACED.set(true);
+    }
 }
 
 // SAFETY: each is the system's own, which keeps what the trait asks for.

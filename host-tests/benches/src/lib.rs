@@ -19,7 +19,9 @@ mod server;
 mod sizes;
 
 pub use access::access_tokens;
-pub use allocations::{Allocations, CountingAllocator, Place, guest_allocations_of_get, places_of_guest_allocations};
+pub use allocations::{
+    Allocations, CountingAllocator, Place, allocations_by_crate, guest_allocations_of_get, places_of_guest_allocations,
+};
 pub use cost::{Cost, pin_to_one_core, unpin};
 pub use engine::instantiation;
 pub use errand::Errand;

@@ -1,8 +1,10 @@
 //! The sections on what is counted and not timed: the host calls of a `get`, each with its reason, and its allocations.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use cloudflare_access_benches::{Allocations, Gets, Place};
+use cloudflare_access_benches::{Allocations, Gets, Place, allocations_by_crate};
 
 /// Why a `get` makes a host call.
 const REASONS: &[(&str, &str)] = &[
@@ -107,6 +109,29 @@ pub fn allocations(gets: &mut Gets, guest: Allocations) -> String {
     }
     let number = |number: u64| f64::from(u32::try_from(number).expect("not that many"));
     line("guest", number(guest.count), number(guest.bytes));
+    page.push_str(&by_crate(gets));
+    page
+}
+
+/// The allocations on the host by crate.
+fn by_crate(gets: &mut Gets) -> String {
+    let [native, floor, component] = [&mut gets.native, &mut gets.floor, &mut gets.component].map(|run| {
+        allocations_by_crate(|| {
+            run(1);
+        })
+    });
+    let mut page = String::from(
+        "\nThe host's by the crate that asks, which is the innermost but the standard library's whose function has not been \
+         inlined:\n\n| crate | natively | with the floor | with the component |\n|---|---|---|---|\n",
+    );
+    let mut crates: Vec<_> = component.keys().chain(floor.keys()).chain(native.keys()).collect();
+    let times = |counts: &BTreeMap<String, usize>, name: &String| counts.get(name).copied().unwrap_or_default();
+    crates.sort_by_key(|name| (Reverse(times(&component, name)), *name));
+    crates.dedup();
+    for name in crates {
+        let [native, floor, component] = [&native, &floor, &component].map(|counts| times(counts, name));
+        writeln!(page, "| `{name}` | {native} | {floor} | {component} |").expect("text");
+    }
     page
 }
 
