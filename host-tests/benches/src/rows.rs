@@ -84,30 +84,6 @@ pub fn sequential_rows(runtime: &Runtime) -> Vec<Row> {
     ]
 }
 
-/// A `get` in three ways, against the same server.
-pub struct Gets {
-    /// Through the host crate.
-    pub component: Run,
-    /// The same, with a component that makes the same host calls and does nothing else.
-    pub floor: Run,
-    /// By the native client.
-    pub native: Run,
-}
-
-/// To be made and run on a thread that stays on one core.
-///
-/// # Panics
-/// A server does not start; later, in a run, a call that does not end as it must.
-#[must_use]
-pub fn gets(component: &Runtime, floor: &Runtime) -> Gets {
-    let server = Arc::new(Server::start(1));
-    Gets {
-        component: get(&server, component, &CallOptions::new()),
-        floor: get(&server, floor, &CallOptions::new()),
-        native: native_get(&server),
-    }
-}
-
 /// What happens at several places at once: callers, or pages under way. To be made and run with all cores.
 ///
 /// # Panics
@@ -160,7 +136,7 @@ pub fn making_and_ending(runtime: &Runtime) -> (Run, Run) {
     (refused(&CallOptions::new().credentials(credentials())), refused(&CallOptions::new()))
 }
 
-fn get(server: &Arc<Server>, runtime: &Runtime, options: &CallOptions) -> Run {
+pub(crate) fn get(server: &Arc<Server>, runtime: &Runtime, options: &CallOptions) -> Run {
     ours(server, runtime, options, async |tokens: &Tokens<Account>, server: &Server| {
         tokens.get(server.token_id()).await.expect("a token");
     })
@@ -179,7 +155,7 @@ fn list_all(server: &Arc<Server>, runtime: &Runtime, per_page: u32) -> Run {
     })
 }
 
-fn native_get(server: &Arc<Server>) -> Run {
+pub(crate) fn native_get(server: &Arc<Server>) -> Run {
     native(server, async |client: &NativeClient, server: &Server| {
         client.get(server.token_id()).await.expect("a token");
     })
@@ -204,7 +180,11 @@ fn account(server: &Server, access: &AccessTokens) -> Tokens<Account> {
     access.account(server.account_id())
 }
 
-fn one_after_the_other<C: 'static>(server: Arc<Server>, client: C, call: impl AsyncFn(&C, &Server) + 'static) -> Run {
+pub(crate) fn one_after_the_other<C: 'static>(
+    server: Arc<Server>,
+    client: C,
+    call: impl AsyncFn(&C, &Server) + 'static,
+) -> Run {
     let executor = Builder::new_current_thread().enable_all().build().expect("an executor");
     Box::new(move |calls| {
         Cost::of(|| {

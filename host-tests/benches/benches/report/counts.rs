@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use cloudflare_access_benches::{Allocations, Gets, Place, allocations_by_crate};
+use cloudflare_access_benches::{Allocations, Layers, Place, allocations_by_crate};
 
 /// Why a `get` makes a host call.
 const REASONS: &[(&str, &str)] = &[
@@ -85,7 +85,7 @@ pub fn host_calls(component: &[String], floor: &[String]) -> String {
 }
 
 /// The allocations of a `get` on the host, through the component, through the floor and natively, and in the guest.
-pub fn allocations(gets: &mut Gets, guest: Allocations) -> String {
+pub fn allocations(layers: &mut Layers, guest: Allocations) -> String {
     const CALLS: u32 = 1000;
     let mut page = String::from(
         "\n## Allocations\n\nOf one `get` in an instance that has served one before. On the host, those of the calling thread, in the mean of 1000 \
@@ -96,9 +96,9 @@ pub fn allocations(gets: &mut Gets, guest: Allocations) -> String {
         writeln!(page, "| {what} | {count:.0} | {bytes:.0} |").expect("text");
     };
     for (what, run) in [
-        ("host, natively", &mut gets.native),
-        ("host, with the floor", &mut gets.floor),
-        ("host, with the component", &mut gets.component),
+        ("host, natively", &mut layers.native),
+        ("host, with the floor", &mut layers.floor),
+        ("host, with the component", &mut layers.component),
     ] {
         run(CALLS / 10);
         let all = Allocations::of(|| {
@@ -109,13 +109,13 @@ pub fn allocations(gets: &mut Gets, guest: Allocations) -> String {
     }
     let number = |number: u64| f64::from(u32::try_from(number).expect("not that many"));
     line("guest", number(guest.count), number(guest.bytes));
-    page.push_str(&by_crate(gets));
+    page.push_str(&by_crate(layers));
     page
 }
 
 /// The allocations on the host by crate.
-fn by_crate(gets: &mut Gets) -> String {
-    let [native, floor, component] = [&mut gets.native, &mut gets.floor, &mut gets.component].map(|run| {
+fn by_crate(layers: &mut Layers) -> String {
+    let [native, floor, component] = [&mut layers.native, &mut layers.floor, &mut layers.component].map(|run| {
         allocations_by_crate(|| {
             run(1);
         })

@@ -1,5 +1,6 @@
 //! Measures every row against native in this run and writes `docs/performance.md`:
-//! `cargo bench -p cloudflare-access-benches --bench report`. It needs what building the component needs, and `gzip`.
+//! `cargo bench -p cloudflare-access-benches --bench report`. It needs what building the component needs, and
+//! `gzip`; the first time, it builds four components.
 
 mod bytes;
 mod counts;
@@ -14,7 +15,7 @@ use std::process::{Command, Stdio};
 
 use cloudflare_access_benches::rounds::{interleaved, median};
 use cloudflare_access_benches::{
-    CountingAllocator, Guest, Moment, Programs, gets, guest_allocations_of_get, host_calls_of_get, instantiation,
+    CountingAllocator, Guest, Layers, Moment, Programs, guest_allocations_of_get, host_calls_of_get, instantiation,
     making_and_ending, pin_to_one_core, places_of_guest_allocations, sequential_rows, unpin, wide_rows,
 };
 use cloudflare_access_host::{COMPONENT, CodeCache, Runtime};
@@ -63,8 +64,10 @@ fn main() {
     rows.push(Ratios::of(&mut programs.start(), ROUNDS, false));
     let instantiation = microseconds(&interleaved([&mut instantiation(COMPONENT)], 2000, ROUNDS)[0]);
     let making_and_ending = making_and_ending_in_microseconds(&runtime);
-    let of_floor = Floor::measure(&runtime, &floor);
-    let allocations = allocations(&runtime, &floor, &counted);
+    let floor_runtime = Runtime::builder().cache(CodeCache::None).component(floor.as_slice()).build();
+    let mut layers = Layers::new(&runtime, &floor, &floor_runtime.expect("the floor loads"));
+    let of_floor = Floor::measure(&mut layers, &floor);
+    let allocations = counts::allocations(&mut layers, guest_allocations_of_get(&counted));
     unpin();
     rows.extend(wide_rows(&runtime).iter_mut().map(|row| Ratios::of(row, ROUNDS, false)));
     let idle = KibibytesPerCall::of(&programs, Moment::Idle);
@@ -130,11 +133,6 @@ fn main() {
     }
     std::fs::write(PAGE, &page).expect("docs/performance.md is written");
     println!("{page}");
-}
-
-fn allocations(runtime: &Runtime, floor: &[u8], counted: &[u8]) -> String {
-    let floor = Runtime::builder().cache(CodeCache::None).component(floor).build().expect("the floor loads");
-    counts::allocations(&mut gets(runtime, &floor), guest_allocations_of_get(counted))
 }
 
 /// One line of the table of ratios.
