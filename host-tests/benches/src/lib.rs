@@ -5,14 +5,32 @@
 //! Only ratios between ways of one row in one process are claims; a time alone says more about the machine.
 
 mod access;
+mod allocations;
 mod cost;
+mod engine;
+mod errand;
+mod guest_build;
+mod host_calls;
+mod layers;
 mod native;
+mod programs;
 pub mod rounds;
 mod rows;
 mod server;
+mod sizes;
 
 pub use access::access_tokens;
+pub use allocations::{
+    Allocations, CountingAllocator, Place, allocations_by_crate, guest_allocations_of_get, places_of_guest_allocations,
+};
 pub use cost::{Cost, pin_to_one_core, unpin};
+pub use engine::instantiation;
+pub use errand::Errand;
+pub use guest_build::Guest;
+pub use host_calls::host_calls_of_get;
+pub use layers::Layers;
 pub use native::{NativeClient, Token};
-pub use rows::{Row, Run, instantiation, sequential_rows, wide_rows};
+pub use programs::{Moment, Programs, Resident};
+pub use rows::{Row, Run, making_and_ending, sequential_rows, wide_rows};
 pub use server::Server;
+pub use sizes::{Part, Sizes};

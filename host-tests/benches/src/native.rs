@@ -117,8 +117,17 @@ impl NativeClient {
         }
         let response = self.http.request(request.body(Full::from(body.unwrap_or_default()))?).await?;
         ensure!(response.status().is_success(), "status {}", response.status());
-        let answer: Envelope<T> = serde_json::from_slice(&response.into_body().collect().await?.to_bytes())?;
-        ensure!(answer.success, "no success");
-        Ok(answer)
+        envelope(&response.into_body().collect().await?.to_bytes())
     }
+}
+
+fn envelope<T: DeserializeOwned>(body: &[u8]) -> anyhow::Result<Envelope<T>> {
+    let answer: Envelope<T> = serde_json::from_slice(body)?;
+    ensure!(answer.success, "no success");
+    Ok(answer)
+}
+
+/// The token in an answer, read as the native client reads it.
+pub(crate) fn one_token(body: &[u8]) -> anyhow::Result<Token> {
+    envelope(body)?.result.context("a token")
 }

@@ -126,7 +126,7 @@ pub fn wide_rows(runtime: &Runtime) -> Vec<Row> {
 /// # Panics
 /// A server does not start; later, in a run, a call that does not end as it must.
 #[must_use]
-pub fn instantiation(runtime: &Runtime) -> (Run, Run) {
+pub fn making_and_ending(runtime: &Runtime) -> (Run, Run) {
     let server = Arc::new(Server::start(1));
     let refused = |options: &CallOptions| {
         ours(&server, runtime, options, async |tokens: &Tokens<Account>, _: &Server| {
@@ -136,7 +136,7 @@ pub fn instantiation(runtime: &Runtime) -> (Run, Run) {
     (refused(&CallOptions::new().credentials(credentials())), refused(&CallOptions::new()))
 }
 
-fn get(server: &Arc<Server>, runtime: &Runtime, options: &CallOptions) -> Run {
+pub(crate) fn get(server: &Arc<Server>, runtime: &Runtime, options: &CallOptions) -> Run {
     ours(server, runtime, options, async |tokens: &Tokens<Account>, server: &Server| {
         tokens.get(server.token_id()).await.expect("a token");
     })
@@ -155,7 +155,7 @@ fn list_all(server: &Arc<Server>, runtime: &Runtime, per_page: u32) -> Run {
     })
 }
 
-fn native_get(server: &Arc<Server>) -> Run {
+pub(crate) fn native_get(server: &Arc<Server>) -> Run {
     native(server, async |client: &NativeClient, server: &Server| {
         client.get(server.token_id()).await.expect("a token");
     })
@@ -180,7 +180,11 @@ fn account(server: &Server, access: &AccessTokens) -> Tokens<Account> {
     access.account(server.account_id())
 }
 
-fn one_after_the_other<C: 'static>(server: Arc<Server>, client: C, call: impl AsyncFn(&C, &Server) + 'static) -> Run {
+pub(crate) fn one_after_the_other<C: 'static>(
+    server: Arc<Server>,
+    client: C,
+    call: impl AsyncFn(&C, &Server) + 'static,
+) -> Run {
     let executor = Builder::new_current_thread().enable_all().build().expect("an executor");
     Box::new(move |calls| {
         Cost::of(|| {
