@@ -55,7 +55,9 @@ fn build(workspace: &Path, out_dir: &Path) -> PathBuf {
     let mut cargo = Command::new(variable("CARGO"));
     cargo
         .current_dir(workspace)
-        .args(["build", "--profile", PROFILE, "--target", TARGET, "--package", "cloudflare-access", "--target-dir"])
+        .args(["rustc", "--profile", PROFILE, "--target", TARGET, "--package", "cloudflare-access"])
+        // Without it cargo leaves link-time optimization out, since the guest is a Rust library, too.
+        .args(["--crate-type", "cdylib", "--target-dir"])
         .arg(target_directory);
     for (name, _) in env::vars_os() {
         if name.to_str().is_some_and(belongs_to_the_outer_build) {

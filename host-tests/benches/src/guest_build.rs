@@ -37,8 +37,9 @@ impl Guest {
         for variable in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_TARGET_DIR"] {
             cargo.env_remove(variable);
         }
-        cargo.current_dir(WORKSPACE).args(["build", "--quiet", "--locked", "--profile", "component"]);
-        cargo.args(["--target", "wasm32-unknown-unknown", "--package", package, "--target-dir"]).arg(&target_directory);
+        cargo.current_dir(WORKSPACE).args(["rustc", "--quiet", "--locked", "--profile", "component"]);
+        cargo.args(["--target", "wasm32-unknown-unknown", "--package", package, "--crate-type", "cdylib"]);
+        cargo.arg("--target-dir").arg(&target_directory);
         for setting in settings {
             cargo.args(["--config", &format!("profile.component.{setting}")]);
         }

@@ -10,7 +10,7 @@ use cloudflare_access_benches::{Allocations, Layers, Place, allocations_by_crate
 const REASONS: &[(&str, &str)] = &[
     (
         "monotonic-clock.now",
-        "the deadline of the call; the end of the attempt; whether there is time left for it; how much of it is left, for the host's own timeouts; whether it has passed, once for each piece of the answer",
+        "the deadline of the call; the start of the attempt, from which its end and the host's own timeouts are counted; once more for each piece of the answer after the first",
     ),
     (
         "monotonic-clock.subscribe-instant",
@@ -22,7 +22,7 @@ const REASONS: &[(&str, &str)] = &[
     ("types.[method]fields.append", "one header of the request"),
     ("types.[method]fields.get", "a header of the answer, where it is needed"),
     ("types.[constructor]outgoing-request", "the request, which takes the headers over"),
-    ("types.[method]outgoing-request.set-method", "a request is `GET` already; it is said for every operation alike"),
+    ("types.[method]outgoing-request.set-method", "a request is a `GET` until another method is set"),
     ("types.[method]outgoing-request.set-scheme", "`https`, or `http` on loopback"),
     ("types.[method]outgoing-request.set-authority", "the host of the base URL"),
     ("types.[method]outgoing-request.set-path-with-query", "the path of the token"),
@@ -32,10 +32,7 @@ const REASONS: &[(&str, &str)] = &[
     ("types.[method]request-options.set-between-bytes-timeout", "the same, for a pause in the answer"),
     ("outgoing-handler.handle", "sends the request, which it takes over with its options"),
     ("types.[method]future-incoming-response.subscribe", "to wait for the head of the answer"),
-    (
-        "types.[method]future-incoming-response.get",
-        "whether the head is there: once before the wait, since it may be, and once after it",
-    ),
+    ("types.[method]future-incoming-response.get", "the head of the answer, once the wait is over"),
     ("poll.poll", "the wait for the head, or for the end of the attempt; one more for each pause in the answer"),
     ("poll.[method]pollable.block", "a wait for one thing alone"),
     ("poll.[method]pollable.ready", "whether a wait is over already"),
@@ -44,7 +41,7 @@ const REASONS: &[(&str, &str)] = &[
     ("types.[method]incoming-response.status", "whether the answer is a good one"),
     (
         "types.[method]incoming-response.headers",
-        "kept for the error, which tells the ray id and what to wait; taken before the body, as WASI asks for",
+        "for an error, which tells the ray id and how long to wait; a good answer needs none",
     ),
     ("types.[method]incoming-response.consume", "the body of the answer"),
     ("types.[method]incoming-body.stream", "the bytes of the body"),

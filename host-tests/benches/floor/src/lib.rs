@@ -37,12 +37,11 @@ fn get(scope: Scope, id: &str, options: Options) -> Option<ServiceToken> {
     let (authority, root) = place.split_once('/')?;
     let (Scope::Account(account) | Scope::Zone(account)) = scope;
     let path = ["/", root, "/accounts/", &account, "/access/service_tokens/", id].concat();
-    // The clock is read for the deadline of the call, for that of the attempt, and to see that there is time left.
-    let (_, until, _) = (now(), now() + MINUTE, now());
+    // The clock is read for the deadline of the call, and for that of the attempt.
+    let (_, until) = (now(), now() + MINUTE);
     let timer = subscribe_instant(until);
     let response = head(authority, &path, &timer)?;
     response.status();
-    let headers = response.headers();
     let body = response.consume().ok()?;
     let stream = body.stream().ok()?;
     loop {
@@ -50,14 +49,12 @@ fn get(scope: Scope, id: &str, options: Options) -> Option<ServiceToken> {
             Ok(chunk) if chunk.is_empty() => {
                 poll(&[&stream.subscribe(), &timer]);
             }
-            Ok(_) => {
-                now();
-            }
+            Ok(_) => {}
             Err(StreamError::Closed) => break,
             Err(StreamError::LastOperationFailed(_)) => return None,
         }
     }
-    drop((stream, body, timer, headers, response));
+    drop((stream, body, timer, response));
     Some(token())
 }
 
@@ -65,11 +62,9 @@ fn head(authority: &str, path: &str, timer: &Pollable) -> Option<IncomingRespons
     let json = ("accept".to_owned(), b"application/json".to_vec());
     let agent = ("user-agent".to_owned(), b"floor/1".to_vec());
     let request = OutgoingRequest::new(Fields::from_list(&[json, agent]).ok()?);
-    request.set_method(&bindings::wasi::http::types::Method::Get).ok()?;
     request.set_scheme(Some(&Scheme::Http)).ok()?;
     request.set_authority(Some(authority)).ok()?;
     request.set_path_with_query(Some(path)).ok()?;
-    now();
     let options = HttpOptions::new();
     options.set_connect_timeout(Some(MINUTE)).ok()?;
     options.set_first_byte_timeout(Some(MINUTE)).ok()?;
@@ -77,10 +72,10 @@ fn head(authority: &str, path: &str, timer: &Pollable) -> Option<IncomingRespons
     let future = handle(request, Some(options)).ok()?;
     let arrival = future.subscribe();
     let response = loop {
+        poll(&[&arrival, timer]);
         if let Some(response) = future.get() {
             break response.ok()?.ok();
         }
-        poll(&[&arrival, timer]);
     };
     drop((arrival, future));
     response
