@@ -58,6 +58,7 @@ mod component;
 mod conversions;
 mod credentials;
 mod error;
+mod exchange;
 mod idle;
 mod lifecycle;
 mod operation;

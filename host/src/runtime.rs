@@ -20,7 +20,7 @@ use crate::hooks::AccessHooks;
 use crate::idle::Idle;
 use crate::state::HostState;
 use crate::ticker::{Running, Ticker};
-use crate::{BuildError, linker};
+use crate::{BuildError, exchange, linker};
 
 /// The component needs about 1.3 MiB; its answers are capped at 16 MiB.
 const DEFAULT_MAX_MEMORY: usize = 64 << 20;
@@ -218,7 +218,9 @@ impl RuntimeBuilder {
         };
         let component = component.map_err(|error| BuildError::component(&error))?;
         let mut linker = Linker::new(&engine);
-        linker::add_to_linker(&mut linker).map_err(|error| BuildError::engine(&error))?;
+        linker::add_to_linker(&mut linker)
+            .and_then(|()| exchange::replace_in(&mut linker))
+            .map_err(|error| BuildError::engine(&error))?;
         let component = linker
             .instantiate_pre(&component)
             .and_then(PluginPre::new)
