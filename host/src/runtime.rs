@@ -12,7 +12,9 @@ use std::sync::Arc;
 
 use tokio::sync::{Semaphore, SemaphorePermit, TryAcquireError};
 use wasmtime::component::{Component, Linker};
-use wasmtime::{Cache, CacheConfig, Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store};
+use wasmtime::{
+    Cache, CacheConfig, Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store,
+};
 
 use crate::bindings::{Plugin, PluginPre};
 use crate::component::COMPONENT;
@@ -28,8 +30,9 @@ const DEFAULT_MAX_CALLS: u32 = 64;
 /// Core modules, memories and tables inside one component: wit-component makes four, one and two; twice that is allowed.
 const CORE_INSTANCES_PER_COMPONENT: u32 = 8;
 const TABLES_PER_COMPONENT: u32 = 4;
-/// Linear memory that a place in the pool keeps between two instances, so that the next one does not fault it in again.
-const KEEP_RESIDENT: usize = 64 << 10;
+/// Of each linear memory and each table, what a place in the pool keeps between two instances, so that the next one does not
+/// fault it in again: what an ordinary call touches, and some more.
+const KEEP_RESIDENT: usize = 256 << 10;
 
 /// A component that is ready to be called. Cheap to clone; clones share everything.
 #[derive(Clone)]
@@ -277,7 +280,9 @@ impl RuntimeBuilder {
             .total_tables(places * TABLES_PER_COMPONENT)
             .total_stacks(places)
             .max_memory_size(self.max_memory)
-            .linear_memory_keep_resident(KEEP_RESIDENT);
+            .linear_memory_keep_resident(KEEP_RESIDENT)
+            .table_keep_resident(KEEP_RESIDENT)
+            .pagemap_scan(Enabled::Auto); // where Linux has it, only what was touched is put back
         pool
     }
 }
