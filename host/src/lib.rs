@@ -59,6 +59,7 @@ mod conversions;
 mod credentials;
 mod error;
 mod exchange;
+mod exports;
 mod idle;
 mod lifecycle;
 mod operation;

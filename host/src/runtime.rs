@@ -11,13 +11,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::sync::{Semaphore, SemaphorePermit, TryAcquireError};
-use wasmtime::component::{Component, Linker};
+use wasmtime::component::{Component, InstancePre, Linker};
 use wasmtime::{
     Cache, CacheConfig, Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store,
 };
 
-use crate::bindings::{Plugin, PluginPre};
 use crate::component::COMPONENT;
+use crate::exports::{ExportIndices, Exports};
 use crate::hooks::AccessHooks;
 use crate::idle::Idle;
 use crate::state::HostState;
@@ -40,7 +40,8 @@ pub struct Runtime(Arc<Shared>);
 
 struct Shared {
     engine: Engine,
-    component: PluginPre<HostState>,
+    component: InstancePre<HostState>,
+    exports: Arc<ExportIndices>,
     ticker: Ticker,
     places: Semaphore,
     idle: Idle,
@@ -130,8 +131,8 @@ impl Runtime {
         let mut store = Store::new(&self.0.engine, HostState::new(hooks, self.0.max_memory));
         store.limiter(|state| state.limiter());
         yield_at_each_tick(&mut store);
-        let exports = self.0.component.instantiate_async(&mut store).await?;
-        Ok(Instance { store, exports })
+        let instance = self.0.component.instantiate_async(&mut store).await?;
+        Ok(Instance { store, exports: Exports::new(instance, Arc::clone(&self.0.exports)) })
     }
 }
 
@@ -154,7 +155,7 @@ pub(crate) struct Place<'a> {
 /// One instance of the component in a store of its own.
 pub(crate) struct Instance {
     pub(crate) store: Store<HostState>,
-    pub(crate) exports: Plugin,
+    pub(crate) exports: Exports,
 }
 
 impl Instance {
@@ -224,14 +225,13 @@ impl RuntimeBuilder {
         linker::add_to_linker(&mut linker)
             .and_then(|()| exchange::replace_in(&mut linker))
             .map_err(|error| BuildError::engine(&error))?;
-        let component = linker
-            .instantiate_pre(&component)
-            .and_then(PluginPre::new)
-            .map_err(|error| BuildError::component(&error))?;
+        let component = linker.instantiate_pre(&component).map_err(|error| BuildError::component(&error))?;
+        let exports = ExportIndices::of(&component).map_err(|error| BuildError::component(&error))?;
         let ticker = Ticker::start(&engine).map_err(|error| BuildError::Engine(error.into()))?;
         Ok(Runtime(Arc::new(Shared {
             engine,
             component,
+            exports: Arc::new(exports),
             ticker,
             places: Semaphore::new(self.max_calls as usize),
             idle: Idle::new(self.max_calls as usize),
