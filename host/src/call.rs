@@ -14,10 +14,10 @@ use tracing::field::Empty;
 use wasmtime::Store;
 
 use crate::access_tokens::AccessTokens;
-use crate::bindings::Plugin;
 use crate::bindings::types as contract;
 use crate::conversions::{milliseconds, request_options};
 use crate::error::{Details, Error, ErrorKind, Outcome};
+use crate::exports::Interface;
 use crate::hooks::{AccessHooks, Exchanges};
 use crate::idle::Owner;
 use crate::operation::Operation;
@@ -58,8 +58,8 @@ impl CallError for Error {
     }
 }
 
-/// Calls one export of an instance that no other call uses.
-pub(crate) async fn call<T, E, F>(
+/// Calls one export of an interface, in an instance that no other call uses.
+pub(crate) async fn call<I, T, E, F>(
     access: &AccessTokens,
     operation: Operation,
     scope: &'static str,
@@ -67,8 +67,9 @@ pub(crate) async fn call<T, E, F>(
     export: F,
 ) -> Result<T, E>
 where
+    I: Interface + 'static,
     E: CallError,
-    F: for<'a> FnOnce(&'a Plugin, &'a mut Store<HostState>, &'a contract::RequestOptions) -> Answer<'a, T, E::Contract>,
+    F: for<'a> FnOnce(&'a I, &'a mut Store<HostState>, &'a contract::RequestOptions) -> Answer<'a, T, E::Contract>,
 {
     let span = tracing::info_span!(
         "service_token_call",
@@ -84,7 +85,7 @@ where
     run(access, operation, options, export, Instant::now()).instrument(span).await
 }
 
-async fn run<T, E, F>(
+async fn run<I, T, E, F>(
     access: &AccessTokens,
     operation: Operation,
     options: &CallOptions,
@@ -92,8 +93,9 @@ async fn run<T, E, F>(
     started: Instant,
 ) -> Result<T, E>
 where
+    I: Interface + 'static,
     E: CallError,
-    F: for<'a> FnOnce(&'a Plugin, &'a mut Store<HostState>, &'a contract::RequestOptions) -> Answer<'a, T, E::Contract>,
+    F: for<'a> FnOnce(&'a I, &'a mut Store<HostState>, &'a contract::RequestOptions) -> Answer<'a, T, E::Contract>,
 {
     let hooks = access.hooks(options)?;
     let exchanges = hooks.exchanges();
@@ -108,7 +110,8 @@ where
         if waited > NOTABLE_WAIT {
             options.timeout_ms = Some(milliseconds(limit.saturating_sub(waited)).max(1));
         }
-        let answer = export(&instance.exports, &mut instance.store, &options).await?;
+        let Instance { store, exports } = &mut instance;
+        let answer = export(I::of(exports, store)?, store, &options).await?;
         if let Some(owner) = owner {
             access.runtime().idle().give_back(owner, instance);
         }

@@ -4,7 +4,7 @@
 //! `WasiHttpView::http`; `examples/own_wasmtime.rs` shows it. The credential is added here, on the host's side of the
 //! boundary and after the check of the origin, so it is never in the component's memory and never sent elsewhere.
 
-use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use http::header::AUTHORIZATION;
@@ -54,6 +54,50 @@ impl AccessHooks {
     pub fn exchanges(&self) -> Arc<Exchanges> {
         Arc::clone(&self.exchanges)
     }
+
+    /// Checks where a request goes, adds the credential, and sends it when the future is polled.
+    pub(crate) fn exchange(
+        &self,
+        mut request: Request<WasiBody>,
+        options: Option<RequestOptions>,
+    ) -> Result<Sending<impl Future<Output = Result<Response<WasiBody>, HttpError>> + Send + use<>>, HttpError> {
+        if !self.policy.allows(request.uri()) {
+            tracing::warn!(
+                scheme = request.uri().scheme_str(),
+                host = request.uri().host(),
+                port = request.uri().port_u16(),
+                "refused a request of the component: it is not for the API's origin"
+            );
+            return Err(HttpError::HttpRequestDenied);
+        }
+        if let Some(credential) = &self.credential {
+            credential.apply(request.headers_mut());
+        }
+        let transport = self.transport.clone();
+        let exchanges = Arc::clone(&self.exchanges);
+        let departed = Arc::<AtomicBool>::default();
+        let departs = Arc::clone(&departed);
+        let future = async move {
+            exchanges.record_request();
+            let reads = request.method() == Method::GET;
+            let departing = || {
+                exchanges.record_departure(reads);
+                departs.store(true, Ordering::Release);
+            };
+            let response = transport.send(request, options, departing).await?;
+            exchanges.record_answer(&response);
+            Ok(response)
+        };
+        Ok(Sending { future, departed })
+    }
+}
+
+/// A request on its way.
+pub(crate) struct Sending<F> {
+    /// Sends it when it is polled, and ends with the head of the answer.
+    pub(crate) future: F,
+    /// Whether a connection has it.
+    pub(crate) departed: Arc<AtomicBool>,
 }
 
 impl WasiHttpHooks for AccessHooks {
@@ -68,31 +112,14 @@ impl WasiHttpHooks for AccessHooks {
 
     fn send_request(
         &mut self,
-        mut request: Request<WasiBody>,
+        request: Request<WasiBody>,
         options: Option<RequestOptions>,
         _response_processed: Box<dyn Future<Output = Result<(), HttpError>> + Send>,
     ) -> Box<dyn Future<Output = Result<(Response<WasiBody>, RequestProcessed), HttpError>> + Send> {
-        if !self.policy.allows(request.uri()) {
-            tracing::warn!(
-                scheme = request.uri().scheme_str(),
-                host = request.uri().host(),
-                port = request.uri().port_u16(),
-                "refused a request of the component: it is not for the API's origin"
-            );
-            return Box::new(async { Err(HttpError::HttpRequestDenied) });
-        }
-        if let Some(credential) = &self.credential {
-            credential.apply(request.headers_mut());
-        }
-        let transport = self.transport.clone();
-        let exchanges = Arc::clone(&self.exchanges);
+        let exchange = self.exchange(request, options);
         Box::new(async move {
-            exchanges.record_request();
-            let reads = request.method() == Method::GET;
-            let response = transport.send(request, options, || exchanges.record_departure(reads)).await?;
-            exchanges.record_answer(&response);
             let processed: RequestProcessed = Box::new(std::future::ready(Ok(())));
-            Ok((response, processed))
+            Ok((exchange?.future.await?, processed))
         })
     }
 }

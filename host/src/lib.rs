@@ -58,6 +58,8 @@ mod component;
 mod conversions;
 mod credentials;
 mod error;
+mod exchange;
+mod exports;
 mod idle;
 mod lifecycle;
 mod operation;

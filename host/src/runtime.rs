@@ -11,16 +11,18 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::sync::{Semaphore, SemaphorePermit, TryAcquireError};
-use wasmtime::component::{Component, Linker};
-use wasmtime::{Cache, CacheConfig, Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store};
+use wasmtime::component::{Component, InstancePre, Linker};
+use wasmtime::{
+    Cache, CacheConfig, Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store,
+};
 
-use crate::bindings::{Plugin, PluginPre};
 use crate::component::COMPONENT;
+use crate::exports::{ExportIndices, Exports};
 use crate::hooks::AccessHooks;
 use crate::idle::Idle;
 use crate::state::HostState;
 use crate::ticker::{Running, Ticker};
-use crate::{BuildError, linker};
+use crate::{BuildError, exchange, linker};
 
 /// The component needs about 1.3 MiB; its answers are capped at 16 MiB.
 const DEFAULT_MAX_MEMORY: usize = 64 << 20;
@@ -28,8 +30,9 @@ const DEFAULT_MAX_CALLS: u32 = 64;
 /// Core modules, memories and tables inside one component: wit-component makes four, one and two; twice that is allowed.
 const CORE_INSTANCES_PER_COMPONENT: u32 = 8;
 const TABLES_PER_COMPONENT: u32 = 4;
-/// Linear memory that a place in the pool keeps between two instances, so that the next one does not fault it in again.
-const KEEP_RESIDENT: usize = 64 << 10;
+/// Of each linear memory and each table, what a place in the pool keeps between two instances, so that the next one does not
+/// fault it in again: what an ordinary call touches, and some more.
+const KEEP_RESIDENT: usize = 256 << 10;
 
 /// A component that is ready to be called. Cheap to clone; clones share everything.
 #[derive(Clone)]
@@ -37,7 +40,8 @@ pub struct Runtime(Arc<Shared>);
 
 struct Shared {
     engine: Engine,
-    component: PluginPre<HostState>,
+    component: InstancePre<HostState>,
+    exports: Arc<ExportIndices>,
     ticker: Ticker,
     places: Semaphore,
     idle: Idle,
@@ -127,8 +131,8 @@ impl Runtime {
         let mut store = Store::new(&self.0.engine, HostState::new(hooks, self.0.max_memory));
         store.limiter(|state| state.limiter());
         yield_at_each_tick(&mut store);
-        let exports = self.0.component.instantiate_async(&mut store).await?;
-        Ok(Instance { store, exports })
+        let instance = self.0.component.instantiate_async(&mut store).await?;
+        Ok(Instance { store, exports: Exports::new(instance, Arc::clone(&self.0.exports)) })
     }
 }
 
@@ -151,7 +155,7 @@ pub(crate) struct Place<'a> {
 /// One instance of the component in a store of its own.
 pub(crate) struct Instance {
     pub(crate) store: Store<HostState>,
-    pub(crate) exports: Plugin,
+    pub(crate) exports: Exports,
 }
 
 impl Instance {
@@ -218,15 +222,16 @@ impl RuntimeBuilder {
         };
         let component = component.map_err(|error| BuildError::component(&error))?;
         let mut linker = Linker::new(&engine);
-        linker::add_to_linker(&mut linker).map_err(|error| BuildError::engine(&error))?;
-        let component = linker
-            .instantiate_pre(&component)
-            .and_then(PluginPre::new)
-            .map_err(|error| BuildError::component(&error))?;
+        linker::add_to_linker(&mut linker)
+            .and_then(|()| exchange::replace_in(&mut linker))
+            .map_err(|error| BuildError::engine(&error))?;
+        let component = linker.instantiate_pre(&component).map_err(|error| BuildError::component(&error))?;
+        let exports = ExportIndices::of(&component).map_err(|error| BuildError::component(&error))?;
         let ticker = Ticker::start(&engine).map_err(|error| BuildError::Engine(error.into()))?;
         Ok(Runtime(Arc::new(Shared {
             engine,
             component,
+            exports: Arc::new(exports),
             ticker,
             places: Semaphore::new(self.max_calls as usize),
             idle: Idle::new(self.max_calls as usize),
@@ -275,7 +280,9 @@ impl RuntimeBuilder {
             .total_tables(places * TABLES_PER_COMPONENT)
             .total_stacks(places)
             .max_memory_size(self.max_memory)
-            .linear_memory_keep_resident(KEEP_RESIDENT);
+            .linear_memory_keep_resident(KEEP_RESIDENT)
+            .table_keep_resident(KEEP_RESIDENT)
+            .pagemap_scan(Enabled::Auto); // where Linux has it, only what was touched is put back
         pool
     }
 }

@@ -3,7 +3,7 @@
 use wasmtime::component::ResourceTable;
 use wasmtime::{ResourceLimiter, StoreLimits, StoreLimitsBuilder};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
-use wasmtime_wasi_http::{RequestOptions, WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::hooks::AccessHooks;
 
@@ -24,7 +24,7 @@ impl HostState {
         Self {
             wasi: WasiCtx::builder().build(),
             http: WasiHttpCtx::new(),
-            table: ResourceTable::new(),
+            table: table(),
             hooks,
             limiter: Limiter { limits: StoreLimitsBuilder::new().memory_size(max_memory).build(), memory: 0 },
         }
@@ -46,15 +46,17 @@ impl HostState {
     }
 
     /// Whether the component has given back all that it had of the host. Then the state is as at the start.
-    ///
-    /// What remains of a request's options does not count: wasmtime-wasi-http 48 takes them over and forgets to drop them.
     pub(crate) fn settle(&mut self) -> bool {
-        let settled = self.table.iter_mut().all(|entry| entry.is::<RequestOptions>());
+        let settled = self.table.is_empty();
         if settled {
-            self.table = ResourceTable::new();
+            self.table = table(); // without the room that a call may have taken
         }
         settled
     }
+}
+
+fn table() -> ResourceTable {
+    ResourceTable::with_capacity(16) // what a call with one request has at once
 }
 
 /// The limits, and how large the memory has become under them.

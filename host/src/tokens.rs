@@ -10,11 +10,11 @@ use std::fmt;
 use wasmtime::Store;
 
 use crate::access_tokens::AccessTokens;
-use crate::bindings::Plugin;
 use crate::bindings::service_tokens::Guest;
 use crate::bindings::types as contract;
 use crate::call::{self, Answer, CallError};
 use crate::error::Error;
+use crate::exports::Interface;
 use crate::operation::Operation;
 use crate::options::CallOptions;
 use crate::state::HostState;
@@ -169,21 +169,15 @@ impl<S: Clone + Into<Scope>> Tokens<S> {
     where
         F: for<'a> FnOnce(&'a Guest, &'a mut Store<HostState>, &'a contract::RequestOptions) -> Answer<'a, T>,
     {
-        let call = self.call_plugin(operation, |plugin, store, options| {
-            export(plugin.cloudflare_access_service_tokens(), store, options)
-        });
-        call.await
+        self.call_interface(operation, export).await
     }
 
     /// Calls an export of any interface on these tokens, with their options.
-    pub(crate) async fn call_plugin<T, E, F>(&self, operation: Operation, export: F) -> Result<T, E>
+    pub(crate) async fn call_interface<I, T, E, F>(&self, operation: Operation, export: F) -> Result<T, E>
     where
+        I: Interface + 'static,
         E: CallError,
-        F: for<'a> FnOnce(
-            &'a Plugin,
-            &'a mut Store<HostState>,
-            &'a contract::RequestOptions,
-        ) -> Answer<'a, T, E::Contract>,
+        F: for<'a> FnOnce(&'a I, &'a mut Store<HostState>, &'a contract::RequestOptions) -> Answer<'a, T, E::Contract>,
     {
         call::call(&self.access, operation, self.scope.clone().into().kind(), &self.options, export).await
     }

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use crate::bindings::lifecycle as contract;
+use crate::bindings::lifecycle::Guest;
 use crate::call::CallError;
 use crate::error::{Error, Outcome};
 use crate::operation::Operation;
@@ -51,8 +52,8 @@ impl Tokens<Account> {
     ) -> Result<IssuedToken, IssueError> {
         let (account, params) = (self.account_id(), params.into());
         let begun: Option<contract::IssueProgress> = progress.clone().map(Into::into);
-        let issued = self.call_plugin(Operation::Issue { resumed: begun.is_some() }, |plugin, store, options| {
-            let guest = plugin.cloudflare_access_lifecycle();
+        let operation = Operation::Issue { resumed: begun.is_some() };
+        let issued = self.call_interface(operation, |guest: &Guest, store, options| {
             Box::pin(async move { guest.call_issue(store, &account, &params, begun.as_ref(), Some(options)).await })
         });
         issued.await.map(Into::into).map_err(|failure: IssueError| failure.of_a_call_with(progress))

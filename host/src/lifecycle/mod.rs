@@ -142,10 +142,7 @@ impl<S: Clone + Into<Scope>> Tokens<S> {
     where
         F: for<'a> FnOnce(&'a Guest, &'a mut Store<HostState>, &'a contract::RequestOptions) -> Answer<'a, T>,
     {
-        let call = self.call_plugin(operation, |plugin, store, options| {
-            export(plugin.cloudflare_access_lifecycle(), store, options)
-        });
-        call.await
+        self.call_interface(operation, export).await
     }
 }
 

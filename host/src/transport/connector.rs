@@ -1,6 +1,7 @@
 //! Makes one connection: name, TCP, perhaps a proxy's tunnel, TLS; each with its limit and its own kind of failure.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -15,9 +16,11 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tower_service::Service;
+use wasmtime_wasi::runtime::spawn;
 
 use super::failure::ConnectFailure;
 use super::resolver::GuardedResolver;
+use super::stream::Stream;
 use super::tls::{self, Protocols};
 use super::{Proxy, TransportConfig};
 use crate::BuildError;
@@ -25,12 +28,14 @@ use crate::egress::Addresses;
 
 type Tcp = TokioIo<TcpStream>;
 /// To the API's server or to a proxy, the latter perhaps in TLS.
-type Link = MaybeHttpsStream<Tcp>;
+pub(super) type Link = MaybeHttpsStream<Tcp>;
 type Connecting<T> = Pin<Box<dyn Future<Output = Result<T, ConnectFailure>> + Send>>;
 
-/// What hyper's pool asks for connections.
+/// What hyper's pool asks for connections. It takes a clone along with each request.
 #[derive(Clone)]
-pub(super) struct Connector {
+pub(super) struct Connector(Arc<Routes>);
+
+struct Routes {
     direct: Dialer,
     /// Where a proxy stands is the operator's choice, so its address is not held to the rule for destinations.
     to_proxy: Option<Dialer>,
@@ -58,17 +63,19 @@ impl Connector {
         let to_proxy = may_use_proxy.then(|| tls(Protocols::Http1)).transpose()?;
         let to_proxy = to_proxy.map(|tls| dialer(Addresses::Any, Some(tls)));
         let tls = config.tls.then(|| tls(Protocols::Http2OrHttp1)).transpose()?;
-        Ok(Self {
+        Ok(Self(Arc::new(Routes {
             direct: dialer(config.addresses, None),
             to_proxy,
             proxy: config.proxy,
             tls,
             addresses: config.addresses,
             handshake: timeouts.handshake,
-        })
+        })))
     }
+}
 
-    async fn connect(mut self, destination: Uri) -> Result<MaybeHttpsStream<Link>, ConnectFailure> {
+impl Routes {
+    async fn connect(&self, destination: Uri) -> Result<MaybeHttpsStream<Link>, ConnectFailure> {
         let host = host(&destination)?;
         if let Ok(address) = host.parse()
             && !self.addresses.permit(address)
@@ -78,15 +85,15 @@ impl Connector {
         if destination.scheme_str() != Some("https") {
             return Ok(MaybeHttpsStream::Http(self.direct.link(destination).await?));
         }
-        let tls = self.tls.ok_or(ConnectFailure::NoTls)?;
+        let tls = self.tls.as_ref().ok_or(ConnectFailure::NoTls)?;
         let name = server_name(host)?;
         let proxy = match &self.to_proxy {
             Some(_) if self.addresses != Addresses::Loopback => self.proxy.for_destination(&destination),
             _ => Ok(None),
         };
-        let link = match (proxy.map_err(|error| ConnectFailure::Tunnel(error.into()))?, self.to_proxy) {
+        let link = match (proxy.map_err(|error| ConnectFailure::Tunnel(error.into()))?, &self.to_proxy) {
             (Some(proxy), Some(dialer)) => {
-                let mut tunnel = Tunnel::new(proxy.uri().clone(), ToProxy(dialer));
+                let mut tunnel = Tunnel::new(proxy.uri().clone(), ToProxy(dialer.clone()));
                 if let Some(credential) = proxy.basic_auth() {
                     tunnel = tunnel.with_auth(credential.clone());
                 }
@@ -97,12 +104,12 @@ impl Connector {
             }
             _ => MaybeHttpsStream::Http(self.direct.tcp(destination).await?),
         };
-        handshake(&tls, name, link, self.handshake).await
+        handshake(tls, name, link, self.handshake).await
     }
 }
 
 impl Service<Uri> for Connector {
-    type Response = MaybeHttpsStream<Link>;
+    type Response = Stream;
     type Error = ConnectFailure;
     type Future = Connecting<Self::Response>;
 
@@ -111,7 +118,9 @@ impl Service<Uri> for Connector {
     }
 
     fn call(&mut self, destination: Uri) -> Self::Future {
-        Box::pin(self.clone().connect(destination))
+        // A task of its own: making a connection takes a deep stack, and whoever sends a request may be on a small one that stays.
+        let routes = Arc::clone(&self.0);
+        Box::pin(spawn(async move { Box::pin(routes.connect(destination)).await.map(Stream::new) }))
     }
 }
 
@@ -125,14 +134,14 @@ struct Dialer {
 }
 
 impl Dialer {
-    async fn tcp(&mut self, destination: Uri) -> Result<Tcp, ConnectFailure> {
-        timeout(self.connect, self.tcp.call(destination))
+    async fn tcp(&self, destination: Uri) -> Result<Tcp, ConnectFailure> {
+        timeout(self.connect, self.tcp.clone().call(destination))
             .await
             .map_err(|_| ConnectFailure::ConnectTimeout)?
             .map_err(|error| ConnectFailure::of_tcp(error.into()))
     }
 
-    async fn link(&mut self, destination: Uri) -> Result<Link, ConnectFailure> {
+    async fn link(&self, destination: Uri) -> Result<Link, ConnectFailure> {
         match (destination.scheme_str(), self.tls.clone()) {
             (Some("https"), Some(tls)) => {
                 let name = server_name(host(&destination)?)?;
@@ -159,7 +168,7 @@ impl Service<Uri> for ToProxy {
     }
 
     fn call(&mut self, proxy: Uri) -> Self::Future {
-        let mut dialer = self.0.clone();
+        let dialer = self.0.clone();
         Box::pin(async move { dialer.link(proxy).await })
     }
 }

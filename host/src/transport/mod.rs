@@ -13,6 +13,7 @@ mod connector;
 mod failure;
 mod proxy;
 mod resolver;
+mod stream;
 mod tls;
 
 use std::fmt;
