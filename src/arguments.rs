@@ -71,7 +71,7 @@ fn segment(argument: &str, id: &str, limit: usize) -> Result<String, Invalid> {
     if id == "." || id == ".." {
         return Err(invalid(argument, quoted(id), "that is a step in a path, not an identifier"));
     }
-    let length = id.chars().count();
+    let length = if id.len() > limit { id.chars().count() } else { id.len() };
     if length > limit {
         let rule = format!("an identifier has at most {limit} characters, this one has {length}");
         return Err(invalid(argument, quoted(id), &rule));

@@ -19,34 +19,36 @@ pub struct BaseUrl {
 
 impl BaseUrl {
     pub fn parse(source: &str, url: &str) -> Result<Self, Invalid> {
-        // User info is refused before anything of the URL can reach a message.
-        if url.bytes().any(|byte| byte == b'@') {
-            return Err(Invalid::Configuration(format!(
-                "{source} has user information in it: credentials go into `credentials` or the environment"
-            )));
-        }
         if url.len() > URL_LIMIT {
             return Err(Invalid::Configuration(format!("{source} is longer than {URL_LIMIT} bytes")));
         }
-        let end = url.bytes().position(|byte| matches!(byte, b'?' | b'#'));
-        let shown = end.and_then(|end| url.get(..end)).unwrap_or(url);
-        let refuse = |rule| refusal(source, shown, rule);
-        if end.is_some() {
-            return Err(refuse("it has a query or a fragment, and paths are added at its end"));
+        if !url.bytes().all(may_stand_in_a_url) {
+            return Err(with_a_wrong_character(source, url));
         }
+        let refuse = |rule| refusal(source, url, rule);
         let (scheme, rest) = without_prefix(url, "https://")
             .map(|rest| (Scheme::Https, rest))
             .or_else(|| Some((Scheme::Http, without_prefix(url, "http://")?)))
             .ok_or_else(|| refuse("it must begin with https://"))?;
-        if !rest.bytes().all(may_stand_in_a_url) {
-            return Err(refuse("it is no URL such as \"https://api.cloudflare.com/client/v4\""));
-        }
         let (authority, path) = split_before(rest, b'/');
         let host = host(authority).ok_or_else(|| refuse("it names no host or no port"))?;
         if scheme == Scheme::Http && !is_loopback(host) {
             return Err(refuse("plain http would show the credential to the network: use https"));
         }
         Ok(Self { scheme, authority: authority.to_owned(), path: path.trim_end_matches('/').to_owned() })
+    }
+}
+
+/// User information is refused before anything of the URL can reach a message; a query can hold a secret, too.
+fn with_a_wrong_character(source: &str, url: &str) -> Invalid {
+    if url.contains('@') {
+        return Invalid::Configuration(format!(
+            "{source} has user information in it: credentials go into `credentials` or the environment"
+        ));
+    }
+    match url.split_once(['?', '#']) {
+        Some((url, _)) => refusal(source, url, "it has a query or a fragment, and paths are added at its end"),
+        None => refusal(source, url, "it is no URL such as \"https://api.cloudflare.com/client/v4\""),
     }
 }
 
