@@ -15,7 +15,9 @@ async fn a_thousand_failing_calls_over_sockets_leave_an_instance_as_it_was() {
     let simulator = Simulator::start().await.expect("a simulator");
     let id = simulator.add_token(simulator.account(), "token").token.id;
     let mut plugin = Host::shared().instance().await;
-    let options = RequestOptions { timeout_ms: Some(20), max_retries: Some(0), ..options(&simulator) };
+    // So many that their list would be missed if it stayed behind.
+    let headers = (0..60).map(|number| (format!("x-trace-{number}"), "1".to_owned())).collect();
+    let options = RequestOptions { timeout_ms: Some(20), max_retries: Some(0), headers, ..options(&simulator) };
     let kinds = [
         FaultKind::error(500, 1000, "later"),
         FaultKind::NeverAnswer,

@@ -16,7 +16,7 @@ use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, copy_bidirectional};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
 use wasmtime_wasi_http::{Error as HttpError, RequestOptions, WasiBody};
 
@@ -224,8 +224,10 @@ async fn a_name_that_does_not_exist_is_a_dns_error() {
 
 #[tokio::test]
 async fn a_port_where_nothing_listens_refuses_the_connection() {
-    let (listener, url) = listen().await;
-    drop(listener);
+    // Bound, so that nobody else gets it, and without a listener.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let url = format!("http://{}", socket.local_addr().unwrap());
     let error = get(&transport(config(&url)), &url).await.unwrap_err();
     assert!(matches!(error, HttpError::ConnectionRefused), "{error:?}");
     assert!(Transport::proves_that_nothing_left(&error));

@@ -1,10 +1,12 @@
 //! The script: what every host is asked to do, and what must come of it. Written once, in `hosts/script.json`.
 
+use std::net::SocketAddr;
 use std::path::Path;
 
 use cloudflare_access_host_tests::fetched::HOSTS;
 use cloudflare_access_simulator::{Fault, IssuedToken, Simulator};
 use serde_json::{Value, json};
+use tokio::net::TcpSocket;
 
 /// How long a call may take in all, the start of a host that starts anew for every call included.
 const AT_MOST_MS: u64 = 20_000;
@@ -58,7 +60,8 @@ impl Case {
             simulator.inject(fault.clone());
         }
         let started = std::time::Instant::now();
-        let reply = run(&self.step_for(simulator, seeded.first()));
+        let closed = ClosedPort::reserve();
+        let reply = run(&self.step_for(simulator, seeded.first(), &closed));
         let took = started.elapsed().as_millis();
         if took > u128::from(AT_MOST_MS) {
             return Err(format!("it took {took} ms"));
@@ -69,14 +72,14 @@ impl Case {
     }
 
     /// The step with the account, and what only the running simulator knows in place of `$…`.
-    fn step_for(&self, simulator: &Simulator, token: Option<&IssuedToken>) -> Value {
+    fn step_for(&self, simulator: &Simulator, token: Option<&IssuedToken>, closed: &ClosedPort) -> Value {
         let mut step = self.step.clone();
         step["account"] = json!(simulator.account().id());
         for value in step.as_object_mut().expect("an object").values_mut() {
             match value.as_str() {
                 Some("$id") => *value = json!(token.expect("a token of the case").token.id),
                 Some("$in-one-hour") => *value = json!(simulator.timestamp_in(std::time::Duration::from_hours(1))),
-                Some("$closed-port") => *value = json!(format!("http://127.0.0.1:{}", closed_port())),
+                Some("$closed-port") => *value = json!(format!("http://{}", closed.address())),
                 _ => {}
             }
         }
@@ -129,8 +132,17 @@ impl Case {
     }
 }
 
-/// A port on which nothing listens: the system just gave it away and took it back.
-fn closed_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.local_addr().expect("its address").port()
+/// A port on which nothing listens, and that nobody else gets meanwhile: it is bound.
+struct ClosedPort(TcpSocket);
+
+impl ClosedPort {
+    fn reserve() -> Self {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.bind(([127, 0, 0, 1], 0).into()).expect("a port");
+        Self(socket)
+    }
+
+    fn address(&self) -> SocketAddr {
+        self.0.local_addr().expect("its address")
+    }
 }
