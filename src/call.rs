@@ -31,6 +31,8 @@ pub type Read<'r> = dyn FnMut(Option<Json<'_>>, Info) -> Result<(), Unusable> + 
 pub struct Call<'a, H> {
     host: &'a H,
     settings: &'a Settings,
+    /// The start of the call until its first attempt begins, which is then.
+    begun: Cell<Option<Instant>>,
     deadline: Instant,
     /// Whether an attempt whose outcome stays unknown can be made good within the call.
     recovers: bool,
@@ -45,10 +47,12 @@ pub struct Call<'a, H> {
 impl<'a, H: Host> Call<'a, H> {
     /// Starts the time of the call.
     pub fn begin(host: &'a H, settings: &'a Settings) -> Self {
+        let begun = host.now();
         Self {
             host,
             settings,
-            deadline: host.now().after(settings.timeout),
+            begun: Cell::new(Some(begun)),
+            deadline: begun.after(settings.timeout),
             recovers: false,
             tells_time: false,
             requests: Cell::new(0),
@@ -106,7 +110,7 @@ impl<'a, H: Host> Call<'a, H> {
         let mut may_have_changed = false;
         loop {
             attempt = attempt.saturating_add(1);
-            let from = self.host.now();
+            let from = self.begun.take().unwrap_or_else(|| self.host.now());
             let limits = Limits {
                 from,
                 until: self.attempt_ends(operation, retries_left, from),

@@ -177,13 +177,11 @@ impl<'a> Scanner<'a> {
         self.length.saturating_sub(self.rest.len())
     }
 
-    #[inline(always)]
     fn step(&mut self) {
         self.rest = self.rest.get(1..).unwrap_or_default();
     }
 
     /// The next byte that is not white space.
-    #[inline(always)]
     fn peek(&mut self) -> Result<u8, Broken> {
         while let Some((first, rest)) = self.rest.split_first() {
             if !matches!(first, b' ' | b'\n' | b'\r' | b'\t') {
@@ -292,7 +290,6 @@ impl<'a> Scanner<'a> {
     }
 
     /// A string from its opening quote on. The range is that of what is between the quotes.
-    #[inline(always)]
     fn string(&mut self) -> Result<Range<usize>, Broken> {
         self.step();
         self.escaped = false;
@@ -381,7 +378,6 @@ impl<'a> Scanner<'a> {
 
 /// How many bytes there are before the first that means something in a string: a quote, a backslash, or a control character, which must
 /// not be there. Eight at a time, since most of an answer is such text.
-#[inline(always)]
 fn plain(text: &[u8]) -> usize {
     const ONES: u64 = u64::from_ne_bytes([1; 8]);
     const HIGHEST: u64 = u64::from_ne_bytes([0x80; 8]);

@@ -4,7 +4,7 @@
 
 use std::alloc::{Layout, dealloc};
 use std::any::Any;
-use std::ptr::slice_from_raw_parts_mut;
+use std::ptr::{NonNull, slice_from_raw_parts_mut};
 use std::slice;
 
 /// A type that has a form in linear memory.
@@ -40,6 +40,9 @@ pub struct Blocks(Vec<Box<[u64]>>);
 impl Blocks {
     /// Zeroed memory that stays where it is for as long as this lives.
     fn add(&mut self, bytes: usize) -> *mut u8 {
+        if bytes == 0 {
+            return NonNull::<u64>::dangling().as_ptr().cast();
+        }
         let mut block = vec![0_u64; bytes.div_ceil(size_of::<u64>())].into_boxed_slice();
         let start = block.as_mut_ptr().cast();
         self.0.push(block);

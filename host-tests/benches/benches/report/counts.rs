@@ -10,7 +10,7 @@ use cloudflare_access_benches::{Allocations, Layers, Place, allocations_by_crate
 const REASONS: &[(&str, &str)] = &[
     (
         "monotonic-clock.now",
-        "the deadline of the call; the start of the attempt, from which its end and the host's own timeouts are counted; once more for each piece of the answer after the first",
+        "the start of the call and of its first attempt, from which the deadline, the end of the attempt and the host's own timeouts are counted; once more for each further attempt and for each piece of the answer after the first",
     ),
     (
         "monotonic-clock.subscribe-instant",

@@ -37,9 +37,7 @@ fn get(scope: Scope, id: &str, options: Options) -> Option<ServiceToken> {
     let (authority, root) = place.split_once('/')?;
     let (Scope::Account(account) | Scope::Zone(account)) = scope;
     let path = ["/", root, "/accounts/", &account, "/access/service_tokens/", id].concat();
-    // The clock is read for the deadline of the call, and for that of the attempt.
-    let (_, until) = (now(), now() + MINUTE);
-    let timer = subscribe_instant(until);
+    let timer = subscribe_instant(now() + MINUTE);
     let response = head(authority, &path, &timer)?;
     response.status();
     let body = response.consume().ok()?;
