@@ -31,8 +31,8 @@ impl BaseUrl {
             .or_else(|| Some((Scheme::Http, without_prefix(url, "http://")?)))
             .ok_or_else(|| refuse("it must begin with https://"))?;
         let (authority, path) = split_before(rest, b'/');
-        let host = host(authority).ok_or_else(|| refuse("it names no host or no port"))?;
-        if scheme == Scheme::Http && !is_loopback(host) {
+        let host = Host::of(authority).ok_or_else(|| refuse("it names no host or no port"))?;
+        if scheme == Scheme::Http && !host.is_loopback() {
             return Err(refuse("plain http would show the credential to the network: use https"));
         }
         Ok(Self { scheme, authority: authority.to_owned(), path: path.trim_end_matches('/').to_owned() })
@@ -68,35 +68,56 @@ fn without_prefix<'a>(url: &'a str, prefix: &str) -> Option<&'a str> {
     start.eq_ignore_ascii_case(prefix).then_some(rest)
 }
 
-/// The characters of RFC 3986, without `@`, `?` and `#`.
+/// The characters of RFC 3986 without `@`, `?` and `#`, and two that parsers of URLs leave in a path.
 fn may_stand_in_a_url(byte: u8) -> bool {
-    matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'!' | b'$'..=b';' | b'=' | b'[' | b']' | b'_' | b'~')
+    matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'!' | b'$'..=b';' | b'=' | b'[' | b']' | b'_' | b'~' | b'|' | b'^')
 }
 
-/// The host of `host` or `host:port`; none if it is no name or address in its form, or if the port is none.
-fn host(authority: &str) -> Option<&str> {
-    let (host, port) = match authority.strip_prefix('[').and_then(|inner| inner.split_once(']')) {
-        Some((address, port)) => (address, port),
-        None => split_before(authority, b':'),
-    };
-    let is_address = authority.starts_with('[');
-    let is_host = |byte: u8| match byte {
-        b':' => is_address,
-        b'-' | b'.' | b'_' | b'~' => true,
-        _ => byte.is_ascii_alphanumeric(),
-    };
-    let is_port =
-        |port: &str| port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse().is_ok_and(|port: u16| port != 0);
-    let has_port = port.is_empty() || port.strip_prefix(':').is_some_and(is_port);
-    (has_port && !host.is_empty() && host.bytes().all(is_host)).then_some(host)
+/// The host of an authority, in its form.
+enum Host<'a> {
+    /// In brackets.
+    Ipv6(&'a str),
+    /// Or four numbers.
+    Name(&'a str),
 }
 
-/// Whether a host is this machine by its very form, without asking a resolver: `localhost`, an address of 127.0.0.0/8 in four decimal
-/// numbers, or `::1`, short or in full.
-fn is_loopback(host: &str) -> bool {
-    let is_number = |part: &str| part.parse::<u8>().is_ok() && (part.len() == 1 || !part.starts_with(['0', '+']));
-    let is_ipv4 = || host.starts_with("127.") && host.split('.').all(is_number) && host.split('.').count() == 4;
-    host.eq_ignore_ascii_case("localhost") || matches!(host, "::1" | "0:0:0:0:0:0:0:1") || is_ipv4()
+impl<'a> Host<'a> {
+    /// That of `host` or `host:port`; none if it is no name or address in its form, or if the port is none.
+    fn of(authority: &'a str) -> Option<Self> {
+        let (host, port) = match authority.strip_prefix('[') {
+            Some(inner) => {
+                let (address, port) = inner.split_once(']')?;
+                let is_address = |byte: u8| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.');
+                (
+                    Self::Ipv6(
+                        Some(address).filter(|address| address.contains(':') && address.bytes().all(is_address))?,
+                    ),
+                    port,
+                )
+            }
+            None => {
+                let (name, port) = split_before(authority, b':');
+                let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
+                (Self::Name(Some(name).filter(|name| !name.is_empty() && name.bytes().all(is_name))?), port)
+            }
+        };
+        let is_port = |port: &str| {
+            port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse().is_ok_and(|port: u16| port != 0)
+        };
+        (port.is_empty() || port.strip_prefix(':').is_some_and(is_port)).then_some(host)
+    }
+
+    /// Whether it is this machine by its very form, without asking a resolver: `localhost`, an address of 127.0.0.0/8 in four decimal
+    /// numbers, or `::1`, short or in full.
+    fn is_loopback(&self) -> bool {
+        let name = match self {
+            Self::Ipv6(address) => return matches!(*address, "::1" | "0:0:0:0:0:0:0:1"),
+            Self::Name(name) => *name,
+        };
+        let is_number = |part: &str| part.parse::<u8>().is_ok() && (part.len() == 1 || !part.starts_with(['0', '+']));
+        let is_ipv4 = || name.starts_with("127.") && name.split('.').all(is_number) && name.split('.').count() == 4;
+        name.eq_ignore_ascii_case("localhost") || is_ipv4()
+    }
 }
 
 #[cfg(test)]
@@ -122,6 +143,7 @@ mod tests {
             ("http://localhost:8787/client/v4", Scheme::Http, "localhost:8787", "/client/v4"),
             ("http://127.8.9.1", Scheme::Http, "127.8.9.1", ""),
             ("http://[::1]:1/v", Scheme::Http, "[::1]:1", "/v"),
+            ("https://example.com/a|b^", Scheme::Https, "example.com", "/a|b^"),
         ] {
             let expected = BaseUrl { scheme, authority: authority.into(), path: path.into() };
             assert_eq!(BaseUrl::parse("u", url).ok(), Some(expected), "{url}");
@@ -147,6 +169,8 @@ mod tests {
             ("https:///client/v4", "no host or no port"),
             ("https://example.com:65536", "no host or no port"),
             ("https://example.com:+1", "no host or no port"),
+            ("http://[localhost]", "no host or no port"),
+            ("http://[127.0.0.1]", "no host or no port"),
             ("https://[::1", "no host or no port"),
             ("https://[::1]x", "no host or no port"),
             ("https://::1", "no host or no port"),

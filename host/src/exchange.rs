@@ -7,18 +7,20 @@
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, Request, Response, Uri};
+use http_body::Body as _;
 use http_body_util::{BodyExt, Empty};
 use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, Resource, ResourceType};
 use wasmtime_wasi::async_trait;
 use wasmtime_wasi::p2::{DynPollable, Pollable, subscribe};
-use wasmtime_wasi::runtime::spawn;
+use wasmtime_wasi::runtime::{AbortOnDropJoinHandle, spawn};
 use wasmtime_wasi_http::p2::bindings::http::types::{self, ErrorCode, HostFutureIncomingResponse as _};
 use wasmtime_wasi_http::p2::body::HostIncomingBody;
 use wasmtime_wasi_http::p2::types::{HostFutureIncomingResponse, HostIncomingResponse, HostOutgoingRequest};
@@ -48,12 +50,13 @@ pub(crate) fn replace_in(linker: &mut Linker<HostState>) -> wasmtime::Result<()>
 
 /// A request under way, or its answer: the resource `future-incoming-response`.
 enum Exchange {
-    Pending(Pin<Box<dyn Future<Output = Outcome> + Send>>),
+    Pending(Underway),
     Ready(Outcome),
     Consumed,
 }
 
 type Outcome = Result<Response<WasiBody>, HttpError>;
+type Underway = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 type Answer = Result<Resource<HostIncomingResponse>, ErrorCode>;
 
 impl Exchange {
@@ -83,22 +86,62 @@ fn handle(
         Ok(request) => request,
         Err(code) => return Ok((Err(code),)),
     };
+    let has_body = !request.body().is_end_stream();
     let exchange = match store.data_mut().hooks().exchange(request, options) {
-        Ok(sending) => start(sending),
+        Ok(sending) => start(sending, has_body),
         Err(error) => Exchange::Ready(Err(error)),
     };
     Ok((Ok(store.data_mut().http().table.push(exchange)?),))
 }
 
-/// Sends the request. Where a connection has it, the connection's own task does the rest. Where one must be made first, that gets
-/// a task: a component may write a body and wait for room in it, without a look at the answer.
-fn start(sending: Sending<impl Future<Output = Outcome> + Send + 'static>) -> Exchange {
-    let mut future = Box::pin(sending.future);
+/// Sends the request. Where a connection has it, the connection's own task does the rest. Where one must be made first, or where
+/// a body is yet to come, it goes on in a task: a component may wait for room in a body without a look at the answer, and a
+/// connection may turn out to be closed, upon which the request goes to another.
+fn start(sending: Sending<impl Future<Output = Outcome> + Send + 'static>, has_body: bool) -> Exchange {
+    let mut future: Underway = Box::pin(sending.future);
     match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(answer) => Exchange::Ready(answer),
-        Poll::Pending if sending.departed.load(Ordering::Acquire) => Exchange::Pending(future),
-        Poll::Pending => Exchange::Pending(Box::pin(spawn(future))),
+        Poll::Pending if !has_body && sending.departed.load(Ordering::Acquire) => Exchange::Pending(future),
+        Poll::Pending => Exchange::Pending(Box::pin(InTask::new(future))),
     }
+}
+
+/// A request that a task drives. When this is dropped, so is the request, at once: an aborted task alone could still be sending
+/// while the call is told that nothing has left.
+struct InTask {
+    request: Arc<Mutex<Option<Underway>>>,
+    task: AbortOnDropJoinHandle<Option<Outcome>>,
+}
+
+impl InTask {
+    fn new(future: Underway) -> Self {
+        let request = Arc::new(Mutex::new(Some(future)));
+        let driven = Arc::clone(&request);
+        let drive = move |context: &mut Context<'_>| match &mut *lock(&driven) {
+            Some(future) => future.as_mut().poll(context).map(Some),
+            None => Poll::Ready(None),
+        };
+        Self { task: spawn(poll_fn(drive)), request }
+    }
+}
+
+impl Future for InTask {
+    type Output = Outcome;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Outcome> {
+        // Without a request there is nobody left who polls.
+        Pin::new(&mut self.task).poll(context).map(|answer| answer.unwrap_or(Err(HttpError::ConnectionTerminated)))
+    }
+}
+
+impl Drop for InTask {
+    fn drop(&mut self) {
+        lock(&self.request).take();
+    }
+}
+
+fn lock(request: &Mutex<Option<Underway>>) -> MutexGuard<'_, Option<Underway>> {
+    request.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn subscribe_to(
@@ -175,8 +218,8 @@ fn content_length(headers: &HeaderMap) -> Result<Option<u64>, ErrorCode> {
 #[cfg(test)]
 mod tests {
     use std::future::pending;
-    use std::sync::Arc;
     use std::sync::atomic::AtomicBool;
+    use std::sync::mpsc::channel;
 
     use tokio::sync::oneshot;
     use tokio::task::yield_now;
@@ -184,26 +227,48 @@ mod tests {
     use super::*;
 
     /// A request that tells when it goes on and when it ends.
-    fn sending(departed: bool) -> (Exchange, oneshot::Receiver<()>) {
+    fn sending(departed: bool, has_body: bool) -> (Exchange, oneshot::Receiver<()>) {
         let (goes_on, told) = oneshot::channel();
         let future = async move {
             yield_now().await;
             goes_on.send(()).unwrap();
             pending().await
         };
-        (start(Sending { future, departed: Arc::new(AtomicBool::new(departed)) }), told)
+        (start(Sending { future, departed: Arc::new(AtomicBool::new(departed)) }, has_body), told)
     }
 
     #[tokio::test]
-    async fn a_request_without_a_connection_goes_on_while_nobody_waits_for_its_answer() {
-        let (_exchange, told) = sending(false);
-        assert!(told.await.is_ok());
+    async fn a_request_without_a_connection_or_with_a_body_goes_on_while_nobody_waits_for_its_answer() {
+        for (departed, has_body) in [(false, false), (false, true), (true, true)] {
+            let (_exchange, told) = sending(departed, has_body);
+            assert!(told.await.is_ok(), "departed: {departed}, with a body: {has_body}");
+        }
+    }
+
+    /// Dropping waits for the poll that is under way, since both need the lock.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn what_a_request_does_in_its_last_poll_is_done_when_it_has_been_dropped() {
+        let (polls, polling) = channel();
+        let (go_on, may_go_on) = channel();
+        let departed = Arc::new(AtomicBool::new(false));
+        let departs = Arc::clone(&departed);
+        let request = InTask::new(Box::pin(async move {
+            polls.send(()).unwrap();
+            may_go_on.recv().unwrap();
+            departs.store(true, Ordering::Release);
+            pending().await
+        }));
+        polling.recv().unwrap();
+        assert!(request.request.try_lock().is_err(), "a poll holds the lock");
+        go_on.send(()).unwrap();
+        drop(request);
+        assert!(departed.load(Ordering::Acquire));
     }
 
     #[tokio::test]
     async fn a_request_that_the_component_drops_ends() {
         for departed in [false, true] {
-            let (exchange, told) = sending(departed);
+            let (exchange, told) = sending(departed, false);
             drop(exchange);
             assert!(told.await.is_err(), "departed: {departed}");
         }
