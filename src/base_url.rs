@@ -84,27 +84,27 @@ enum Host<'a> {
 impl<'a> Host<'a> {
     /// That of `host` or `host:port`; none if it is no name or address in its form, or if the port is none.
     fn of(authority: &'a str) -> Option<Self> {
-        let (host, port) = match authority.strip_prefix('[') {
-            Some(inner) => {
-                let (address, port) = inner.split_once(']')?;
-                let is_address = |byte: u8| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.');
-                (
-                    Self::Ipv6(
-                        Some(address).filter(|address| address.contains(':') && address.bytes().all(is_address))?,
-                    ),
-                    port,
-                )
-            }
-            None => {
-                let (name, port) = split_before(authority, b':');
-                let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
-                (Self::Name(Some(name).filter(|name| !name.is_empty() && name.bytes().all(is_name))?), port)
-            }
+        let (host, port) = if let Some(inner) = authority.strip_prefix('[') {
+            let (address, port) = inner.split_once(']')?;
+            (Self::Ipv6(address), port)
+        } else {
+            let (name, port) = split_before(authority, b':');
+            (Self::Name(name), port)
         };
         let is_port = |port: &str| {
             port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse().is_ok_and(|port: u16| port != 0)
         };
-        (port.is_empty() || port.strip_prefix(':').is_some_and(is_port)).then_some(host)
+        let has_port = port.is_empty() || port.strip_prefix(':').is_some_and(is_port);
+        (has_port && host.has_its_form()).then_some(host)
+    }
+
+    fn has_its_form(&self) -> bool {
+        let may_stand_in_an_address = |byte: u8| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.');
+        let may_stand_in_a_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
+        match self {
+            Self::Ipv6(address) => address.contains(':') && address.bytes().all(may_stand_in_an_address),
+            Self::Name(name) => !name.is_empty() && name.bytes().all(may_stand_in_a_name),
+        }
     }
 
     /// Whether it is this machine by its very form, without asking a resolver: `localhost`, an address of 127.0.0.0/8 in four decimal
