@@ -7,6 +7,7 @@ use cloudflare_access_benches::rounds::{interleaved, median, ratios};
 use cloudflare_access_benches::{Cost, Layers, instantiation};
 use cloudflare_access_host::COMPONENT;
 
+use crate::measured::Ratios;
 use crate::{ROUNDS, gzip, microseconds};
 
 const LAYERS: [&str; 5] = [
@@ -72,6 +73,18 @@ impl Floor {
         writeln!(page, "| size in bytes, gzip | {floor_gzip} | {component_gzip} |").expect("text");
         page
     }
+}
+
+/// Other rows through the floor, and through the component as the first table has them.
+pub fn other_rows(of_floor: &[Ratios], of_component: &[Ratios]) -> String {
+    let mut page = String::from("\n| times native | bar: wall | floor | component |\n|---|---|---|---|\n");
+    for floor in of_floor {
+        let component =
+            of_component.iter().find(|row| row.what == floor.what).map_or(f64::NAN, |row| row.wall.median());
+        let bar = floor.wall.at_most.unwrap_or(f64::NAN);
+        writeln!(page, "| {} | {bar:.2} | {:.2} | {component:.2} |", floor.what, floor.wall.median()).expect("text");
+    }
+    page
 }
 
 impl Steps {

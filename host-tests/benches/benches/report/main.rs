@@ -15,8 +15,8 @@ use std::process::{Command, Stdio};
 
 use cloudflare_access_benches::rounds::{interleaved, median};
 use cloudflare_access_benches::{
-    CountingAllocator, Guest, Layers, Moment, Programs, guest_allocations_of_get, host_calls_of_get, instantiation,
-    making_and_ending, pin_to_one_core, places_of_guest_allocations, sequential_rows, unpin, wide_rows,
+    CountingAllocator, Guest, Layers, Moment, Programs, Row, guest_allocations_of_get, host_calls_of_get,
+    instantiation, making_and_ending, pin_to_one_core, places_of_guest_allocations, sequential_rows, unpin, wide_rows,
 };
 use cloudflare_access_host::{COMPONENT, CodeCache, Runtime};
 
@@ -65,11 +65,14 @@ fn main() {
     let instantiation = microseconds(&interleaved([&mut instantiation(COMPONENT)], 2000, ROUNDS)[0]);
     let making_and_ending = making_and_ending_in_microseconds(&runtime);
     let floor_runtime = Runtime::builder().cache(CodeCache::None).component(floor.as_slice()).build();
-    let mut layers = Layers::new(&runtime, &floor, &floor_runtime.expect("the floor loads"));
+    let floor_runtime = floor_runtime.expect("the floor loads");
+    let mut layers = Layers::new(&runtime, &floor, &floor_runtime);
     let of_floor = Floor::measure(&mut layers, &floor);
     let allocations = counts::allocations(&mut layers, guest_allocations_of_get(&counted));
+    let mut rows_of_floor = measured_of_floor(sequential_rows(&floor_runtime), true);
     unpin();
     rows.extend(wide_rows(&runtime).iter_mut().map(|row| Ratios::of(row, ROUNDS, false)));
+    rows_of_floor.extend(measured_of_floor(wide_rows(&floor_runtime), false));
     let idle = KibibytesPerCall::of(&programs, Moment::Idle);
     let in_flight = KibibytesPerCall::of(&programs, Moment::InFlight);
 
@@ -123,6 +126,7 @@ fn main() {
     .expect("text");
     let [calls, calls_of_floor] = [COMPONENT, &floor].map(host_calls_of_get);
     page.push_str(&of_floor.section(calls == calls_of_floor));
+    page.push_str(&floor::other_rows(&rows_of_floor, &rows));
     page.push_str(&counts::host_calls(&calls, &calls_of_floor));
     page.push_str(&allocations);
     page.push_str(&counts::places(&places_of_guest_allocations(&readable)));
@@ -133,6 +137,12 @@ fn main() {
     }
     std::fs::write(PAGE, &page).expect("docs/performance.md is written");
     println!("{page}");
+}
+
+/// The rows that the floor can serve, besides the `get` that is measured layer by layer.
+fn measured_of_floor(rows: Vec<Row>, with_cpu: bool) -> Vec<Ratios> {
+    let served = |row: &Row| ["`create`", "`get`, 32 callers at once"].contains(&row.what);
+    rows.into_iter().filter(served).map(|mut row| Ratios::of(&mut row, ROUNDS, with_cpu)).collect()
 }
 
 /// One line of the table of ratios.
