@@ -2,6 +2,7 @@
 //!
 //! Every refusal names the argument, its value (shortened, in quotes, control characters escaped) and the rule.
 
+use std::borrow::Cow;
 use std::fmt::{self, Write};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -25,12 +26,12 @@ impl Collection {
     pub fn of(scope: &Scope) -> Result<Self, Invalid> {
         match scope {
             Scope::Account(id) => Self::of_account(id),
-            Scope::Zone(id) => Ok(Self(joined(&["/zones/", &segment("zone", id, 32)?, TOKENS]))),
+            Scope::Zone(id) => Ok(Self(["/zones/", &segment("zone", id, 32)?, TOKENS].concat())),
         }
     }
 
     pub fn of_account(id: &str) -> Result<Self, Invalid> {
-        Ok(Self(joined(&["/accounts/", &segment("account", id, 32)?, TOKENS])))
+        Ok(Self(["/accounts/", &segment("account", id, 32)?, TOKENS].concat()))
     }
 
     pub fn path(&self) -> &str {
@@ -58,11 +59,6 @@ impl TokenId {
     }
 }
 
-/// Texts one after the other.
-pub fn joined(parts: &[&str]) -> String {
-    parts.concat()
-}
-
 /// An identifier as one path segment.
 fn segment(argument: &str, id: &str, limit: usize) -> Result<String, Invalid> {
     if id.is_empty() {
@@ -71,7 +67,7 @@ fn segment(argument: &str, id: &str, limit: usize) -> Result<String, Invalid> {
     if id == "." || id == ".." {
         return Err(invalid(argument, quoted(id), "that is a step in a path, not an identifier"));
     }
-    let length = if id.len() > limit { id.chars().count() } else { id.len() };
+    let length = id.chars().count();
     if length > limit {
         let rule = format!("an identifier has at most {limit} characters, this one has {length}");
         return Err(invalid(argument, quoted(id), &rule));
@@ -81,9 +77,8 @@ fn segment(argument: &str, id: &str, limit: usize) -> Result<String, Invalid> {
 
 /// Text as it stands in a path segment or a query value.
 pub fn encoded(text: &str) -> String {
-    // Identifiers are; the general way goes through a formatter.
-    let is_unreserved = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
-    if text.bytes().all(is_unreserved) { text.to_owned() } else { utf8_percent_encode(text, ENCODED).to_string() }
+    // By way of `Cow`, which has what needs no encoding at once; `Display` goes through a formatter.
+    Cow::from(utf8_percent_encode(text, ENCODED)).into_owned()
 }
 
 /// A name: 1 to 350 characters.

@@ -1,6 +1,12 @@
 //! The decoder against answers that nobody would send: real ones with damage, and JSON made at random. Whatever the bytes, it
 //! ends, and says yes only where a strict reader of JSON sees a yes too.
 
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
 use crate::bindings::exports::cloudflare::access::types::ApiError;
 use crate::envelope::{self, Envelope};
 use crate::error::cleaned;
@@ -8,11 +14,6 @@ use crate::host::Headers;
 use crate::json::Json;
 use crate::token::{self, Budget};
 use crate::trouble::{Head, Trouble};
-use proptest::collection::vec;
-use proptest::prelude::*;
-use proptest::sample::{Index, select};
-use serde_json::Value;
-use serde_json::value::RawValue;
 
 const REAL: [&str; 4] = [
     include_str!("../host-tests/answers/create.json"),

@@ -5,7 +5,7 @@
 
 use serde::Serialize;
 
-use crate::arguments::{Collection, TokenId, encoded, joined};
+use crate::arguments::{Collection, TokenId, encoded};
 use crate::bindings::exports::cloudflare::access::types::{CreateParams, ListParams, PreviousSecret, UpdateParams};
 use crate::host::{Method, Request};
 use crate::settings::{Credentials, Settings};
@@ -39,10 +39,10 @@ pub fn unchanged() -> UpdateParams {
 /// One page of the tokens of a scope.
 pub fn list(settings: &Settings, collection: &Collection, params: &ListParams) -> Request {
     let mut query = Vec::new();
-    query.extend(params.name.as_deref().map(|name| joined(&["name=", &encoded(name)])));
-    query.extend(params.search.as_deref().map(|search| joined(&["search=", &encoded(search)])));
-    query.extend(params.page.map(|page| joined(&["page=", &page.to_string()])));
-    query.extend(params.per_page.map(|per_page| joined(&["per_page=", &per_page.to_string()])));
+    query.extend(params.name.as_deref().map(|name| ["name=", &encoded(name)].concat()));
+    query.extend(params.search.as_deref().map(|search| ["search=", &encoded(search)].concat()));
+    query.extend(params.page.map(|page| ["page=", &page.to_string()].concat()));
+    query.extend(params.per_page.map(|per_page| ["per_page=", &per_page.to_string()].concat()));
     let mut path = collection.path().to_owned();
     if !query.is_empty() {
         path.push('?');
@@ -82,7 +82,7 @@ pub fn delete(settings: &Settings, collection: &Collection, id: &TokenId) -> Req
 }
 
 pub fn refresh(settings: &Settings, collection: &Collection, id: &TokenId) -> Request {
-    request(settings, Method::Post, &joined(&[&member(collection, id), "/refresh"]), None)
+    request(settings, Method::Post, &[&member(collection, id), "/refresh"].concat(), None)
 }
 
 pub fn rotate(settings: &Settings, collection: &Collection, id: &TokenId, previous: &PreviousSecret) -> Request {
@@ -91,11 +91,11 @@ pub fn rotate(settings: &Settings, collection: &Collection, id: &TokenId, previo
         PreviousSecret::ExpiresAt(time) => Some(time.as_str()),
     };
     let body = Body { previous_client_secret_expires_at, ..Body::default() };
-    request(settings, Method::Post, &joined(&[&member(collection, id), "/rotate"]), Some(&body))
+    request(settings, Method::Post, &[&member(collection, id), "/rotate"].concat(), Some(&body))
 }
 
 fn member(collection: &Collection, id: &TokenId) -> String {
-    joined(&[collection.path(), "/", id.segment()])
+    [collection.path(), "/", id.segment()].concat()
 }
 
 fn request(settings: &Settings, method: Method, path: &str, body: Option<&Body<'_>>) -> Request {
@@ -110,7 +110,7 @@ fn request(settings: &Settings, method: Method, path: &str, body: Option<&Body<'
         headers.add("content-type", "application/json");
     }
     match &settings.credentials {
-        Credentials::ApiToken(token) => headers.add("authorization", &joined(&["Bearer ", token.reveal()])),
+        Credentials::ApiToken(token) => headers.add("authorization", &["Bearer ", token.reveal()].concat()),
         Credentials::ApiKey { email, key } => {
             headers.add("x-auth-email", email);
             headers.add("x-auth-key", key.reveal());
@@ -124,7 +124,7 @@ fn request(settings: &Settings, method: Method, path: &str, body: Option<&Body<'
         method,
         scheme: settings.base.scheme,
         authority: settings.base.authority.clone(),
-        path_with_query: joined(&[&settings.base.path, path]),
+        path_with_query: [&settings.base.path, path].concat(),
         headers: headers.0,
         body,
     }

@@ -1,6 +1,6 @@
 //! The forms of the contract's types. The fields of a record stand in the order of `wit/`, which is theirs in memory.
 
-use super::form::{Blocks, Fields, Form, Lift, Lower, case, largest, size, variant_form};
+use super::form::{Blocks, Fields, Form, Lift, Lower, largest, size, variant_form};
 use crate::bindings::exports::cloudflare::access::lifecycle::{
     Clock, EnsuredChange, EnsuredToken, ExpiringToken, ExpiryReport, IssueError, IssueProgress, OverlappingToken,
     RefreshReport, RefreshedToken,
@@ -66,7 +66,7 @@ macro_rules! lowered_enum {
             unsafe fn lower(&self, to: *mut u8, blocks: &mut Blocks) {
                 const { assert!(size_of::<$name>() == 1) };
                 // SAFETY: an enum of one byte is read as one.
-                unsafe { case((&raw const *self).cast()).lower(to, blocks) }
+                unsafe { u8::lift((&raw const *self).cast()).lower(to, blocks) }
             }
         }
     };
@@ -82,7 +82,7 @@ impl Lift for Scope {
         // SAFETY: the caller says so.
         unsafe {
             let id = Lift::lift(from.wrapping_add(Self::ALIGN));
-            if case(from) == 0 { Self::Account(id) } else { Self::Zone(id) }
+            if u8::lift(from) == 0 { Self::Account(id) } else { Self::Zone(id) }
         }
     }
 }
@@ -95,7 +95,7 @@ impl Lift for PreviousSecret {
     unsafe fn lift(from: *const u8) -> Self {
         // SAFETY: the caller says so.
         unsafe {
-            match case(from) {
+            match u8::lift(from) {
                 0 => Self::ExpiresNow,
                 _ => Self::ExpiresAt(Lift::lift(from.wrapping_add(Self::ALIGN))),
             }
@@ -112,7 +112,7 @@ impl Lift for Credentials {
         let payload = from.wrapping_add(Self::ALIGN);
         // SAFETY: the caller says so.
         unsafe {
-            match case(from) {
+            match u8::lift(from) {
                 0 => Self::ApiToken(Lift::lift(payload)),
                 1 => Self::ApiKey(Lift::lift(payload)),
                 _ => Self::Host,

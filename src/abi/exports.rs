@@ -3,11 +3,9 @@
 //! All take more than 16 flat values, so their arguments come as one record at an address (`MAX_FLAT_PARAMS` of the Canonical ABI), and all return
 //! the address of a result.
 
-use std::alloc::{Layout, dealloc};
-
 use wit_bindgen::rt::run_ctors_once;
 
-use super::form::{Fields, Lift, Lower, Returned, give, largest, size};
+use super::form::{Fields, Lift, Lower, Returned, give, give_back, largest, size};
 use crate::Plugin;
 use crate::bindings::exports::cloudflare::access::lifecycle::Guest as Lifecycle;
 use crate::bindings::exports::cloudflare::access::service_tokens::Guest as ServiceTokens;
@@ -28,12 +26,10 @@ macro_rules! function_of {
                 let alignment = const { largest(&[$($argument::ALIGN),*]) };
                 let size = const { size(&[$(($argument::SIZE, $argument::ALIGN)),*], largest(&[$($argument::ALIGN),*])) };
                 let mut fields = Fields::lifted(arguments);
-                // SAFETY: the caller says so. The block came from `cabi_realloc`, which takes it from the allocator.
+                // SAFETY: the caller says so.
                 let result = unsafe {
                     $(#[allow(non_snake_case)] let $argument = fields.lift();)*
-                    if let Ok(layout) = Layout::from_size_align(size, alignment) {
-                        dealloc(arguments, layout);
-                    }
+                    give_back(arguments, size, alignment);
                     self($($argument),*)
                 };
                 give(result)

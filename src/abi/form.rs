@@ -24,6 +24,19 @@ pub trait Lift: Form {
     unsafe fn lift(from: *const u8) -> Self;
 }
 
+/// Gives a block back that the host has got from `cabi_realloc`, which takes it from the allocator.
+///
+/// # Safety
+/// It has this size and alignment, and nothing uses it any more.
+pub unsafe fn give_back(block: *mut u8, size: usize, alignment: usize) {
+    if size > 0
+        && let Ok(layout) = Layout::from_size_align(size, alignment)
+    {
+        // SAFETY: the caller says so.
+        unsafe { dealloc(block, layout) };
+    }
+}
+
 /// A type of results.
 pub trait Lower: Form {
     /// Writes the form to `to`. It points into the value itself and into `blocks`.
@@ -144,13 +157,6 @@ macro_rules! variant_form {
 }
 pub(super) use variant_form;
 
-/// # Safety
-/// A variant is there.
-pub unsafe fn case(variant: *const u8) -> u8 {
-    // SAFETY: the caller says so.
-    unsafe { variant.read() }
-}
-
 macro_rules! numbers {
     ($($number:ty)*) => { $(
         impl Form for $number {
@@ -202,7 +208,7 @@ impl<T: Form> Form for Option<T> {
 impl<T: Lift> Lift for Option<T> {
     unsafe fn lift(from: *const u8) -> Self {
         // SAFETY: the caller says so, and the payload is there where the case says so.
-        unsafe { (case(from) != 0).then(|| T::lift(from.wrapping_add(Self::ALIGN))) }
+        unsafe { (u8::lift(from) != 0).then(|| T::lift(from.wrapping_add(Self::ALIGN))) }
     }
 }
 
@@ -292,11 +298,7 @@ impl<T: Lift> Lift for Vec<T> {
             let bytes = length.wrapping_mul(T::SIZE);
             let elements = slice::from_raw_parts(start, bytes).chunks_exact(T::SIZE);
             let lifted = elements.map(|element| T::lift(element.as_ptr())).collect();
-            if bytes > 0
-                && let Ok(layout) = Layout::from_size_align(bytes, T::ALIGN)
-            {
-                dealloc(start, layout);
-            }
+            give_back(start, bytes, T::ALIGN);
             lifted
         }
     }

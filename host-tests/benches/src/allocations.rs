@@ -7,15 +7,14 @@ use std::collections::BTreeMap;
 use std::ops::Sub;
 
 use cloudflare_access_host::HostState;
-use cloudflare_access_host::bindings::{Plugin, types};
+use cloudflare_access_host::bindings::Plugin;
 use rustc_demangle::demangle;
 use tokio::runtime::Builder;
 use wasmtime::component::{ComponentNamedList, Instance, Lift, Lower};
 use wasmtime::{Store, WasmBacktrace};
 
 use crate::Server;
-use crate::engine::Linked;
-use crate::host_calls::options;
+use crate::engine::{self, Linked};
 use crate::sizes::krate;
 
 /// How often memory was asked for, a larger place for the same included, and how many bytes that were.
@@ -212,11 +211,7 @@ impl CountedInstance {
     /// The error is a trap.
     async fn get(&mut self, server: &Server) -> wasmtime::Result<()> {
         let plugin = Plugin::new(&mut self.store, &self.instance).expect("the component exports the contract");
-        let scope = types::Scope::Account(server.account_id().to_owned());
-        let tokens = plugin.cloudflare_access_service_tokens();
-        let options = options(server.base_url());
-        tokens.call_get(&mut self.store, &scope, server.token_id(), Some(&options)).await?.expect("a token");
-        Ok(())
+        engine::get(&plugin, &mut self.store, server).await
     }
 
     async fn allocations(&mut self) -> Allocations {

@@ -5,19 +5,21 @@
 use std::num::NonZeroUsize;
 use std::time::Instant;
 
+use cloudflare_access_host::bindings::{Plugin, types};
 use cloudflare_access_host::egress::EgressPolicy;
 use cloudflare_access_host::hooks::AccessHooks;
 use cloudflare_access_host::transport::{Transport, TransportConfig};
 use cloudflare_access_host::{BaseUrl, HostState, linker};
 use tokio::runtime::Builder;
 use wasmtime::component::{Component, InstancePre, Linker};
-use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store};
+use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store};
 
 use crate::access::credentials;
-use crate::{Cost, Run};
+use crate::{Cost, Run, Server};
 
 const MAX_MEMORY: usize = 64 << 20;
 const PLACES: u32 = 128;
+const KEEP_RESIDENT: usize = 256 << 10;
 
 /// A component, linked, and what a store of it needs.
 pub(crate) struct Linked {
@@ -62,6 +64,28 @@ impl Linked {
     }
 }
 
+/// One `get`, with the options that the host crate gives with each call.
+///
+/// # Errors
+/// The error is a trap.
+///
+/// # Panics
+/// There is no token.
+pub(crate) async fn get(plugin: &Plugin, store: &mut Store<HostState>, server: &Server) -> wasmtime::Result<()> {
+    let scope = types::Scope::Account(server.account_id().to_owned());
+    let options = types::RequestOptions {
+        credentials: Some(types::Credentials::Host),
+        base_url: Some(server.base_url().to_owned()),
+        timeout_ms: Some(60_000),
+        attempt_timeout_ms: None,
+        max_retries: None,
+        headers: Vec::new(),
+    };
+    let tokens = plugin.cloudflare_access_service_tokens();
+    tokens.call_get(store, &scope, server.token_id(), Some(&options)).await?.expect("a token");
+    Ok(())
+}
+
 /// wasmtime's instantiation alone: the store is made before and ends, with the instance, after what is measured. Only the wall
 /// time is, and of a round the middle one of the calls stands for all: at some microseconds a call, whatever else the core is
 /// given to in between would be most of the sum.
@@ -96,7 +120,9 @@ fn config() -> Config {
         .total_tables(PLACES * 4)
         .total_stacks(PLACES)
         .max_memory_size(MAX_MEMORY)
-        .linear_memory_keep_resident(64 << 10);
+        .linear_memory_keep_resident(KEEP_RESIDENT)
+        .table_keep_resident(KEEP_RESIDENT)
+        .pagemap_scan(Enabled::Auto);
     let mut config = Config::new();
     // Not of the host crate's settings; it matters to traps alone, whose whole backtrace tells where an allocation was.
     config.wasm_backtrace_max_frames(NonZeroUsize::new(100));

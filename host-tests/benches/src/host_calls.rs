@@ -7,7 +7,7 @@ use std::mem::take;
 use std::sync::{Arc, Mutex};
 
 use cloudflare_access_host::HostState;
-use cloudflare_access_host::bindings::{PluginPre, types};
+use cloudflare_access_host::bindings::PluginPre;
 use tokio::runtime::Builder;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -23,7 +23,7 @@ use wasmtime_wasi_http::p2::types::{HostFutureIncomingResponse, HostIncomingResp
 use wasmtime_wasi_http::{FieldMap, RequestOptions, WasiHttpView};
 
 use crate::Server;
-use crate::engine::Linked;
+use crate::engine::{Linked, get};
 
 /// The version of WASI that wasmtime's linker has its definitions under.
 const VERSION: &str = "0.2.12";
@@ -47,27 +47,11 @@ pub fn host_calls_of_get(component: &[u8]) -> Vec<String> {
             let instance = plugin.instantiate_async(&mut store).await.expect("an instance");
             for _ in 0..2 {
                 calls.take();
-                let scope = types::Scope::Account(server.account_id().to_owned());
-                let options = options(server.base_url());
-                let tokens = instance.cloudflare_access_service_tokens();
-                let got = tokens.call_get(&mut store, &scope, server.token_id(), Some(&options)).await;
-                got.expect("no trap").expect("a token");
+                get(&instance, &mut store, &server).await.expect("no trap");
             }
         });
     });
     calls.take()
-}
-
-/// The options that the host crate gives with each call.
-pub(crate) fn options(base_url: &str) -> types::RequestOptions {
-    types::RequestOptions {
-        credentials: Some(types::Credentials::Host),
-        base_url: Some(base_url.to_owned()),
-        timeout_ms: Some(60_000),
-        attempt_timeout_ms: None,
-        max_retries: None,
-        headers: Vec::new(),
-    }
 }
 
 /// The calls so far.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cloudflare_access_host::bindings::{PluginPre, types};
+use cloudflare_access_host::bindings::PluginPre;
 use cloudflare_access_host::transport::{Transport, TransportConfig};
 use cloudflare_access_host::{CallOptions, Runtime};
 use cloudflare_access_simulator::API_TOKEN;
@@ -12,8 +12,7 @@ use http_body_util::{BodyExt, Empty};
 use tokio::runtime::Builder;
 use wasmtime_wasi_http::WasiBody;
 
-use crate::engine::Linked;
-use crate::host_calls::options;
+use crate::engine::{self, Linked};
 use crate::native::one_token;
 use crate::rows::{get, native_get, one_after_the_other};
 use crate::{Cost, Run, Server};
@@ -79,11 +78,7 @@ fn in_one_store(component: &[u8], server: Arc<Server>) -> Run {
         Cost::of(|| {
             executor.block_on(async {
                 for _ in 0..calls {
-                    let scope = types::Scope::Account(server.account_id().to_owned());
-                    let options = options(server.base_url());
-                    let tokens = instance.cloudflare_access_service_tokens();
-                    let got = tokens.call_get(&mut store, &scope, server.token_id(), Some(&options)).await;
-                    got.expect("no trap").expect("a token");
+                    engine::get(&instance, &mut store, &server).await.expect("no trap");
                 }
             });
         })

@@ -13,8 +13,8 @@ use crate::{ROUNDS, gzip, microseconds};
 const LAYERS: [&str; 5] = [
     "the native client",
     "+ the host crate's transport, in place of hyper's client: limits, addresses, phases of failures",
-    "+ wasmtime and wasi:http: the floor, in one store that stays",
-    "+ the host crate's call: an instance, a time limit, a span; this is **the floor**",
+    "+ wasmtime and wasi:http as they come, with a task for each request: the floor, in one store that stays",
+    "+ the host crate's call, with its own way to send: an instance, a time limit, a span; this is **the floor**",
     "+ the guest's logic: the component",
 ];
 
