@@ -11,7 +11,7 @@ use crate::bindings::exports::cloudflare::access::types::{Error, ErrorKind, Outc
 use crate::envelope::{self, Envelope, Info};
 use crate::error::{clean, cleaned, message};
 use crate::host::{Answer, Failure, Headers, Host, Instant, Limits, Request};
-use crate::json::Json;
+use crate::json::{Cursor, Json};
 use crate::moment::http_date;
 use crate::operation::Operation;
 use crate::repeat::{Decision, Situation, backoff, decide};
@@ -24,8 +24,9 @@ const BODY_LIMIT: usize = 8 * 1024 * 1024;
 /// The longest pause in the middle of an answer.
 const BETWEEN_BYTES: Duration = Duration::from_secs(15);
 
-/// Takes the result out of a successful answer. Not a type of its own for each result, so that the component holds `send` once.
-pub type Read<'r> = dyn FnMut(Option<Json<'_>>, Info) -> Result<(), Unusable> + 'r;
+/// Takes the result out of an answer, and is asked again where the answer then turns out to be no good one: what was taken last
+/// counts. None: the answer has no result. Not a type of its own for each result, so that the component holds `send` once.
+pub type Read<'r> = dyn FnMut(Option<&mut Cursor<'_>>) -> Result<(), Unusable> + 'r;
 
 /// A call under way.
 pub struct Call<'a, H> {
@@ -96,15 +97,15 @@ impl<'a, H: Host> Call<'a, H> {
         true
     }
 
-    /// Sends a request until it succeeds or may not be repeated. `read` takes the result out of a successful answer.
-    /// `about` is the token that an error is about.
+    /// Sends a request until it succeeds or may not be repeated. `read` takes the result out of the answer; what comes back tells where a
+    /// list stands. `about` is the token that an error is about.
     pub async fn send(
         &self,
         operation: Operation,
         request: &Request,
         about: Option<&str>,
         read: &mut Read<'_>,
-    ) -> Result<(), Error> {
+    ) -> Result<Info, Error> {
         let mut retries_left = self.settings.retries;
         let mut attempt = 0_u32;
         let mut may_have_changed = false;
@@ -118,7 +119,7 @@ impl<'a, H: Host> Call<'a, H> {
                 body: BODY_LIMIT,
             };
             let trouble = match self.attempt(request, limits, read).await {
-                Ok(()) => return Ok(()),
+                Ok(info) => return Ok(info),
                 Err(trouble) => trouble,
             };
             let now = self.host.now();
@@ -140,7 +141,7 @@ impl<'a, H: Host> Call<'a, H> {
         }
     }
 
-    async fn attempt(&self, request: &Request, limits: Limits, read: &mut Read<'_>) -> Result<(), Trouble> {
+    async fn attempt(&self, request: &Request, limits: Limits, read: &mut Read<'_>) -> Result<Info, Trouble> {
         if limits.from >= self.deadline {
             return Err(Trouble::too_late());
         }
@@ -154,12 +155,22 @@ impl<'a, H: Host> Call<'a, H> {
         };
         let Answer { status, headers, body } = &answer;
         let head = || Head::new(*status, headers, &self.secrets);
-        match envelope::read(body) {
-            Envelope::Success { result, info } if (200..300).contains(status) => {
+        let is_good = (200..300).contains(status);
+        let mut has_read = false;
+        let mut read_in_place = |cursor: &mut Cursor<'_>| {
+            has_read = is_good && read(Some(cursor)).is_ok();
+            has_read
+        };
+        match envelope::read(body, &mut read_in_place) {
+            Envelope::Success { result, info } if is_good => {
                 if self.tells_time {
                     self.server_time.set(headers.get("date").as_deref().and_then(http_date));
                 }
-                read(result, info).map_err(|unusable| Trouble::unusable(head(), unusable))
+                if !has_read {
+                    let mut result = result.map(Json::cursor);
+                    read(result.as_mut()).map_err(|unusable| Trouble::unusable(head(), unusable))?;
+                }
+                Ok(info)
             }
             // A yes under a status that says no: the status counts.
             Envelope::Success { .. } => Err(Trouble::refused(head(), Vec::new())),
@@ -258,7 +269,11 @@ mod tests {
             headers: Vec::new(),
             body: None,
         };
-        host.block_on(Call::begin(host, &settings).send(operation, &request, None, &mut |_, _| Ok(())))
+        let mut pass = |result: Option<&mut Cursor<'_>>| {
+            result.map(Cursor::value);
+            Ok(())
+        };
+        host.block_on(Call::begin(host, &settings).send(operation, &request, None, &mut pass)).map(drop)
     }
 
     fn send(operation: Operation, replies: impl IntoIterator<Item = Reply>) -> (Result<(), Error>, ScriptedHost) {

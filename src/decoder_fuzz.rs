@@ -7,11 +7,11 @@ use proptest::sample::{Index, select};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::bindings::exports::cloudflare::access::types::ApiError;
+use crate::bindings::exports::cloudflare::access::types::{ApiError, UpdatedToken};
 use crate::envelope::{self, Envelope};
 use crate::error::cleaned;
 use crate::host::Headers;
-use crate::json::Json;
+use crate::json::{Cursor, Json};
 use crate::token::{self, Budget};
 use crate::trouble::{Head, Trouble};
 
@@ -114,11 +114,22 @@ fn decode(status: u16, header: &str, body: &[u8]) {
     let is_yes = strict.as_ref().is_some_and(|answer| answer["success"] == true);
     let head = || Head::new(status, &AnyHeaders(header.to_owned()), SECRETS);
     let all_in_one_line = |errors: &[ApiError]| errors.iter().all(|error| !error.message.contains(char::is_control));
-    match envelope::read(body) {
+    let mut in_place = None;
+    let mut read_in_place = |cursor: &mut Cursor<'_>| {
+        let token = token::read(Some(cursor), None, false).ok();
+        let is_read = token.is_some();
+        in_place = token;
+        is_read
+    };
+    match envelope::read(body, &mut read_in_place) {
         Envelope::Success { result, .. } => {
             // A strict reader stops at a number or a text that none can hold; we keep those as they are.
             assert!(is_yes || strict.is_none(), "a yes that is none");
-            decode_result(result);
+            if let Some(in_place) = in_place {
+                let alone = token::read(result.map(Json::cursor).as_mut(), None, false).expect("the same token");
+                assert_eq!(fields(&in_place), fields(&alone), "read in place and alone");
+            }
+            decode_result(result.map(Json::cursor));
         }
         Envelope::Failure { errors } => {
             assert!(!is_yes, "a no that is a yes");
@@ -130,16 +141,21 @@ fn decode(status: u16, header: &str, body: &[u8]) {
     }
 }
 
-fn decode_result(result: Option<Json<'_>>) {
+/// All of a token, as text.
+fn fields(token: &UpdatedToken) -> String {
+    format!("{token:?}")
+}
+
+fn decode_result(result: Option<Cursor<'_>>) {
     for needs_secret in [false, true] {
         for asked in [None, Some("asked")] {
-            if let Ok(read) = token::read(result, asked, needs_secret) {
+            if let Ok(read) = token::read(result.clone().as_mut(), asked, needs_secret) {
                 assert!(!read.token.id.is_empty());
                 assert!(!needs_secret || read.client_secret.is_some_and(|secret| !secret.is_empty()));
             }
         }
     }
-    if let Ok(tokens) = token::list(result, &Budget::default()) {
+    if let Ok(tokens) = token::list(result.clone().as_mut(), &Budget::default()) {
         assert!(tokens.iter().all(|token| !token.id.is_empty()));
     }
 }

@@ -7,7 +7,7 @@
 use std::iter;
 
 use crate::bindings::exports::cloudflare::access::types::{ApiError, ApiErrorCause};
-use crate::json::{self, Brackets, Broken, Json};
+use crate::json::{self, Brackets, Broken, Cursor, Json};
 
 /// Longer bodies are not searched for errors: the API's are a few hundred bytes.
 const ERRORS_LIMIT: usize = 256 * 1024;
@@ -45,13 +45,15 @@ pub struct Info {
     pub total_pages: Option<u32>,
 }
 
-/// Reads the body of an answer.
-pub fn read(body: &[u8]) -> Envelope<'_> {
+/// Reads the body of an answer. Its result is offered to `result` on the way, before it is known whether the answer is a good one, as
+/// `json::fields` says.
+pub fn read<'a>(body: &'a [u8], result: &mut dyn FnMut(&mut Cursor<'a>) -> bool) -> Envelope<'a> {
+    const KEYS: [&str; 4] = ["result", "success", "result_info", "errors"];
     if body.iter().all(u8::is_ascii_whitespace) {
         return Envelope::Foreign(Foreign::Empty);
     }
     let foreign = |foreign| Envelope::Foreign(foreign);
-    let [success, result, info, errors] = match json::fields(body, ["success", "result", "result_info", "errors"]) {
+    let [result, success, info, errors] = match json::fields(body, KEYS, result) {
         Ok(found) => found,
         Err(Broken::CutShort) => return foreign(Foreign::CutShort),
         Err(Broken::OtherForm) => return foreign(Foreign::OtherJson),
@@ -145,14 +147,14 @@ mod tests {
     use super::*;
 
     fn failure(body: &str) -> Vec<ApiError> {
-        match read(body.as_bytes()) {
+        match read(body.as_bytes(), &mut |_| false) {
             Envelope::Failure { errors } => errors,
             _ => panic!("no failure: {body}"),
         }
     }
 
     fn foreign(body: &[u8]) -> Option<Foreign> {
-        match read(body) {
+        match read(body, &mut |_| false) {
             Envelope::Foreign(foreign) => Some(foreign),
             _ => None,
         }
@@ -218,10 +220,13 @@ mod tests {
     fn success_with_notes_among_the_errors_is_success() {
         let body = br#"{"errors":[{"code":1000,"message":"note"}],"messages":[{"type":null}],"success":true,"result":{"id":"x"},
             "result_info":{"page":1,"per_page":20.0,"count":"3","total_pages":null,"extra":[]}}"#;
-        let Envelope::Success { result, info } = read(body) else { panic!("no success") };
+        let Envelope::Success { result, info } = read(body, &mut |_| false) else { panic!("no success") };
         assert_eq!(result.map(Json::source), Some(r#"{"id":"x"}"#));
         assert_eq!(info, Info { page: Some(1), per_page: Some(20), ..Info::default() });
-        assert!(matches!(read(br#"{"success":true,"result":null}"#), Envelope::Success { result: None, .. }));
+        assert!(matches!(
+            read(br#"{"success":true,"result":null}"#, &mut |_| false),
+            Envelope::Success { result: None, .. }
+        ));
     }
 
     #[test]
@@ -248,7 +253,7 @@ mod tests {
     #[test]
     fn deep_nesting_costs_nothing() {
         let deep = format!(r#"{{"success":true,"result":{}{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
-        assert!(matches!(read(deep.as_bytes()), Envelope::Success { result: Some(_), .. }));
+        assert!(matches!(read(deep.as_bytes(), &mut |_| false), Envelope::Success { result: Some(_), .. }));
         let deep = format!(r#"{{"success":false,"errors":{}{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
         assert!(failure(&deep).is_empty());
     }

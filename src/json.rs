@@ -76,39 +76,88 @@ impl<'a> Json<'a> {
 
     /// The values under these keys of an object. None where there is no such key, or null under it.
     pub fn fields<const N: usize>(self, keys: [&str; N]) -> Result<[Option<Self>; N], Broken> {
-        fields(self.source.as_bytes(), keys)
+        let mut found = [None; N];
+        find(Object::Text(self.source), &keys, &mut found, &mut |_| false)?;
+        Ok(found)
     }
 }
 
 /// As [`Json::fields`], of bytes of which only these values need be UTF-8.
-pub fn fields<'a, const N: usize>(object: &'a [u8], keys: [&str; N]) -> Result<[Option<Json<'a>>; N], Broken> {
+///
+/// The value under the first of the keys is offered to `read` where it comes, so that it need not be gone through twice. Who has
+/// read all of it leaves the cursor at its end and says true. Else it is passed over like the others. An answer that is not all
+/// UTF-8 is not offered.
+pub fn fields<'a, const N: usize>(
+    object: &'a [u8],
+    keys: [&str; N],
+    read: &mut dyn FnMut(&mut Cursor<'a>) -> bool,
+) -> Result<[Option<Json<'a>>; N], Broken> {
     let mut found = [None; N];
-    find(object, &keys, &mut found)?;
+    let object = str::from_utf8(object).map_or(Object::Bytes(object), Object::Text);
+    find(object, &keys, &mut found, read)?;
     Ok(found)
 }
 
+/// What is looked through, which may be known to be UTF-8.
+#[derive(Clone, Copy)]
+enum Object<'a> {
+    Text(&'a str),
+    Bytes(&'a [u8]),
+}
+
+impl<'a> Object<'a> {
+    fn bytes(self) -> &'a [u8] {
+        match self {
+            Self::Text(text) => text.as_bytes(),
+            Self::Bytes(bytes) => bytes,
+        }
+    }
+
+    fn part(self, range: Range<usize>) -> Option<&'a str> {
+        match self {
+            Self::Text(text) => text.get(range),
+            Self::Bytes(bytes) => str::from_utf8(bytes.get(range)?).ok(),
+        }
+    }
+}
+
 /// Apart from `fields`, so that the component holds it once for all numbers of keys.
-fn find<'a>(object: &'a [u8], keys: &[&str], found: &mut [Option<Json<'a>>]) -> Result<(), Broken> {
+fn find<'a>(
+    object: Object<'a>,
+    keys: &[&str],
+    found: &mut [Option<Json<'a>>],
+    read: &mut dyn FnMut(&mut Cursor<'a>) -> bool,
+) -> Result<(), Broken> {
     let mut seen = 0_u32;
-    let mut scanner = Scanner::new(object);
+    let mut scanner = Scanner::new(object.bytes());
     scanner.open(Brackets::OBJECT)?;
     while scanner.has_more(Brackets::OBJECT)? {
         let key = scanner.key()?;
-        let escaped = scanner.escaped;
-        let value = scanner.value()?;
-        let Some(key) = object.get(key).and_then(|key| str::from_utf8(key).ok()).and_then(|key| meant(key, escaped))
-        else {
-            continue;
+        let key = object.part(key).and_then(|key| meant(key, scanner.escaped));
+        let index = key.and_then(|key| keys.iter().position(|wanted| *wanted == key));
+        let value = match object {
+            Object::Text(source) if index == Some(0) => {
+                let mut cursor = Cursor { source, scanner };
+                cursor.scanner.peek()?;
+                let start = cursor.scanner.at();
+                if read(&mut cursor) {
+                    scanner = cursor.scanner;
+                    start..scanner.at()
+                } else {
+                    scanner.value()?
+                }
+            }
+            _ => scanner.value()?,
         };
-        let Some(index) = keys.iter().position(|wanted| *wanted == key) else { continue };
+        let Some(index) = index else { continue };
         let bit = u32::try_from(index).ok().and_then(|index| 1_u32.checked_shl(index)).unwrap_or(0);
         if seen & bit != 0 {
             return Err(Broken::OtherForm);
         }
         seen |= bit;
-        let value = object.get(value).and_then(|value| str::from_utf8(value).ok()).ok_or(Broken::Syntax)?;
+        let source = object.part(value).ok_or(Broken::Syntax)?;
         if let Some(place) = found.get_mut(index) {
-            *place = Some(Json { source: value, escaped: scanner.escaped }).filter(|value| !value.is_null());
+            *place = Some(Json { source, escaped: scanner.escaped }).filter(|value| !value.is_null());
         }
     }
     scanner.end()
@@ -557,8 +606,31 @@ mod tests {
         assert_eq!(json(r#"{"b":null,"b":1}"#).fields(["b"]), Err(Broken::OtherForm));
         assert_eq!(json("[1]").fields(["a"]), Err(Broken::OtherForm));
         let ignored = b"{\"other\":\"\xff\",\"a\":1}";
-        assert_eq!(fields(ignored, ["a"]), Ok([Some(json("1"))]));
-        assert_eq!(fields(ignored, ["other"]), Err(Broken::Syntax));
+        assert_eq!(fields(ignored, ["a"], &mut |_| panic!("offered")), Ok([Some(json("1"))]));
+        assert_eq!(fields(ignored, ["other"], &mut |_| false), Err(Broken::Syntax));
+    }
+
+    #[test]
+    fn the_first_of_the_fields_is_read_where_it_comes_and_passed_over_if_it_was_not() {
+        let object = br#"{"b":[1],"a": {"x":["\n"], "y":2} ,"c":3}"#;
+        for reads_all in [true, false] {
+            let mut offered = 0;
+            let mut read = |cursor: &mut Cursor<'_>| {
+                offered += 1;
+                assert_eq!(cursor.open(Brackets::OBJECT), Ok(()));
+                for key in ["x", "y"] {
+                    assert_eq!((cursor.has_more(Brackets::OBJECT), cursor.key().as_deref()), (Ok(true), Ok(key)));
+                    cursor.value().expect("a value");
+                }
+                reads_all && cursor.has_more(Brackets::OBJECT) == Ok(false)
+            };
+            let found = fields(object, ["a", "b", "c"], &mut read).expect("an object");
+            let sources = found.map(|value| value.map(Json::source));
+            assert_eq!(sources, [Some(r#"{"x":["\n"], "y":2}"#), Some("[1]"), Some("3")]);
+            assert_eq!(offered, 1);
+        }
+        let twice = br#"{"a":[],"a":[]}"#;
+        assert_eq!(fields(twice, ["a"], &mut |cursor| cursor.value().is_ok()), Err(Broken::OtherForm));
     }
 
     fn piece() -> impl Strategy<Value = String> {

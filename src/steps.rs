@@ -11,7 +11,7 @@ use crate::bindings::exports::cloudflare::access::types::{
 use crate::call::Call;
 use crate::envelope::Info;
 use crate::host::{Host, Request};
-use crate::json::Json;
+use crate::json::Cursor;
 use crate::operation::Operation;
 use crate::request;
 use crate::token::{self, Budget};
@@ -24,12 +24,14 @@ pub async fn list<H: Host>(
     budget: &Budget,
 ) -> Result<TokenPage, Error> {
     let request = request::list(call.settings(), collection, params);
-    let (mut tokens, mut info) = (Vec::new(), Info::default());
-    let mut read = |result: Option<Json<'_>>, its_info| {
-        (tokens, info) = (token::list(result, budget)?, its_info);
+    let (mut tokens, mut left) = (Vec::new(), budget.clone());
+    let mut read = |result: Option<&mut Cursor<'_>>| {
+        left = budget.clone();
+        tokens = token::list(result, &left)?;
         Ok(())
     };
-    call.send(Operation::List, &request, None, &mut read).await?;
+    let info = call.send(Operation::List, &request, None, &mut read).await?;
+    budget.becomes(&left); // nothing else of the call has run since the answer was read
     let page = info.page.or(params.page);
     Ok(TokenPage {
         next_page: next_page(page, info, tokens.len()),
@@ -132,7 +134,7 @@ async fn one<H: Host>(
 ) -> Result<UpdatedToken, Error> {
     let asked = id.map(TokenId::text);
     let mut updated = UpdatedToken { token: token::with_id(""), client_secret: None };
-    let mut read = |result: Option<Json<'_>>, _| {
+    let mut read = |result: Option<&mut Cursor<'_>>| {
         updated = token::read(result, asked, operation.makes_a_secret())?;
         Ok(())
     };

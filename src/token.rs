@@ -22,6 +22,7 @@ pub struct Unusable {
 }
 
 /// Memory that a call may still use for tokens.
+#[derive(Clone)]
 pub struct Budget(Cell<usize>);
 
 impl Default for Budget {
@@ -36,6 +37,11 @@ impl Budget {
         BUDGET.saturating_sub(self.0.get())
     }
 
+    /// Takes over what is left of another, which began as a clone of this one: what it was spent for is kept.
+    pub fn becomes(&self, other: &Self) {
+        self.0.set(other.0.get());
+    }
+
     fn spend(&self, bytes: usize) -> Result<(), String> {
         let left =
             self.0.get().checked_sub(bytes).ok_or("the tokens take more than 16 MiB: ask for one page at a time")?;
@@ -46,11 +52,15 @@ impl Budget {
 
 /// The token of a result, and the secret in it, which `needs_secret` demands. `asked`: the id that the token was asked for by,
 /// which stands in where the answer leaves it out.
-pub fn read(result: Option<Json<'_>>, asked: Option<&str>, needs_secret: bool) -> Result<UpdatedToken, Unusable> {
+pub fn read(
+    result: Option<&mut Cursor<'_>>,
+    asked: Option<&str>,
+    needs_secret: bool,
+) -> Result<UpdatedToken, Unusable> {
     let unusable =
         |reason: &str, id: Option<&str>| Unusable { reason: reason.to_owned(), token_id: id.map(str::to_owned) };
     let result = result.ok_or_else(|| unusable("it has no result", asked))?;
-    let (token, client_secret) = one(&mut result.cursor(), asked, &Budget::default())?;
+    let (token, client_secret) = one(result, asked, &Budget::default())?;
     if needs_secret && client_secret.is_none() {
         return Err(unusable("it has no client_secret", Some(&token.id)));
     }
@@ -58,15 +68,14 @@ pub fn read(result: Option<Json<'_>>, asked: Option<&str>, needs_secret: bool) -
 }
 
 /// All tokens of a result that is a list.
-pub fn list(result: Option<Json<'_>>, budget: &Budget) -> Result<Vec<ServiceToken>, Unusable> {
+pub fn list(result: Option<&mut Cursor<'_>>, budget: &Budget) -> Result<Vec<ServiceToken>, Unusable> {
     let unusable = |reason: &str| Unusable { reason: reason.to_owned(), token_id: None };
-    let result = result.ok_or_else(|| unusable("it has no result"))?;
+    let cursor = result.ok_or_else(|| unusable("it has no result"))?;
     let not_a_list = |_| unusable("its result is not a list of tokens");
-    let mut cursor = result.cursor();
     cursor.open(Brackets::LIST).map_err(not_a_list)?;
     let mut tokens = Vec::new();
     while cursor.has_more(Brackets::LIST).map_err(not_a_list)? {
-        tokens.push(one(&mut cursor, None, budget)?.0);
+        tokens.push(one(cursor, None, budget)?.0);
     }
     Ok(tokens)
 }
@@ -204,8 +213,8 @@ fn put_required(field: &mut String, value: Json<'_>, key: &str) -> Result<bool, 
 mod tests {
     use super::*;
 
-    fn json(text: &str) -> Json<'_> {
-        Json::read(text).expect("JSON")
+    fn json(text: &str) -> Cursor<'_> {
+        Json::read(text).expect("JSON").cursor()
     }
 
     const FULL: &str = r#"{"id":"i","client_id":"c","client_secret":"s","name":"n\u00e9","duration":"forever","enabled":false,
@@ -214,7 +223,7 @@ mod tests {
 
     #[test]
     fn every_field_arrives_and_unknown_ones_are_kept_as_json() {
-        let UpdatedToken { token, client_secret } = read(Some(json(FULL)), None, true).expect("a token");
+        let UpdatedToken { token, client_secret } = read(Some(&mut json(FULL)), None, true).expect("a token");
         assert_eq!(client_secret.as_deref(), Some("s"));
         assert_eq!(
             (token.id.as_str(), token.client_id.as_deref(), token.name.as_deref()),
@@ -232,7 +241,7 @@ mod tests {
     fn absent_fields_are_none_and_null_is_absent() {
         let null = r#"{"id":"i","client_id":null,"enabled":null,"client_secret_version":null,"client_secret":null}"#;
         for text in [r#"{"id":"i"}"#, null] {
-            let UpdatedToken { token, client_secret } = read(Some(json(text)), None, false).expect("a token");
+            let UpdatedToken { token, client_secret } = read(Some(&mut json(text)), None, false).expect("a token");
             assert_eq!(
                 (token.client_id, token.enabled, token.client_secret_version, client_secret),
                 (None, None, None, None)
@@ -256,7 +265,7 @@ mod tests {
             "previous_client_secret_expires_at",
         ] {
             let text = format!(r#"{{"id":"i","client_secret":"s","{field}":[1]}}"#);
-            let issued = read(Some(json(&text)), None, true).expect("a token");
+            let issued = read(Some(&mut json(&text)), None, true).expect("a token");
             assert_eq!(issued.client_secret.as_deref(), Some("s"));
             assert_eq!(issued.token.additional_fields, [(field.to_owned(), "[1]".to_owned())]);
         }
@@ -276,7 +285,7 @@ mod tests {
             ("[]", "its result is not a token", None),
             ("\"text\"", "its result is not a token", None),
         ] {
-            let unusable = read(Some(json(text)), None, true).expect_err("accepted");
+            let unusable = read(Some(&mut json(text)), None, true).expect_err("accepted");
             assert_eq!((unusable.reason.as_str(), unusable.token_id.as_deref()), (reason, id), "{text}");
         }
         let unusable = read(None, Some("asked"), true).expect_err("accepted");
@@ -285,25 +294,25 @@ mod tests {
 
     #[test]
     fn the_id_that_was_asked_for_stands_in_for_a_missing_one() {
-        assert_eq!(read(Some(json(r#"{"name":"n"}"#)), Some("asked"), false).expect("a token").token.id, "asked");
+        assert_eq!(read(Some(&mut json(r#"{"name":"n"}"#)), Some("asked"), false).expect("a token").token.id, "asked");
     }
 
     #[test]
     fn no_secret_gets_into_a_token() {
-        let UpdatedToken { token, .. } = read(Some(json(FULL)), None, false).expect("a token");
+        let UpdatedToken { token, .. } = read(Some(&mut json(FULL)), None, false).expect("a token");
         assert!(token.additional_fields.iter().all(|(key, _)| key != "client_secret"));
     }
 
     #[test]
     fn a_list_is_read_token_by_token_or_refused_with_the_reason() {
-        let tokens = list(Some(json(r#"[{"id":"a"},{"id":"b","x":1}]"#)), &Budget::default()).expect("a list");
+        let tokens = list(Some(&mut json(r#"[{"id":"a"},{"id":"b","x":1}]"#)), &Budget::default()).expect("a list");
         assert_eq!(tokens.iter().map(|token| token.id.as_str()).collect::<Vec<_>>(), ["a", "b"]);
         for (text, reason) in [
             (r#"[{"id":"a"},{"name":"b"}]"#, "it has no id"),
             (r#"[{"id":"a"},7]"#, "its result is not a token"),
             (r#"{"id":"a"}"#, "its result is not a list of tokens"),
         ] {
-            assert_eq!(list(Some(json(text)), &Budget::default()).expect_err("accepted").reason, reason, "{text}");
+            assert_eq!(list(Some(&mut json(text)), &Budget::default()).expect_err("accepted").reason, reason, "{text}");
         }
     }
 
@@ -312,8 +321,8 @@ mod tests {
         let tokens = format!("[{}]", vec![r#"{"id":"a"}"#; 500_000].join(","));
         let fields = format!(r#"{{"id":"a",{}}}"#, vec![r#""b":1"#; 1_000_000].join(","));
         for (result, unusable) in [
-            ("tokens", list(Some(json(&tokens)), &Budget::default()).err()),
-            ("fields", read(Some(json(&fields)), None, false).err()),
+            ("tokens", list(Some(&mut json(&tokens)), &Budget::default()).err()),
+            ("fields", read(Some(&mut json(&fields)), None, false).err()),
         ] {
             assert!(unusable.expect("accepted").reason.contains("16 MiB"), "{result}");
         }
@@ -323,7 +332,7 @@ mod tests {
     fn deep_nesting_in_a_field_is_kept_as_text() {
         let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
         let text = format!(r#"{{"id":"a","deep":{deep}}}"#);
-        let UpdatedToken { token, .. } = read(Some(json(&text)), None, false).expect("a token");
+        let UpdatedToken { token, .. } = read(Some(&mut json(&text)), None, false).expect("a token");
         assert_eq!(token.additional_fields, [("deep".to_owned(), deep)]);
     }
 }
