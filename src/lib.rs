@@ -28,6 +28,8 @@ mod concurrent;
 mod decoder_fuzz;
 mod envelope;
 mod error;
+#[cfg(any(test, all(target_family = "wasm", target_os = "unknown", feature = "heap")))]
+mod heap;
 mod host;
 mod json;
 mod lifecycle;
