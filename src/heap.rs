@@ -218,6 +218,7 @@ impl<P: Pages> Heap<P> {
 
 // SAFETY: a block that is given out is in no list, nor in the chunk, until it comes back.
 unsafe impl<P: Pages> GlobalAlloc for Heap<P> {
+    #[inline(never)]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         match small_size(layout) {
             Some(small_size) => self.small_block(small_size),
@@ -225,6 +226,7 @@ unsafe impl<P: Pages> GlobalAlloc for Heap<P> {
         }
     }
 
+    #[inline(never)]
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         // SAFETY: the caller has it from `alloc` with this layout.
         unsafe {
@@ -235,6 +237,7 @@ unsafe impl<P: Pages> GlobalAlloc for Heap<P> {
         }
     }
 
+    #[inline(never)]
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         // SAFETY: the caller says that there is such a layout.
         let new = unsafe { Layout::from_size_align_unchecked(size, layout.align()) };

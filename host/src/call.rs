@@ -5,7 +5,9 @@
 //!
 //! Each call has a span, whose fields the crate's own documentation lists.
 
+use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::time::timeout_at;
@@ -17,6 +19,7 @@ use crate::access_tokens::AccessTokens;
 use crate::bindings::types as contract;
 use crate::conversions::{milliseconds, request_options};
 use crate::error::{Details, Error, ErrorKind, Outcome};
+use crate::exchange::Unanswered;
 use crate::exports::Interface;
 use crate::hooks::{AccessHooks, Exchanges};
 use crate::idle::Owner;
@@ -99,6 +102,7 @@ where
 {
     let hooks = access.hooks(options)?;
     let exchanges = hooks.exchanges();
+    let unanswered = Arc::clone(hooks.unanswered());
     let limit = options.timeout_or_default();
     let deadline = started + limit + GRACE;
     let answer = timeout_at(deadline.into(), async {
@@ -111,7 +115,8 @@ where
             options.timeout_ms = Some(milliseconds(limit.saturating_sub(waited)).max(1));
         }
         let Instance { store, exports } = &mut instance;
-        let answer = export(I::of(exports, store)?, store, &options).await?;
+        let answer = export(I::of(exports, store)?, store, &options);
+        let answer = attended(answer, &unanswered).await?;
         if let Some(owner) = owner {
             access.runtime().idle().give_back(owner, instance);
         }
@@ -125,6 +130,18 @@ where
     };
     record(&exchanges, started, result.as_ref().err().map(E::error));
     result
+}
+
+/// Sees to it that the requests of a component get on while it waits.
+async fn attended<T>(mut answer: Pin<Box<dyn Future<Output = T> + Send + '_>>, unanswered: &Unanswered) -> T {
+    poll_fn(|context| {
+        let answer = answer.as_mut().poll(context);
+        if answer.is_pending() {
+            unanswered.attend(context);
+        }
+        answer
+    })
+    .await
 }
 
 async fn instance(runtime: &Runtime, owner: Option<Owner>, hooks: AccessHooks) -> wasmtime::Result<Instance> {

@@ -28,11 +28,11 @@ pub(crate) fn milliseconds(duration: Duration) -> u32 {
     u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)
 }
 
-impl From<&Scope> for contract::Scope {
-    fn from(scope: &Scope) -> Self {
+impl From<Scope> for contract::Scope {
+    fn from(scope: Scope) -> Self {
         match scope {
-            Scope::Account(id) => Self::Account(id.clone()),
-            Scope::Zone(id) => Self::Zone(id.clone()),
+            Scope::Account(id) => Self::Account(id),
+            Scope::Zone(id) => Self::Zone(id),
         }
     }
 }

@@ -1,12 +1,15 @@
 //! One exchange of the component, driven by whoever waits for it.
 //!
-//! wasmtime-wasi-http spawns two tasks for each request: one that sends it, one that sees to its answer's body. This crate's
-//! transport needs neither, so here `outgoing-handler.handle` gives the component a future that is polled where the component
-//! polls it, and that ends when the component drops it. All else of `wasi:http` is wasmtime-wasi-http's own.
+//! wasmtime-wasi-http spawns two tasks for each request: one that sends it, one that sees to its answer's body. Here
+//! `outgoing-handler.handle` gives the component a future that ends when the component drops it, and that is polled where the
+//! component waits for it. Where the component waits for something else, the call polls it: a component may wait for room in a
+//! body, or for nothing yet, while a connection has to be made, or has turned out to be closed and the request goes to another.
+//! All else of `wasi:http` is wasmtime-wasi-http's own.
 
+use std::fmt;
 use std::future::poll_fn;
+use std::mem;
 use std::pin::Pin;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
@@ -14,19 +17,16 @@ use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, Request, Response, Uri};
-use http_body::Body as _;
 use http_body_util::{BodyExt, Empty};
 use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, Resource, ResourceType};
 use wasmtime_wasi::async_trait;
 use wasmtime_wasi::p2::{DynPollable, Pollable, subscribe};
-use wasmtime_wasi::runtime::{AbortOnDropJoinHandle, spawn};
 use wasmtime_wasi_http::p2::bindings::http::types::{self, ErrorCode, HostFutureIncomingResponse as _};
 use wasmtime_wasi_http::p2::body::HostIncomingBody;
 use wasmtime_wasi_http::p2::types::{HostFutureIncomingResponse, HostIncomingResponse, HostOutgoingRequest};
 use wasmtime_wasi_http::{Error as HttpError, FieldMap, RequestOptions, WasiBody, WasiHttpView as _};
 
-use crate::hooks::Sending;
 use crate::state::HostState;
 
 /// The interfaces as wasmtime-wasi-http 48 names them. A test notices when it names them otherwise.
@@ -48,9 +48,16 @@ pub(crate) fn replace_in(linker: &mut Linker<HostState>) -> wasmtime::Result<()>
     Ok(())
 }
 
-/// A request under way, or its answer: the resource `future-incoming-response`.
-enum Exchange {
-    Pending(Underway),
+/// The resource `future-incoming-response`. With it goes the request: once it has been dropped, nothing of it is sent any more.
+struct Exchange(Arc<Mutex<Progress>>);
+
+/// How far a request is.
+enum Progress {
+    Pending {
+        future: Underway,
+        /// Whether the component has polled it since the call last looked, and so hears of it.
+        is_awaited: bool,
+    },
     Ready(Outcome),
     Consumed,
 }
@@ -59,21 +66,72 @@ type Outcome = Result<Response<WasiBody>, HttpError>;
 type Underway = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 type Answer = Result<Resource<HostIncomingResponse>, ErrorCode>;
 
-impl Exchange {
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        if let Self::Pending(future) = self {
-            let Poll::Ready(answer) = future.as_mut().poll(context) else { return Poll::Pending };
-            *self = Self::Ready(answer);
-        }
-        Poll::Ready(())
+impl Progress {
+    /// Whether there is still no answer after a poll.
+    fn poll(&mut self, context: &mut Context<'_>, awaits: bool) -> bool {
+        let Self::Pending { future, is_awaited } = self else { return false };
+        *is_awaited = awaits;
+        let Poll::Ready(answer) = future.as_mut().poll(context) else { return true };
+        *self = Self::Ready(answer);
+        false
     }
 }
 
 #[async_trait]
 impl Pollable for Exchange {
     async fn ready(&mut self) {
-        poll_fn(|context| self.poll(context)).await;
+        poll_fn(|context| if lock(&self.0).poll(context, true) { Poll::Pending } else { Poll::Ready(()) }).await;
     }
+}
+
+impl Drop for Exchange {
+    /// Waits for a poll that is under way.
+    fn drop(&mut self) {
+        *lock(&self.0) = Progress::Consumed;
+    }
+}
+
+/// The requests of a call that have no answer yet.
+#[derive(Default)]
+pub(crate) struct Unanswered(Mutex<Vec<Arc<Mutex<Progress>>>>);
+
+impl Unanswered {
+    /// Polls those that the component does not wait for. To be done whenever the component waits.
+    pub(crate) fn attend(&self, context: &mut Context<'_>) {
+        lock(&self.0).retain(|progress| {
+            let mut progress = lock(progress);
+            let Progress::Pending { is_awaited, .. } = &mut *progress else { return false };
+            if mem::take(is_awaited) {
+                return true;
+            }
+            let is_pending = progress.poll(context, false);
+            if !is_pending {
+                context.waker().wake_by_ref(); // the component may wait for what came of it
+            }
+            is_pending
+        });
+    }
+
+    /// Sends a request, as far as that can be done at once.
+    fn start(&self, future: impl Future<Output = Outcome> + Send + 'static) -> Exchange {
+        let mut progress = Progress::Pending { future: Box::pin(future), is_awaited: false };
+        let is_pending = progress.poll(&mut Context::from_waker(Waker::noop()), false);
+        let progress = Arc::new(Mutex::new(progress));
+        if is_pending {
+            lock(&self.0).push(Arc::clone(&progress));
+        }
+        Exchange(progress)
+    }
+}
+
+impl fmt::Debug for Unanswered {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Unanswered").field("requests", &lock(&self.0).len()).finish()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn handle(
@@ -86,62 +144,12 @@ fn handle(
         Ok(request) => request,
         Err(code) => return Ok((Err(code),)),
     };
-    let has_body = !request.body().is_end_stream();
-    let exchange = match store.data_mut().hooks().exchange(request, options) {
-        Ok(sending) => start(sending, has_body),
-        Err(error) => Exchange::Ready(Err(error)),
+    let hooks = store.data_mut().hooks();
+    let exchange = match hooks.exchange(request, options) {
+        Ok(future) => hooks.unanswered().start(future),
+        Err(error) => Exchange(Arc::new(Mutex::new(Progress::Ready(Err(error))))),
     };
     Ok((Ok(store.data_mut().http().table.push(exchange)?),))
-}
-
-/// Sends the request. Where a connection has it, the connection's own task does the rest. Where one must be made first, or where
-/// a body is yet to come, it goes on in a task: a component may wait for room in a body without a look at the answer, and a
-/// connection may turn out to be closed, upon which the request goes to another.
-fn start(sending: Sending<impl Future<Output = Outcome> + Send + 'static>, has_body: bool) -> Exchange {
-    let mut future: Underway = Box::pin(sending.future);
-    match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(answer) => Exchange::Ready(answer),
-        Poll::Pending if !has_body && sending.departed.load(Ordering::Acquire) => Exchange::Pending(future),
-        Poll::Pending => Exchange::Pending(Box::pin(InTask::new(future))),
-    }
-}
-
-/// A request that a task drives. When this is dropped, so is the request, at once: an aborted task alone could still be sending
-/// while the call is told that nothing has left.
-struct InTask {
-    request: Arc<Mutex<Option<Underway>>>,
-    task: AbortOnDropJoinHandle<Option<Outcome>>,
-}
-
-impl InTask {
-    fn new(future: Underway) -> Self {
-        let request = Arc::new(Mutex::new(Some(future)));
-        let driven = Arc::clone(&request);
-        let drive = move |context: &mut Context<'_>| match &mut *lock(&driven) {
-            Some(future) => future.as_mut().poll(context).map(Some),
-            None => Poll::Ready(None),
-        };
-        Self { task: spawn(poll_fn(drive)), request }
-    }
-}
-
-impl Future for InTask {
-    type Output = Outcome;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Outcome> {
-        // Without a request there is nobody left who polls.
-        Pin::new(&mut self.task).poll(context).map(|answer| answer.unwrap_or(Err(HttpError::ConnectionTerminated)))
-    }
-}
-
-impl Drop for InTask {
-    fn drop(&mut self) {
-        lock(&self.request).take();
-    }
-}
-
-fn lock(request: &Mutex<Option<Underway>>) -> MutexGuard<'_, Option<Underway>> {
-    request.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn subscribe_to(
@@ -156,21 +164,22 @@ fn get(
     (exchange,): (Resource<Exchange>,),
 ) -> wasmtime::Result<(Option<Result<Answer, ()>>,)> {
     let mut http = store.data_mut().http();
-    let exchange = http.table.get_mut(&exchange)?;
+    let progress = Arc::clone(&http.table.get(&exchange)?.0);
+    let mut progress = lock(&progress);
     // Whoever asks without waiting must find what has come in the meantime.
-    if exchange.poll(&mut Context::from_waker(Waker::noop())).is_pending() {
+    if progress.poll(&mut Context::from_waker(Waker::noop()), false) {
         return Ok((None,));
     }
-    let response = match std::mem::replace(exchange, Exchange::Consumed) {
-        Exchange::Ready(Ok(response)) => response,
-        Exchange::Ready(Err(error)) => {
+    let response = match mem::replace(&mut *progress, Progress::Consumed) {
+        Progress::Ready(Ok(response)) => response,
+        Progress::Ready(Err(error)) => {
             // Only wasmtime-wasi-http's own future can say which code its error is.
             let failed = http.table.push(HostFutureIncomingResponse::Ready(Err(error)))?;
             let code = http.get(Resource::new_borrow(failed.rep()));
             http.table.delete(failed)?;
             return Ok((code?,));
         }
-        Exchange::Pending(_) | Exchange::Consumed => return Ok((Some(Err(())),)),
+        Progress::Pending { .. } | Progress::Consumed => return Ok((Some(Err(())),)),
     };
     let (head, body) = response.into_parts();
     let response = HostIncomingResponse {
@@ -218,8 +227,9 @@ fn content_length(headers: &HeaderMap) -> Result<Option<u64>, ErrorCode> {
 #[cfg(test)]
 mod tests {
     use std::future::pending;
-    use std::sync::atomic::AtomicBool;
     use std::sync::mpsc::channel;
+    use std::task::Wake;
+    use std::thread;
 
     use tokio::sync::oneshot;
     use tokio::task::yield_now;
@@ -227,50 +237,122 @@ mod tests {
     use super::*;
 
     /// A request that tells when it goes on and when it ends.
-    fn sending(departed: bool, has_body: bool) -> (Exchange, oneshot::Receiver<()>) {
+    fn request_of(unanswered: &Unanswered) -> (Exchange, oneshot::Receiver<()>) {
         let (goes_on, told) = oneshot::channel();
-        let future = async move {
+        let exchange = unanswered.start(async move {
             yield_now().await;
             goes_on.send(()).unwrap();
             pending().await
-        };
-        (start(Sending { future, departed: Arc::new(AtomicBool::new(departed)) }, has_body), told)
+        });
+        (exchange, told)
+    }
+
+    /// What a call does while its component waits for something else.
+    async fn attended<T>(unanswered: &Unanswered, future: impl Future<Output = T>) -> T {
+        let mut future = Box::pin(future);
+        poll_fn(|context| {
+            let output = future.as_mut().poll(context);
+            unanswered.attend(context);
+            output
+        })
+        .await
     }
 
     #[tokio::test]
-    async fn a_request_without_a_connection_or_with_a_body_goes_on_while_nobody_waits_for_its_answer() {
-        for (departed, has_body) in [(false, false), (false, true), (true, true)] {
-            let (_exchange, told) = sending(departed, has_body);
-            assert!(told.await.is_ok(), "departed: {departed}, with a body: {has_body}");
+    async fn a_request_goes_on_while_nobody_waits_for_its_answer() {
+        let unanswered = Unanswered::default();
+        let (_exchange, told) = request_of(&unanswered);
+        assert!(attended(&unanswered, told).await.is_ok());
+    }
+
+    /// A waker that counts.
+    #[derive(Default)]
+    struct Wakes(Mutex<u32>);
+
+    impl Wake for Wakes {
+        fn wake(self: Arc<Self>) {
+            *lock(&self.0) += 1;
         }
     }
 
-    /// Dropping waits for the poll that is under way, since both need the lock.
-    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn what_a_request_does_in_its_last_poll_is_done_when_it_has_been_dropped() {
+    type LastWaker = Arc<Mutex<Option<Waker>>>;
+
+    /// A request that shows who polled it last, and ends when it is told to.
+    fn polled_by() -> (LastWaker, Arc<Mutex<bool>>, impl Future<Output = Outcome> + Send) {
+        let (waker, ends) = (LastWaker::default(), Arc::<Mutex<bool>>::default());
+        let (its_waker, its_end) = (Arc::clone(&waker), Arc::clone(&ends));
+        let future = poll_fn(move |context| {
+            *lock(&its_waker) = Some(context.waker().clone());
+            if *lock(&its_end) { Poll::Ready(Err(HttpError::ConnectionTerminated)) } else { Poll::Pending }
+        });
+        (waker, ends, future)
+    }
+
+    #[test]
+    fn whoever_waits_is_the_one_who_is_woken_and_the_call_wherever_nobody_does() {
+        let (component, call) = (Arc::<Wakes>::default(), Arc::<Wakes>::default());
+        let wakers = [Waker::from(Arc::clone(&component)), Waker::from(Arc::clone(&call))];
+        let [by_component, by_call] = wakers.each_ref();
+        let is_polled_by = |waker: &LastWaker, by: &Waker| lock(waker).as_ref().unwrap().will_wake(by);
+
+        let unanswered = Unanswered::default();
+        let (waker, ends, future) = polled_by();
+        let mut exchange = unanswered.start(future);
+        let attend = || unanswered.attend(&mut Context::from_waker(by_call));
+
+        attend();
+        assert!(is_polled_by(&waker, by_call), "nobody has asked yet");
+        let mut wait = exchange.ready();
+        assert!(wait.as_mut().poll(&mut Context::from_waker(by_component)).is_pending());
+        attend();
+        assert!(is_polled_by(&waker, by_component), "the component waits for it");
+        drop(wait);
+        attend();
+        assert!(is_polled_by(&waker, by_call), "the component waits for something else");
+        // A component that has waited in vain, looks once more and goes on to something else.
+        assert!(exchange.ready().as_mut().poll(&mut Context::from_waker(by_component)).is_pending());
+        assert!(lock(&exchange.0).poll(&mut Context::from_waker(Waker::noop()), false));
+        attend();
+        assert!(is_polled_by(&waker, by_call), "the component has only looked");
+
+        *lock(&ends) = true;
+        attend();
+        assert_eq!(*lock(&call.0), 1, "the component hears that it has ended");
+        assert!(exchange.ready().as_mut().poll(&mut Context::from_waker(by_component)).is_ready());
+        assert!(lock(&unanswered.0).is_empty());
+    }
+
+    #[test]
+    fn what_a_request_does_in_its_last_poll_is_done_when_it_has_been_dropped() {
         let (polls, polling) = channel();
-        let (go_on, may_go_on) = channel();
-        let departed = Arc::new(AtomicBool::new(false));
+        let (go_on, may_go_on) = channel::<()>();
+        let departed = Arc::new(Mutex::new(false));
         let departs = Arc::clone(&departed);
-        let request = InTask::new(Box::pin(async move {
-            polls.send(()).unwrap();
-            may_go_on.recv().unwrap();
-            departs.store(true, Ordering::Release);
-            pending().await
+        let unanswered = Arc::new(Unanswered::default());
+        let mut is_first = true;
+        let exchange = unanswered.start(poll_fn(move |_| {
+            if !mem::take(&mut is_first) {
+                polls.send(()).unwrap();
+                may_go_on.recv().unwrap();
+                *lock(&departs) = true;
+            }
+            Poll::Pending
         }));
+        let attending = Arc::clone(&unanswered);
+        let call = thread::spawn(move || attending.attend(&mut Context::from_waker(Waker::noop())));
         polling.recv().unwrap();
-        assert!(request.request.try_lock().is_err(), "a poll holds the lock");
+        assert!(exchange.0.try_lock().is_err(), "a poll holds the lock");
         go_on.send(()).unwrap();
-        drop(request);
-        assert!(departed.load(Ordering::Acquire));
+        drop(exchange);
+        assert!(*lock(&departed));
+        call.join().unwrap();
     }
 
     #[tokio::test]
     async fn a_request_that_the_component_drops_ends() {
-        for departed in [false, true] {
-            let (exchange, told) = sending(departed, false);
-            drop(exchange);
-            assert!(told.await.is_err(), "departed: {departed}");
-        }
+        let unanswered = Unanswered::default();
+        let (exchange, told) = request_of(&unanswered);
+        drop(exchange);
+        assert!(attended(&unanswered, told).await.is_err());
     }
 }

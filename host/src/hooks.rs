@@ -4,7 +4,7 @@
 //! `WasiHttpView::http`; `examples/own_wasmtime.rs` shows it. The credential is added here, on the host's side of the
 //! boundary and after the check of the origin, so it is never in the component's memory and never sent elsewhere.
 
-use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use http::header::AUTHORIZATION;
@@ -15,6 +15,7 @@ use wasmtime_wasi_http::{
 
 use crate::credentials::{CredentialHeaders, Credentials, InvalidCredentials, X_AUTH_EMAIL, X_AUTH_KEY};
 use crate::egress::EgressPolicy;
+use crate::exchange::Unanswered;
 use crate::transport::Transport;
 
 /// The hooks of one store.
@@ -24,13 +25,20 @@ pub struct AccessHooks {
     policy: Arc<EgressPolicy>,
     credential: Option<Arc<CredentialHeaders>>,
     exchanges: Arc<Exchanges>,
+    unanswered: Arc<Unanswered>,
 }
 
 impl AccessHooks {
     /// Hooks that send what `policy` allows over `transport`, without a credential.
     #[must_use]
     pub fn new(transport: Transport, policy: impl Into<Arc<EgressPolicy>>) -> Self {
-        Self { transport, policy: policy.into(), credential: None, exchanges: Arc::default() }
+        Self {
+            transport,
+            policy: policy.into(),
+            credential: None,
+            exchanges: Arc::default(),
+            unanswered: Arc::default(),
+        }
     }
 
     /// Adds `credentials` to every request from now on. The component is then told `credentials::host`, and cannot set the
@@ -55,12 +63,17 @@ impl AccessHooks {
         Arc::clone(&self.exchanges)
     }
 
+    /// The requests that have no answer yet.
+    pub(crate) fn unanswered(&self) -> &Arc<Unanswered> {
+        &self.unanswered
+    }
+
     /// Checks where a request goes, adds the credential, and sends it when the future is polled.
     pub(crate) fn exchange(
         &self,
         mut request: Request<WasiBody>,
         options: Option<RequestOptions>,
-    ) -> Result<Sending<impl Future<Output = Result<Response<WasiBody>, HttpError>> + Send + use<>>, HttpError> {
+    ) -> Result<impl Future<Output = Result<Response<WasiBody>, HttpError>> + Send + use<>, HttpError> {
         if !self.policy.allows(request.uri()) {
             tracing::warn!(
                 scheme = request.uri().scheme_str(),
@@ -75,29 +88,14 @@ impl AccessHooks {
         }
         let transport = self.transport.clone();
         let exchanges = Arc::clone(&self.exchanges);
-        let departed = Arc::<AtomicBool>::default();
-        let departs = Arc::clone(&departed);
-        let future = async move {
+        Ok(async move {
             exchanges.record_request();
             let reads = request.method() == Method::GET;
-            let departing = || {
-                exchanges.record_departure(reads);
-                departs.store(true, Ordering::Release);
-            };
-            let response = transport.send(request, options, departing).await?;
+            let response = transport.send(request, options, || exchanges.record_departure(reads)).await?;
             exchanges.record_answer(&response);
             Ok(response)
-        };
-        Ok(Sending { future, departed })
+        })
     }
-}
-
-/// A request on its way.
-pub(crate) struct Sending<F> {
-    /// Sends it when it is polled, and ends with the head of the answer.
-    pub(crate) future: F,
-    /// Whether a connection has it.
-    pub(crate) departed: Arc<AtomicBool>,
 }
 
 impl WasiHttpHooks for AccessHooks {
@@ -119,7 +117,7 @@ impl WasiHttpHooks for AccessHooks {
         let exchange = self.exchange(request, options);
         Box::new(async move {
             let processed: RequestProcessed = Box::new(std::future::ready(Ok(())));
-            Ok((exchange?.future.await?, processed))
+            Ok((exchange?.await?, processed))
         })
     }
 }

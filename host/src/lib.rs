@@ -66,6 +66,7 @@ mod operation;
 mod options;
 mod runtime;
 mod state;
+mod streams;
 mod ticker;
 mod tokens;
 mod types;

@@ -22,7 +22,7 @@ use crate::hooks::AccessHooks;
 use crate::idle::Idle;
 use crate::state::HostState;
 use crate::ticker::{Running, Ticker};
-use crate::{BuildError, exchange, linker};
+use crate::{BuildError, exchange, linker, streams};
 
 /// The component needs about 1.3 MiB; its answers are capped at 16 MiB.
 const DEFAULT_MAX_MEMORY: usize = 64 << 20;
@@ -224,6 +224,7 @@ impl RuntimeBuilder {
         let mut linker = Linker::new(&engine);
         linker::add_to_linker(&mut linker)
             .and_then(|()| exchange::replace_in(&mut linker))
+            .and_then(|()| streams::replace_in(&mut linker))
             .map_err(|error| BuildError::engine(&error))?;
         let component = linker.instantiate_pre(&component).map_err(|error| BuildError::component(&error))?;
         let exports = ExportIndices::of(&component).map_err(|error| BuildError::component(&error))?;

@@ -48,8 +48,8 @@ impl HostState {
     /// Whether the component has given back all that it had of the host. Then the state is as at the start.
     pub(crate) fn settle(&mut self) -> bool {
         let settled = self.table.is_empty();
-        if settled {
-            self.table = table(); // without the room that a call may have taken
+        if settled && self.hooks.exchanges().requests() > 1 {
+            self.table = table(); // without the room that requests at once may have taken
         }
         settled
     }

@@ -183,7 +183,7 @@ impl<S: Clone + Into<Scope>> Tokens<S> {
     }
 
     pub(crate) fn contract_scope(&self) -> contract::Scope {
-        (&self.scope.clone().into()).into()
+        self.scope.clone().into().into()
     }
 }
 
