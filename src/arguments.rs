@@ -39,15 +39,19 @@ impl Collection {
     }
 }
 
-/// The id of a token: as the caller gave it, and as it stands in a path.
+/// The id of a token: as the caller gave it, and as it stands in a path, where that differs.
 pub struct TokenId {
     text: String,
-    segment: String,
+    encoded: Option<String>,
 }
 
 impl TokenId {
     pub fn new(id: String) -> Result<Self, Invalid> {
-        Ok(Self { segment: segment("id", &id, 36)?, text: id })
+        let encoded = match segment("id", &id, 36)? {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(encoded) => Some(encoded),
+        };
+        Ok(Self { text: id, encoded })
     }
 
     pub fn text(&self) -> &str {
@@ -55,12 +59,12 @@ impl TokenId {
     }
 
     pub fn segment(&self) -> &str {
-        &self.segment
+        self.encoded.as_ref().unwrap_or(&self.text)
     }
 }
 
 /// An identifier as one path segment.
-fn segment(argument: &str, id: &str, limit: usize) -> Result<String, Invalid> {
+fn segment<'a>(argument: &str, id: &'a str, limit: usize) -> Result<Cow<'a, str>, Invalid> {
     if id.is_empty() {
         return Err(invalid(argument, "empty", "an identifier is needed, as the dashboard shows it"));
     }
@@ -76,9 +80,13 @@ fn segment(argument: &str, id: &str, limit: usize) -> Result<String, Invalid> {
 }
 
 /// Text as it stands in a path segment or a query value.
-pub fn encoded(text: &str) -> String {
-    // By way of `Cow`, which has what needs no encoding at once; `Display` goes through a formatter.
-    Cow::from(utf8_percent_encode(text, ENCODED)).into_owned()
+pub fn encoded(text: &str) -> Cow<'_, str> {
+    // What identifiers are made of. Most need no more than this look.
+    if text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
+        return Cow::Borrowed(text);
+    }
+    // `Display` would go through a formatter.
+    Cow::from(utf8_percent_encode(text, ENCODED))
 }
 
 /// A name: 1 to 350 characters.

@@ -435,7 +435,9 @@ mod tests {
         assert_eq!(blocks.len(), 8);
         blocks.extend((0..4).filter_map(|_| Block::new(&heap, layout(128, 8), 2)));
         assert_eq!(blocks.len(), 12);
-        blocks.iter().for_each(|block| block.check(block.layout.size()));
+        for block in &blocks {
+            block.check(block.layout.size());
+        }
     }
 
     #[test]

@@ -43,12 +43,8 @@ pub fn list(settings: &Settings, collection: &Collection, params: &ListParams) -
     query.extend(params.search.as_deref().map(|search| ["search=", &encoded(search)].concat()));
     query.extend(params.page.map(|page| ["page=", &page.to_string()].concat()));
     query.extend(params.per_page.map(|per_page| ["per_page=", &per_page.to_string()].concat()));
-    let mut path = collection.path().to_owned();
-    if !query.is_empty() {
-        path.push('?');
-        path.push_str(&query.join("&"));
-    }
-    request(settings, Method::Get, &path, None)
+    let mark = if query.is_empty() { "" } else { "?" };
+    request(settings, Method::Get, &[collection.path(), mark, &query.join("&")], None)
 }
 
 pub fn get(settings: &Settings, collection: &Collection, id: &TokenId) -> Request {
@@ -63,7 +59,7 @@ pub fn create(settings: &Settings, collection: &Collection, params: &CreateParam
         client_secret_version: params.client_secret_version,
         previous_client_secret_expires_at: params.previous_client_secret_expires_at.as_deref(),
     };
-    request(settings, Method::Post, collection.path(), Some(&body))
+    request(settings, Method::Post, &[collection.path()], Some(&body))
 }
 
 pub fn update(settings: &Settings, collection: &Collection, id: &TokenId, params: &UpdateParams) -> Request {
@@ -82,7 +78,8 @@ pub fn delete(settings: &Settings, collection: &Collection, id: &TokenId) -> Req
 }
 
 pub fn refresh(settings: &Settings, collection: &Collection, id: &TokenId) -> Request {
-    request(settings, Method::Post, &[&member(collection, id), "/refresh"].concat(), None)
+    let [collection, slash, id] = member(collection, id);
+    request(settings, Method::Post, &[collection, slash, id, "/refresh"], None)
 }
 
 pub fn rotate(settings: &Settings, collection: &Collection, id: &TokenId, previous: &PreviousSecret) -> Request {
@@ -91,14 +88,16 @@ pub fn rotate(settings: &Settings, collection: &Collection, id: &TokenId, previo
         PreviousSecret::ExpiresAt(time) => Some(time.as_str()),
     };
     let body = Body { previous_client_secret_expires_at, ..Body::default() };
-    request(settings, Method::Post, &[&member(collection, id), "/rotate"].concat(), Some(&body))
+    let [collection, slash, id] = member(collection, id);
+    request(settings, Method::Post, &[collection, slash, id, "/rotate"], Some(&body))
 }
 
-fn member(collection: &Collection, id: &TokenId) -> String {
-    [collection.path(), "/", id.segment()].concat()
+fn member<'a>(collection: &'a Collection, id: &'a TokenId) -> [&'a str; 3] {
+    [collection.path(), "/", id.segment()]
 }
 
-fn request(settings: &Settings, method: Method, path: &str, body: Option<&Body<'_>>) -> Request {
+/// A request to the base URL with these parts of a path behind it.
+fn request(settings: &Settings, method: Method, path: &[&str], body: Option<&Body<'_>>) -> Request {
     // Strings, numbers and booleans always have a JSON form.
     let body = body.map(|body| serde_json::to_vec(body).unwrap_or_default());
     let length = body.as_ref().map_or(0, Vec::len).to_string();
@@ -124,10 +123,19 @@ fn request(settings: &Settings, method: Method, path: &str, body: Option<&Body<'
         method,
         scheme: settings.base.scheme,
         authority: settings.base.authority.clone(),
-        path_with_query: [&settings.base.path, path].concat(),
+        path_with_query: joined(&settings.base.path, path),
         headers: headers.0,
         body,
     }
+}
+
+/// In one piece of memory.
+fn joined(first: &str, rest: &[&str]) -> String {
+    let length = rest.iter().fold(first.len(), |length, part| length.saturating_add(part.len()));
+    let mut joined = String::with_capacity(length);
+    joined.push_str(first);
+    joined.extend(rest.iter().copied());
+    joined
 }
 
 struct Headers(Vec<(String, Vec<u8>)>);

@@ -4,6 +4,7 @@
 //! credential is accepted; a mixture is refused, because the clients that pick one of several pick different ones. No
 //! message repeats the value of a credential, nor a base URL that could hold one.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::arguments::quoted;
@@ -32,7 +33,7 @@ pub struct Settings {
     /// None: as long as the operation allows.
     pub attempt_timeout: Option<Duration>,
     pub retries: u32,
-    pub user_agent: String,
+    pub user_agent: Cow<'static, str>,
     /// Names in lower case.
     pub headers: Vec<(String, String)>,
 }
@@ -69,7 +70,7 @@ impl Settings {
                 .unwrap_or(Duration::from_millis(DEFAULT_TIMEOUT_MS.into())),
             attempt_timeout: milliseconds("attempt-timeout-ms", options.attempt_timeout_ms)?,
             retries: retries(options.max_retries)?,
-            user_agent: user_agent.unwrap_or_else(|| USER_AGENT.to_owned()),
+            user_agent: user_agent.map_or(Cow::Borrowed(USER_AGENT), Cow::Owned),
             headers,
         })
     }

@@ -13,20 +13,17 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use bytes::Bytes;
-use http::header::CONTENT_LENGTH;
-use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{HeaderMap, Request, Response, Uri};
-use http_body_util::{BodyExt, Empty};
+use http::Response;
 use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, Resource, ResourceType};
 use wasmtime_wasi::async_trait;
 use wasmtime_wasi::p2::{DynPollable, Pollable, subscribe};
-use wasmtime_wasi_http::p2::bindings::http::types::{self, ErrorCode, HostFutureIncomingResponse as _};
+use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, HostFutureIncomingResponse as _};
 use wasmtime_wasi_http::p2::body::HostIncomingBody;
 use wasmtime_wasi_http::p2::types::{HostFutureIncomingResponse, HostIncomingResponse, HostOutgoingRequest};
 use wasmtime_wasi_http::{Error as HttpError, FieldMap, RequestOptions, WasiBody, WasiHttpView as _};
 
+use crate::request;
 use crate::state::HostState;
 
 /// The interfaces as wasmtime-wasi-http 48 names them. A test notices when it names them otherwise.
@@ -43,6 +40,8 @@ pub(crate) fn replace_in(linker: &mut Linker<HostState>) -> wasmtime::Result<()>
     })?;
     types.func_wrap("[method]future-incoming-response.subscribe", subscribe_to)?;
     types.func_wrap("[method]future-incoming-response.get", get)?;
+    types.func_wrap("[method]outgoing-request.set-authority", request::set_authority)?;
+    types.func_wrap("[method]outgoing-request.set-path-with-query", request::set_path_with_query)?;
     linker.instance(HANDLER)?.func_wrap("handle", handle)?;
     linker.allow_shadowing(false);
     Ok(())
@@ -140,7 +139,8 @@ fn handle(
 ) -> wasmtime::Result<(Result<Resource<Exchange>, ErrorCode>,)> {
     let table = store.data_mut().http().table;
     let options = options.map(|options| table.delete(options)).transpose()?;
-    let request = match self::request(table.delete(request)?) {
+    let request = table.delete(request)?;
+    let request = match store.data_mut().parsed().request(request) {
         Ok(request) => request,
         Err(code) => return Ok((Err(code),)),
     };
@@ -188,40 +188,6 @@ fn get(
         body: Some(HostIncomingBody::new(body)),
     };
     Ok((Some(Ok(Ok(http.table.push(response)?))),))
-}
-
-/// The request as the client takes it. What `set-path-with-query` and the like have let through is checked here once more, as
-/// wasmtime-wasi-http does it.
-fn request(request: HostOutgoingRequest) -> Result<Request<WasiBody>, ErrorCode> {
-    let headers = HeaderMap::from(request.headers);
-    if request.body.is_none() && content_length(&headers)?.is_some_and(|length| length != 0) {
-        return Err(ErrorCode::HttpRequestBodySize(Some(0)));
-    }
-    let mut uri = http::uri::Parts::default();
-    uri.scheme = Some(match request.scheme {
-        None | Some(types::Scheme::Https) => Scheme::HTTPS,
-        Some(types::Scheme::Http) => Scheme::HTTP,
-        Some(types::Scheme::Other(other)) => Scheme::try_from(other.as_str())
-            .ok()
-            .filter(|scheme| [Scheme::HTTP, Scheme::HTTPS].contains(scheme))
-            .ok_or(ErrorCode::HttpProtocolError)?,
-    });
-    let invalid = |_| ErrorCode::HttpRequestUriInvalid;
-    uri.authority = Some(Authority::try_from(request.authority.unwrap_or_default()).map_err(invalid)?);
-    uri.path_and_query = request.path_with_query.map(PathAndQuery::try_from).transpose().map_err(invalid)?;
-    let body = request.body.unwrap_or_else(|| Empty::<Bytes>::new().map_err(|never| match never {}).boxed_unsync());
-    let mut outgoing = Request::new(body);
-    *outgoing.method_mut() = request.method.try_into().map_err(|_| ErrorCode::HttpRequestMethodInvalid)?;
-    *outgoing.uri_mut() = Uri::from_parts(uri).map_err(|_| ErrorCode::HttpProtocolError)?;
-    *outgoing.headers_mut() = headers;
-    Ok(outgoing)
-}
-
-fn content_length(headers: &HeaderMap) -> Result<Option<u64>, ErrorCode> {
-    let mut values = headers.get_all(CONTENT_LENGTH).iter();
-    let Some(value) = values.next() else { return Ok(None) };
-    let length = value.to_str().ok().filter(|_| values.next().is_none()).and_then(|digits| digits.parse().ok());
-    length.map(Some).ok_or(ErrorCode::InternalError(None))
 }
 
 #[cfg(test)]

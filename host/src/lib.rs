@@ -64,6 +64,7 @@ mod idle;
 mod lifecycle;
 mod operation;
 mod options;
+mod request;
 mod runtime;
 mod state;
 mod streams;

@@ -6,6 +6,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::hooks::AccessHooks;
+use crate::request::Parsed;
 
 /// What this crate keeps in a `wasmtime::Store`.
 pub struct HostState {
@@ -13,6 +14,7 @@ pub struct HostState {
     http: WasiHttpCtx,
     table: ResourceTable,
     hooks: AccessHooks,
+    parsed: Parsed,
     limiter: Limiter,
 }
 
@@ -26,6 +28,7 @@ impl HostState {
             http: WasiHttpCtx::new(),
             table: table(),
             hooks,
+            parsed: Parsed::default(),
             limiter: Limiter { limits: StoreLimitsBuilder::new().memory_size(max_memory).build(), memory: 0 },
         }
     }
@@ -38,6 +41,10 @@ impl HostState {
     /// The hooks of the call that runs, or ran last.
     pub fn hooks(&mut self) -> &mut AccessHooks {
         &mut self.hooks
+    }
+
+    pub(crate) fn parsed(&mut self) -> &mut Parsed {
+        &mut self.parsed
     }
 
     /// The size of the component's linear memory in bytes.
