@@ -10,20 +10,23 @@ use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep};
 use wasmtime_wasi_http::Error as HttpError;
 
+use super::connections::Counted;
 use super::failure;
 
 /// Fails with `connection-read-timeout` when nothing comes for too long. The timer exists only once there was a wait: most
 /// answers come with their head.
 pub(super) struct TimedBody {
     incoming: Incoming,
+    _counted: Option<Counted>,
     limit: Duration,
     timer: Option<Pin<Box<Sleep>>>,
     waiting: bool,
 }
 
 impl TimedBody {
-    pub(super) fn new(incoming: Incoming, limit: Duration) -> Self {
-        Self { incoming, limit, timer: None, waiting: false }
+    /// `counted` is the request, which has its connection until the body is dropped.
+    pub(super) fn new(incoming: Incoming, limit: Duration, counted: Option<Counted>) -> Self {
+        Self { incoming, _counted: counted, limit, timer: None, waiting: false }
     }
 
     fn poll_limit(&mut self, context: &mut Context<'_>) -> Poll<()> {

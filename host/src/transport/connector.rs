@@ -18,6 +18,7 @@ use tokio_rustls::TlsConnector;
 use tower_service::Service;
 use wasmtime_wasi::runtime::spawn;
 
+use super::connections::Connections;
 use super::failure::ConnectFailure;
 use super::resolver::GuardedResolver;
 use super::stream::Stream;
@@ -36,6 +37,7 @@ type Connecting<T> = Pin<Box<dyn Future<Output = Result<T, ConnectFailure>> + Se
 pub(super) struct Connector(Arc<Routes>);
 
 struct Routes {
+    connections: Arc<Connections>,
     direct: Dialer,
     /// Where a proxy stands is the operator's choice, so its address is not held to the rule for destinations.
     to_proxy: Option<Dialer>,
@@ -46,7 +48,7 @@ struct Routes {
 }
 
 impl Connector {
-    pub(super) fn new(config: TransportConfig) -> Result<Self, BuildError> {
+    pub(super) fn new(config: TransportConfig, connections: Arc<Connections>) -> Result<Self, BuildError> {
         let timeouts = config.timeouts;
         let may_use_proxy = config.tls && !matches!(config.proxy, Proxy::None);
         if may_use_proxy {
@@ -64,6 +66,7 @@ impl Connector {
         let to_proxy = to_proxy.map(|tls| dialer(Addresses::Any, Some(tls)));
         let tls = config.tls.then(|| tls(Protocols::Http2OrHttp1)).transpose()?;
         Ok(Self(Arc::new(Routes {
+            connections,
             direct: dialer(config.addresses, None),
             to_proxy,
             proxy: config.proxy,
@@ -120,7 +123,10 @@ impl Service<Uri> for Connector {
     fn call(&mut self, destination: Uri) -> Self::Future {
         // A task of its own: making a connection takes a deep stack, and whoever sends a request may be on a small one that stays.
         let routes = Arc::clone(&self.0);
-        Box::pin(spawn(async move { Box::pin(routes.connect(destination)).await.map(Stream::new) }))
+        Box::pin(spawn(async move {
+            let stream = Box::pin(routes.connect(destination.clone())).await?;
+            Ok(Stream::new(stream, routes.connections.opened(&destination)))
+        }))
     }
 }
 

@@ -9,6 +9,7 @@
 //!   whether the request can have had an effect.
 
 mod body;
+mod connections;
 mod connector;
 mod failure;
 mod proxy;
@@ -33,6 +34,7 @@ use crate::egress::Addresses;
 use crate::{BaseUrl, BuildError};
 
 use body::TimedBody;
+use connections::Connections;
 use connector::Connector;
 pub use proxy::{InvalidProxy, Proxy};
 
@@ -105,6 +107,7 @@ pub struct Transport(Arc<Shared>);
 
 struct Shared {
     client: Client<Connector, WasiBody>,
+    connections: Arc<Connections>,
     timeouts: Timeouts,
 }
 
@@ -118,6 +121,7 @@ impl Transport {
     pub fn new(config: TransportConfig) -> Result<Self, BuildError> {
         let timeouts = config.timeouts;
         let idle_connections = config.idle_connections;
+        let connections = Arc::<Connections>::default();
         let client = Client::builder(TokioExecutor::new())
             .pool_idle_timeout(timeouts.idle)
             .pool_max_idle_per_host(idle_connections)
@@ -127,14 +131,14 @@ impl Transport {
             .http2_keep_alive_interval(Duration::from_secs(20))
             .http2_keep_alive_timeout(Duration::from_secs(10))
             .retry_canceled_requests(true)
-            .build(Connector::new(config)?);
-        Ok(Self(Arc::new(Shared { client, timeouts })))
+            .build(Connector::new(config, Arc::clone(&connections))?);
+        Ok(Self(Arc::new(Shared { client, connections, timeouts })))
     }
 
     /// Sends a request and returns the answer as soon as its head is there.
     ///
-    /// `departing` is called once a connection has the request, before anything of it can have reached a server. Where it was
-    /// not called, nothing has, whether this failed or its future was dropped.
+    /// `departing` is called once a connection has the request, before anything of it can have reached a server, or earlier where a
+    /// connection is free. Where it was not called, nothing has, whether this failed or its future was dropped.
     ///
     /// Dropping the future, or the body of the answer before its end, gives the exchange up and closes its connection
     /// (HTTP/2: its stream).
@@ -150,33 +154,34 @@ impl Transport {
         departing: impl FnOnce() + Send,
     ) -> Result<Response<WasiBody>, HttpError> {
         let limits = self.0.timeouts.shortened_by(options.unwrap_or_default());
-        let mut connection = capture_connection(&mut request);
-        let mut response = pin!(self.0.client.request(request));
-
-        // A pooled connection has the request after the first poll; a new one has time to come to be. What the client does
-        // in a poll is seen in the same one, so that a dropped future cannot have sent what was not told.
-        let early = tokio::select! {
-            biased;
-            head = &mut response => Some(head),
-            _ = connection.wait_for_connection_metadata() => None,
-            () = tokio::time::sleep(limits.connect) => return Err(HttpError::ConnectionTimeout),
-        };
-        let head = match early {
-            Some(Err(error)) if error.is_connect() => return Err(failure::of_exchange(&error)),
-            Some(head) => {
-                departing();
-                head
+        let (counted, is_free) = self.0.connections.request(request.uri());
+        let head = if is_free {
+            departing();
+            first_byte(limits.first_byte, self.0.client.request(request)).await?
+        } else {
+            let mut connection = capture_connection(&mut request);
+            let mut response = pin!(self.0.client.request(request));
+            // A pooled connection has the request after the first poll; a new one has time to come to be. What the client does
+            // in a poll is seen in the same one, so that a dropped future cannot have sent what was not told.
+            let early = tokio::select! {
+                biased;
+                head = &mut response => Some(head),
+                _ = connection.wait_for_connection_metadata() => None,
+                () = tokio::time::sleep(limits.connect) => return Err(HttpError::ConnectionTimeout),
+            };
+            if let Some(Err(error)) = &early
+                && error.is_connect()
+            {
+                return Err(failure::of_exchange(error));
             }
-            None => {
-                departing();
-                match tokio::time::timeout(limits.first_byte, response).await {
-                    Ok(head) => head,
-                    Err(_) => return Err(HttpError::HttpResponseTimeout),
-                }
+            departing();
+            match early {
+                Some(head) => head,
+                None => first_byte(limits.first_byte, response).await?,
             }
         };
         let head = head.map_err(|error| failure::of_exchange(&error))?;
-        Ok(head.map(|body| TimedBody::new(body, limits.between_bytes).boxed_unsync()))
+        Ok(head.map(|body| TimedBody::new(body, limits.between_bytes, counted).boxed_unsync()))
     }
 
     /// Whether an error of [`Transport::send`] arose before anything of the request can have reached a server.
@@ -190,6 +195,10 @@ impl fmt::Debug for Transport {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Transport").field("timeouts", &self.0.timeouts).finish_non_exhaustive()
     }
+}
+
+async fn first_byte<F: Future>(limit: Duration, response: F) -> Result<F::Output, HttpError> {
+    tokio::time::timeout(limit, response).await.map_err(|_| HttpError::HttpResponseTimeout)
 }
 
 /// The limits of one exchange.

@@ -8,20 +8,24 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_rustls::MaybeHttpsStream;
 use hyper_util::client::legacy::connect::{Connected, Connection};
 
+use super::connections::Counted;
 use super::connector::Link;
 
 /// A connection to the API's server, through whatever leads there.
-pub(super) struct Stream(Pin<Box<MaybeHttpsStream<Link>>>);
+pub(super) struct Stream {
+    bytes: Pin<Box<MaybeHttpsStream<Link>>>,
+    _counted: Option<Counted>,
+}
 
 impl Stream {
-    pub(super) fn new(stream: MaybeHttpsStream<Link>) -> Self {
-        Self(Box::pin(stream))
+    pub(super) fn new(stream: MaybeHttpsStream<Link>, counted: Option<Counted>) -> Self {
+        Self { bytes: Box::pin(stream), _counted: counted }
     }
 }
 
 impl Connection for Stream {
     fn connected(&self) -> Connected {
-        self.0.connected()
+        self.bytes.connected()
     }
 }
 
@@ -31,25 +35,25 @@ impl Read for Stream {
         context: &mut Context<'_>,
         buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        self.0.as_mut().poll_read(context, buffer)
+        self.bytes.as_mut().poll_read(context, buffer)
     }
 }
 
 impl Write for Stream {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.0.as_mut().poll_write(context, bytes)
+        self.bytes.as_mut().poll_write(context, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.0.as_mut().poll_flush(context)
+        self.bytes.as_mut().poll_flush(context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.0.as_mut().poll_shutdown(context)
+        self.bytes.as_mut().poll_shutdown(context)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.0.is_write_vectored()
+        self.bytes.is_write_vectored()
     }
 
     fn poll_write_vectored(
@@ -57,6 +61,6 @@ impl Write for Stream {
         context: &mut Context<'_>,
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.0.as_mut().poll_write_vectored(context, bytes)
+        self.bytes.as_mut().poll_write_vectored(context, bytes)
     }
 }
