@@ -6,8 +6,7 @@
 //! Each call has a span, whose fields the crate's own documentation lists.
 
 use std::future::poll_fn;
-use std::pin::Pin;
-use std::sync::Arc;
+use std::pin::{Pin, pin};
 use std::time::{Duration, Instant};
 
 use tokio::time::timeout_at;
@@ -85,7 +84,8 @@ where
         error = Empty,
         duration_ms = Empty,
     );
-    run(access, operation, options, export, Instant::now()).instrument(span).await
+    let run = pin!(run(access, operation, options, export, Instant::now()));
+    run.instrument(span).await
 }
 
 async fn run<I, T, E, F>(
@@ -102,10 +102,9 @@ where
 {
     let hooks = access.hooks(options)?;
     let exchanges = hooks.exchanges();
-    let unanswered = Arc::clone(hooks.unanswered());
     let limit = options.timeout_or_default();
     let deadline = started + limit + GRACE;
-    let answer = timeout_at(deadline.into(), async {
+    let answer = async {
         let _place = access.runtime().place().await;
         let owner = access.owner(options);
         let mut instance = instance(access.runtime(), owner, hooks).await?;
@@ -114,15 +113,20 @@ where
         if waited > NOTABLE_WAIT {
             options.timeout_ms = Some(milliseconds(limit.saturating_sub(waited)).max(1));
         }
-        let Instance { store, exports } = &mut instance;
+        let Instance { store, exports } = &mut *instance;
         let answer = export(I::of(exports, store)?, store, &options);
-        let answer = attended(answer, &unanswered).await?;
+        let answer = attended(answer, exchanges.unanswered()).await?;
         if let Some(owner) = owner {
             access.runtime().idle().give_back(owner, instance);
         }
         wasmtime::Result::Ok(answer)
-    });
-    let result = match answer.await {
+    };
+    // Nothing of it is left when the answer is looked at: a request that still could leave would make what is said of it wrong.
+    let answer = {
+        let answer = pin!(answer);
+        timeout_at(deadline.into(), answer).await
+    };
+    let result = match answer {
         Ok(Ok(Ok(value))) => Ok(value),
         Ok(Ok(Err(error))) => Err(with_what_the_host_knows(operation, E::from(error), &exchanges)),
         Ok(Err(failure)) => Err(component_failed(operation, &exchanges, &failure).into()),
@@ -144,7 +148,7 @@ async fn attended<T>(mut answer: Pin<Box<dyn Future<Output = T> + Send + '_>>, u
     .await
 }
 
-async fn instance(runtime: &Runtime, owner: Option<Owner>, hooks: AccessHooks) -> wasmtime::Result<Instance> {
+async fn instance(runtime: &Runtime, owner: Option<Owner>, hooks: AccessHooks) -> wasmtime::Result<Box<Instance>> {
     match owner.and_then(|owner| runtime.idle().take(owner)) {
         Some(mut idle) => {
             *idle.store.data_mut().hooks() = hooks;

@@ -62,7 +62,8 @@ enum Progress {
 }
 
 type Outcome = Result<Response<WasiBody>, HttpError>;
-type Underway = Pin<Box<dyn Future<Output = Outcome> + Send>>;
+/// A request on its way: it is sent when this is polled, which ends with the head of the answer.
+pub(crate) type Underway = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 type Answer = Result<Resource<HostIncomingResponse>, ErrorCode>;
 
 impl Progress {
@@ -112,8 +113,8 @@ impl Unanswered {
     }
 
     /// Sends a request, as far as that can be done at once.
-    fn start(&self, future: impl Future<Output = Outcome> + Send + 'static) -> Exchange {
-        let mut progress = Progress::Pending { future: Box::pin(future), is_awaited: false };
+    fn start(&self, future: Underway) -> Exchange {
+        let mut progress = Progress::Pending { future, is_awaited: false };
         let is_pending = progress.poll(&mut Context::from_waker(Waker::noop()), false);
         let progress = Arc::new(Mutex::new(progress));
         if is_pending {
@@ -146,7 +147,7 @@ fn handle(
     };
     let hooks = store.data_mut().hooks();
     let exchange = match hooks.exchange(request, options) {
-        Ok(future) => hooks.unanswered().start(future),
+        Ok(future) => hooks.exchanges().unanswered().start(future),
         Err(error) => Exchange(Arc::new(Mutex::new(Progress::Ready(Err(error))))),
     };
     Ok((Ok(store.data_mut().http().table.push(exchange)?),))
@@ -205,11 +206,11 @@ mod tests {
     /// A request that tells when it goes on and when it ends.
     fn request_of(unanswered: &Unanswered) -> (Exchange, oneshot::Receiver<()>) {
         let (goes_on, told) = oneshot::channel();
-        let exchange = unanswered.start(async move {
+        let exchange = unanswered.start(Box::pin(async move {
             yield_now().await;
             goes_on.send(()).unwrap();
             pending().await
-        });
+        }));
         (exchange, told)
     }
 
@@ -263,7 +264,7 @@ mod tests {
 
         let unanswered = Unanswered::default();
         let (waker, ends, future) = polled_by();
-        let mut exchange = unanswered.start(future);
+        let mut exchange = unanswered.start(Box::pin(future));
         let attend = || unanswered.attend(&mut Context::from_waker(by_call));
 
         attend();
@@ -296,14 +297,14 @@ mod tests {
         let departs = Arc::clone(&departed);
         let unanswered = Arc::new(Unanswered::default());
         let mut is_first = true;
-        let exchange = unanswered.start(poll_fn(move |_| {
+        let exchange = unanswered.start(Box::pin(poll_fn(move |_| {
             if !mem::take(&mut is_first) {
                 polls.send(()).unwrap();
                 may_go_on.recv().unwrap();
                 *lock(&departs) = true;
             }
             Poll::Pending
-        }));
+        })));
         let attending = Arc::clone(&unanswered);
         let call = thread::spawn(move || attending.attend(&mut Context::from_waker(Waker::noop())));
         polling.recv().unwrap();

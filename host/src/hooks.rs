@@ -15,7 +15,7 @@ use wasmtime_wasi_http::{
 
 use crate::credentials::{CredentialHeaders, Credentials, InvalidCredentials, X_AUTH_EMAIL, X_AUTH_KEY};
 use crate::egress::EgressPolicy;
-use crate::exchange::Unanswered;
+use crate::exchange::{Unanswered, Underway};
 use crate::transport::Transport;
 
 /// The hooks of one store.
@@ -25,20 +25,13 @@ pub struct AccessHooks {
     policy: Arc<EgressPolicy>,
     credential: Option<Arc<CredentialHeaders>>,
     exchanges: Arc<Exchanges>,
-    unanswered: Arc<Unanswered>,
 }
 
 impl AccessHooks {
     /// Hooks that send what `policy` allows over `transport`, without a credential.
     #[must_use]
     pub fn new(transport: Transport, policy: impl Into<Arc<EgressPolicy>>) -> Self {
-        Self {
-            transport,
-            policy: policy.into(),
-            credential: None,
-            exchanges: Arc::default(),
-            unanswered: Arc::default(),
-        }
+        Self { transport, policy: policy.into(), credential: None, exchanges: Arc::default() }
     }
 
     /// Adds `credentials` to every request from now on. The component is then told `credentials::host`, and cannot set the
@@ -63,17 +56,12 @@ impl AccessHooks {
         Arc::clone(&self.exchanges)
     }
 
-    /// The requests that have no answer yet.
-    pub(crate) fn unanswered(&self) -> &Arc<Unanswered> {
-        &self.unanswered
-    }
-
     /// Checks where a request goes, adds the credential, and sends it when the future is polled.
     pub(crate) fn exchange(
         &self,
         mut request: Request<WasiBody>,
         options: Option<RequestOptions>,
-    ) -> Result<impl Future<Output = Result<Response<WasiBody>, HttpError>> + Send + use<>, HttpError> {
+    ) -> Result<Underway, HttpError> {
         if !self.policy.allows(request.uri()) {
             tracing::warn!(
                 scheme = request.uri().scheme_str(),
@@ -88,13 +76,13 @@ impl AccessHooks {
         }
         let transport = self.transport.clone();
         let exchanges = Arc::clone(&self.exchanges);
-        Ok(async move {
+        Ok(Box::pin(async move {
             exchanges.record_request();
             let reads = request.method() == Method::GET;
             let response = transport.send(request, options, || exchanges.record_departure(reads)).await?;
             exchanges.record_answer(&response);
             Ok(response)
-        })
+        }))
     }
 }
 
@@ -143,6 +131,7 @@ pub struct Exchanges {
     /// 0: no answer yet.
     status: AtomicU16,
     ray_id: Mutex<Option<HeaderValue>>,
+    unanswered: Unanswered,
 }
 
 impl Exchanges {
@@ -175,6 +164,11 @@ impl Exchanges {
     pub fn ray_id(&self) -> Option<String> {
         let ray_id = self.ray_id.lock().unwrap_or_else(PoisonError::into_inner);
         ray_id.as_ref().and_then(|value| value.to_str().ok()).map(str::to_owned)
+    }
+
+    /// The requests that have no answer yet.
+    pub(crate) fn unanswered(&self) -> &Unanswered {
+        &self.unanswered
     }
 
     fn record_request(&self) {

@@ -37,7 +37,7 @@ pub(crate) struct Idle {
 struct Entry {
     owner: Owner,
     since: Instant,
-    instance: Instance,
+    instance: Box<Instance>,
 }
 
 impl Idle {
@@ -46,14 +46,14 @@ impl Idle {
     }
 
     /// The instance of this owner that was used last; its memory is the warmest.
-    pub(crate) fn take(&self, owner: Owner) -> Option<Instance> {
+    pub(crate) fn take(&self, owner: Owner) -> Option<Box<Instance>> {
         let mut instances = self.lock();
         let position = instances.iter().rposition(|entry| entry.owner == owner)?;
         Some(instances.remove(position).instance)
     }
 
     /// Keeps an instance whose call has ended in order, unless it is not fit for another.
-    pub(crate) fn give_back(&self, owner: Owner, mut instance: Instance) {
+    pub(crate) fn give_back(&self, owner: Owner, mut instance: Box<Instance>) {
         if instance.memory() > LARGE_MEMORY || !instance.store.data_mut().settle() {
             return;
         }

@@ -127,12 +127,12 @@ impl Runtime {
     }
 
     /// A fresh instance, with its own memory and its own store.
-    pub(crate) async fn instantiate(&self, hooks: AccessHooks) -> wasmtime::Result<Instance> {
+    pub(crate) async fn instantiate(&self, hooks: AccessHooks) -> wasmtime::Result<Box<Instance>> {
         let mut store = Store::new(&self.0.engine, HostState::new(hooks, self.0.max_memory));
         store.limiter(|state| state.limiter());
         yield_at_each_tick(&mut store);
         let instance = self.0.component.instantiate_async(&mut store).await?;
-        Ok(Instance { store, exports: Exports::new(instance, Arc::clone(&self.0.exports)) })
+        Ok(Box::new(Instance { store, exports: Exports::new(instance, Arc::clone(&self.0.exports)) }))
     }
 }
 

@@ -66,13 +66,18 @@ impl Scope {
 pub struct Tokens<S> {
     access: AccessTokens,
     scope: S,
+    kind: &'static str,
     options: CallOptions,
 }
 
 impl<S> Tokens<S> {
-    pub(crate) fn new(access: AccessTokens, scope: S) -> Self {
+    pub(crate) fn new(access: AccessTokens, scope: S) -> Self
+    where
+        S: Clone + Into<Scope>,
+    {
+        let kind = scope.clone().into().kind();
         let options = access.options().clone();
-        Self { access, scope, options }
+        Self { access, scope, kind, options }
     }
 
     /// The same tokens with other options, where they say something.
@@ -179,7 +184,7 @@ impl<S: Clone + Into<Scope>> Tokens<S> {
         E: CallError,
         F: for<'a> FnOnce(&'a I, &'a mut Store<HostState>, &'a contract::RequestOptions) -> Answer<'a, T, E::Contract>,
     {
-        call::call(&self.access, operation, self.scope.clone().into().kind(), &self.options, export).await
+        call::call(&self.access, operation, self.kind, &self.options, export).await
     }
 
     pub(crate) fn contract_scope(&self) -> contract::Scope {
