@@ -137,7 +137,10 @@ where
 }
 
 /// Sees to it that the requests of a component get on while it waits.
-async fn attended<T>(mut answer: Pin<Box<dyn Future<Output = T> + Send + '_>>, unanswered: &Unanswered) -> T {
+pub(crate) async fn attended<T>(
+    mut answer: Pin<Box<dyn Future<Output = T> + Send + '_>>,
+    unanswered: &Unanswered,
+) -> T {
     poll_fn(|context| {
         let answer = answer.as_mut().poll(context);
         if answer.is_pending() {

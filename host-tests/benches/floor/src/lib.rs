@@ -10,11 +10,6 @@ mod bindings {
     wit_bindgen::generate!({ path: "../../../wit", world: "plugin", generate_all });
 }
 
-/// As the real one has it.
-#[cfg(target_family = "wasm")]
-#[path = "../../../../src/heap.rs"]
-mod heap;
-
 use bindings::exports::cloudflare::access::lifecycle::{
     self, EnsuredToken, ExpiryReport, IssueError, IssueProgress, OverlappingToken, RefreshReport,
 };
