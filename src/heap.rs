@@ -176,7 +176,7 @@ impl<P: Pages> Heap<P> {
                 link = &raw mut (*before).next;
             }
             let mut next = *link;
-            if start.wrapping_add(size).cast() == next {
+            if !next.is_null() && start.wrapping_add(size).cast() == next {
                 size = size.wrapping_add((*next).size);
                 next = (*next).next;
             }
@@ -198,7 +198,7 @@ impl<P: Pages> Heap<P> {
             while !(*link).is_null() && *link < end {
                 link = &raw mut (**link).next;
             }
-            if *link != end {
+            if end.is_null() || *link != end {
                 return false;
             }
             let Span { next, size: free } = *end;

@@ -79,7 +79,16 @@ impl AccessHooks {
         Ok(Box::pin(async move {
             exchanges.record_request();
             let reads = request.method() == Method::GET;
-            let response = transport.send(request, options, || exchanges.record_departure(reads)).await?;
+            let mut has_departed = false;
+            let departing = || {
+                exchanges.record_departure(reads);
+                has_departed = true;
+            };
+            let response = transport.send(request, options, departing).await.inspect_err(|error| {
+                if has_departed && Transport::proves_that_nothing_left(error) {
+                    exchanges.take_back_departure(reads);
+                }
+            })?;
             exchanges.record_answer(&response);
             Ok(response)
         }))
@@ -182,10 +191,66 @@ impl Exchanges {
         }
     }
 
+    /// The request that departed last time has come back: no connection would have it.
+    fn take_back_departure(&self, reads: bool) {
+        self.departures.fetch_sub(1, Ordering::AcqRel);
+        if !reads {
+            self.changes_departed.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
+
     fn record_answer<T>(&self, response: &Response<T>) {
         self.status.store(response.status().as_u16(), Ordering::Release);
         if let Some(ray_id) = response.headers().get("cf-ray") {
             *self.ray_id.lock().unwrap_or_else(PoisonError::into_inner) = Some(ray_id.clone());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use bytes::Bytes;
+    use http_body_util::{BodyExt, Empty};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::BaseUrl;
+    use crate::transport::TransportConfig;
+
+    fn request(method: Method, uri: &str) -> Request<WasiBody> {
+        let body = Empty::<Bytes>::new().map_err(|never| match never {}).boxed_unsync();
+        Request::builder().method(method).uri(uri).body(body).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_change_that_no_connection_would_have_has_not_left_though_one_seemed_free() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let server = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") {
+                stream.read_buf(&mut request).await.unwrap();
+            }
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}").await.unwrap();
+            stream
+        });
+        let base_url: BaseUrl = url.parse().unwrap();
+        let mut config = TransportConfig::for_base_url(&base_url);
+        config.timeouts.idle = Duration::from_nanos(1); // the client gives up a connection that it has not used for longer
+        let transport = Transport::new(config).unwrap();
+        let hooks = AccessHooks::new(transport, EgressPolicy::only(base_url));
+        let exchanges = hooks.exchanges();
+
+        let answer = hooks.exchange(request(Method::GET, &url), None).unwrap().await.unwrap();
+        assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), "{}");
+        let _stays_open = server.await.unwrap(); // and nobody listens any more
+        let error = hooks.exchange(request(Method::POST, &url), None).unwrap().await.unwrap_err();
+        assert!(Transport::proves_that_nothing_left(&error), "{error:?}");
+        assert_eq!((exchanges.requests(), exchanges.may_have_left()), (2, true));
+        assert!(!exchanges.change_may_have_left());
     }
 }

@@ -1,8 +1,11 @@
 //! The pooled client against real sockets: what is shared, what is sent again, what is refused, and how each failure is told.
 
+use std::future::poll_fn;
 use std::net::SocketAddr;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,7 +20,8 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, copy_bidirectional};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, consume_budget, yield_now};
+use tokio_rustls::TlsAcceptor;
 use wasmtime_wasi_http::{Error as HttpError, RequestOptions, WasiBody};
 
 /// A limit that no test lives to see, so that another one must have ended what ended.
@@ -115,6 +119,16 @@ async fn read_request(stream: &mut TcpStream) -> String {
     }
 }
 
+/// Polls once, in a poll of the test in which so little of what tokio lets a task do at once is left.
+async fn poll_once_with<F: Future>(left: usize, future: Pin<&mut F>) -> Poll<F::Output> {
+    yield_now().await;
+    for _ in left..128 {
+        consume_budget().await;
+    }
+    let mut future = Some(future);
+    poll_fn(|context| Poll::Ready(future.take().unwrap().poll(context))).await
+}
+
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}";
 
 // --- The pool
@@ -194,6 +208,66 @@ async fn http_2_is_spoken_where_the_server_offers_it() {
     }
     assert!(simulator.requests().iter().all(|request| request.version == "HTTP/2.0"));
     assert_eq!(simulator.connections(), 1);
+}
+
+/// A certificate for loopback, and a server's TLS with it, which offers HTTP/2.
+fn http_2() -> (CertificateDer<'static>, TlsAcceptor) {
+    let certified = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    let certificate = certified.cert.der().clone();
+    let key = PrivateKeyDer::from_pem_slice(certified.signing_key.serialize_pem().as_bytes()).unwrap();
+    let mut tls = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.clone()], key)
+        .unwrap();
+    tls.alpn_protocols = vec![b"h2".to_vec()];
+    (certificate, TlsAcceptor::from(Arc::new(tls)))
+}
+
+/// Over HTTP/2 a request can leave in the poll in which its connection has come to be.
+#[tokio::test]
+async fn what_a_server_gets_was_told_before_however_little_the_task_may_still_do() {
+    const PREFACE: usize = 24;
+    const SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
+    const HEADERS: u8 = 1;
+    let (certificate, acceptor) = http_2();
+    for left in 1..8 {
+        let (listener, url) = listen().await;
+        let url = url.replace("http:", "https:");
+        let received = Arc::new(AtomicBool::new(false));
+        let (receives, acceptor) = (Arc::clone(&received), acceptor.clone());
+        let server = serve(listener, 1, move |stream| {
+            let (receives, acceptor) = (Arc::clone(&receives), acceptor.clone());
+            async move {
+                let mut stream = acceptor.accept(stream).await.unwrap();
+                stream.read_exact(&mut [0; PREFACE]).await.unwrap();
+                stream.write_all(SETTINGS).await.unwrap();
+                let mut head = [0; 9];
+                while stream.read_exact(&mut head).await.is_ok() {
+                    let [_, high, low, kind, ..] = head;
+                    stream.read_exact(&mut vec![0; usize::from(u16::from_be_bytes([high, low]))]).await.unwrap();
+                    receives.fetch_or(kind == HEADERS, Ordering::SeqCst);
+                }
+            }
+        });
+        let mut config = config(&url);
+        config.extra_roots = vec![certificate.clone()];
+        let transport = transport(config);
+        let departed = AtomicBool::new(false);
+        let departing = || departed.store(true, Ordering::SeqCst);
+        let mut sending = pin!(transport.send(request(&Method::POST, &url, "{}"), None, departing));
+        while !departed.load(Ordering::SeqCst) {
+            let answer = poll_once_with(left, sending.as_mut()).await;
+            assert!(answer.is_pending(), "{:?}", answer.map(|answer| answer.err()));
+            // So long that the connection and the server have had their turn.
+            for _ in 0..500 {
+                yield_now().await;
+            }
+            assert!(departed.load(Ordering::SeqCst) || !received.load(Ordering::SeqCst), "{left} left");
+        }
+        server.abort();
+    }
 }
 
 // --- Where a connection may go

@@ -18,8 +18,10 @@ mod stream;
 mod tls;
 
 use std::fmt;
+use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use http::{Request, Response};
@@ -138,7 +140,8 @@ impl Transport {
     /// Sends a request and returns the answer as soon as its head is there.
     ///
     /// `departing` is called once a connection has the request, before anything of it can have reached a server, or earlier where a
-    /// connection is free. Where it was not called, nothing has, whether this failed or its future was dropped.
+    /// connection is free. Where it was not called, nothing has, whether this failed or its future was dropped. Where it was
+    /// called, [`Transport::proves_that_nothing_left`] may still say so of the error.
     ///
     /// Dropping the future, or the body of the answer before its end, gives the exchange up and closes its connection
     /// (HTTP/2: its stream).
@@ -159,16 +162,21 @@ impl Transport {
             departing();
             first_byte(limits.first_byte, self.0.client.request(request)).await?
         } else {
-            let mut connection = capture_connection(&mut request);
+            let connection = capture_connection(&mut request);
             let mut response = pin!(self.0.client.request(request));
-            // A pooled connection has the request after the first poll; a new one has time to come to be. What the client does
-            // in a poll is seen in the same one, so that a dropped future cannot have sent what was not told.
-            let early = tokio::select! {
-                biased;
-                head = &mut response => Some(head),
-                _ = connection.wait_for_connection_metadata() => None,
-                () = tokio::time::sleep(limits.connect) => return Err(HttpError::ConnectionTimeout),
-            };
+            let mut late = pin!(tokio::time::sleep(limits.connect));
+            // What the client does in a poll is looked at in the same one, so that a dropped future cannot have sent what was not
+            // told. Not by waiting for it: a wait for what is there already ends later where the task has used up its budget.
+            let early = poll_fn(|context| {
+                if let Poll::Ready(head) = response.as_mut().poll(context) {
+                    return Poll::Ready(Ok(Some(head)));
+                }
+                if connection.connection_metadata().is_some() {
+                    return Poll::Ready(Ok(None));
+                }
+                late.as_mut().poll(context).map(|()| Err(HttpError::ConnectionTimeout))
+            });
+            let early = early.await?;
             if let Some(Err(error)) = &early
                 && error.is_connect()
             {
