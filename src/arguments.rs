@@ -47,10 +47,8 @@ pub struct TokenId {
 
 impl TokenId {
     pub fn new(id: String) -> Result<Self, Invalid> {
-        let encoded = match segment("id", &id, 36)? {
-            Cow::Borrowed(_) => None,
-            Cow::Owned(encoded) => Some(encoded),
-        };
+        let segment = segment("id", &id, 36)?;
+        let encoded = (segment != id).then(|| segment.into_owned());
         Ok(Self { text: id, encoded })
     }
 
@@ -274,6 +272,7 @@ mod tests {
             ("%2e%2e", "%252e%252e"),
             ("a\r\nb", "a%0D%0Ab"),
             ("\u{e9}\0", "%C3%A9%00"),
+            ("/", "%2F"),
             ("a\\b", "a%5Cb"),
             ("...", "..."),
         ] {

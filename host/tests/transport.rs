@@ -235,10 +235,10 @@ async fn what_a_server_gets_was_told_before_however_little_the_task_may_still_do
     for left in 1..8 {
         let (listener, url) = listen().await;
         let url = url.replace("http:", "https:");
-        let received = Arc::new(AtomicBool::new(false));
-        let (receives, acceptor) = (Arc::clone(&received), acceptor.clone());
+        let has_request = Arc::new(AtomicBool::new(false));
+        let (arrived, acceptor) = (Arc::clone(&has_request), acceptor.clone());
         let server = serve(listener, 1, move |stream| {
-            let (receives, acceptor) = (Arc::clone(&receives), acceptor.clone());
+            let (arrived, acceptor) = (Arc::clone(&arrived), acceptor.clone());
             async move {
                 let mut stream = acceptor.accept(stream).await.unwrap();
                 stream.read_exact(&mut [0; PREFACE]).await.unwrap();
@@ -247,7 +247,7 @@ async fn what_a_server_gets_was_told_before_however_little_the_task_may_still_do
                 while stream.read_exact(&mut head).await.is_ok() {
                     let [_, high, low, kind, ..] = head;
                     stream.read_exact(&mut vec![0; usize::from(u16::from_be_bytes([high, low]))]).await.unwrap();
-                    receives.fetch_or(kind == HEADERS, Ordering::SeqCst);
+                    arrived.fetch_or(kind == HEADERS, Ordering::SeqCst);
                 }
             }
         });
@@ -259,12 +259,12 @@ async fn what_a_server_gets_was_told_before_however_little_the_task_may_still_do
         let mut sending = pin!(transport.send(request(&Method::POST, &url, "{}"), None, departing));
         while !departed.load(Ordering::SeqCst) {
             let answer = poll_once_with(left, sending.as_mut()).await;
-            assert!(answer.is_pending(), "{:?}", answer.map(|answer| answer.err()));
+            assert!(answer.is_pending(), "{:?}", answer.map(Result::err));
             // So long that the connection and the server have had their turn.
             for _ in 0..500 {
                 yield_now().await;
             }
-            assert!(departed.load(Ordering::SeqCst) || !received.load(Ordering::SeqCst), "{left} left");
+            assert!(departed.load(Ordering::SeqCst) || !has_request.load(Ordering::SeqCst), "{left} left");
         }
         server.abort();
     }
