@@ -2,7 +2,7 @@
 //!
 //! hyper's client says when it has chosen a connection for a request, if it is asked to, through a channel that costs a twentieth of a
 //! call. So it is asked only where there may be no connection. A request that meets a free one has left as soon as it is
-//! sent, and is taken to have left even where the free one then turns out to be closed.
+//! sent, and is taken to have left where the free one turns out to be closed, until the client says that no other would have it.
 //!
 //! Only the first destination is counted: a base URL has no other.
 
