@@ -24,7 +24,7 @@ const BODY_LIMIT: usize = 8 * 1024 * 1024;
 /// The longest pause in the middle of an answer.
 const BETWEEN_BYTES: Duration = Duration::from_secs(15);
 
-/// Takes the result out of an answer, and is asked again where the answer then turns out to be no good one: what was taken last
+/// Takes the result out of an answer that may yet turn out to be no good one. It may be asked more than once: what it took last
 /// counts. None: the answer has no result. Not a type of its own for each result, so that the component holds `send` once.
 pub type Read<'r> = dyn FnMut(Option<&mut Cursor<'_>>) -> Result<(), Unusable> + 'r;
 

@@ -44,11 +44,12 @@ pub fn list(settings: &Settings, collection: &Collection, params: &ListParams) -
     query.extend(params.page.map(|page| ["page=", &page.to_string()].concat()));
     query.extend(params.per_page.map(|per_page| ["per_page=", &per_page.to_string()].concat()));
     let mark = if query.is_empty() { "" } else { "?" };
-    request(settings, Method::Get, &[collection.path(), mark, &query.join("&")], None)
+    let path = [&settings.base.path, collection.path(), mark, &query.join("&")].concat();
+    request(settings, Method::Get, path, None)
 }
 
 pub fn get(settings: &Settings, collection: &Collection, id: &TokenId) -> Request {
-    request(settings, Method::Get, &member(collection, id), None)
+    request(settings, Method::Get, member(settings, collection, id, ""), None)
 }
 
 pub fn create(settings: &Settings, collection: &Collection, params: &CreateParams) -> Request {
@@ -59,7 +60,7 @@ pub fn create(settings: &Settings, collection: &Collection, params: &CreateParam
         client_secret_version: params.client_secret_version,
         previous_client_secret_expires_at: params.previous_client_secret_expires_at.as_deref(),
     };
-    request(settings, Method::Post, &[collection.path()], Some(&body))
+    request(settings, Method::Post, [&settings.base.path, collection.path()].concat(), Some(&body))
 }
 
 pub fn update(settings: &Settings, collection: &Collection, id: &TokenId, params: &UpdateParams) -> Request {
@@ -70,16 +71,15 @@ pub fn update(settings: &Settings, collection: &Collection, id: &TokenId, params
         client_secret_version: params.client_secret_version,
         previous_client_secret_expires_at: params.previous_client_secret_expires_at.as_deref(),
     };
-    request(settings, Method::Put, &member(collection, id), Some(&body))
+    request(settings, Method::Put, member(settings, collection, id, ""), Some(&body))
 }
 
 pub fn delete(settings: &Settings, collection: &Collection, id: &TokenId) -> Request {
-    request(settings, Method::Delete, &member(collection, id), None)
+    request(settings, Method::Delete, member(settings, collection, id, ""), None)
 }
 
 pub fn refresh(settings: &Settings, collection: &Collection, id: &TokenId) -> Request {
-    let [collection, slash, id] = member(collection, id);
-    request(settings, Method::Post, &[collection, slash, id, "/refresh"], None)
+    request(settings, Method::Post, member(settings, collection, id, "/refresh"), None)
 }
 
 pub fn rotate(settings: &Settings, collection: &Collection, id: &TokenId, previous: &PreviousSecret) -> Request {
@@ -88,16 +88,15 @@ pub fn rotate(settings: &Settings, collection: &Collection, id: &TokenId, previo
         PreviousSecret::ExpiresAt(time) => Some(time.as_str()),
     };
     let body = Body { previous_client_secret_expires_at, ..Body::default() };
-    let [collection, slash, id] = member(collection, id);
-    request(settings, Method::Post, &[collection, slash, id, "/rotate"], Some(&body))
+    request(settings, Method::Post, member(settings, collection, id, "/rotate"), Some(&body))
 }
 
-fn member<'a>(collection: &'a Collection, id: &'a TokenId) -> [&'a str; 3] {
-    [collection.path(), "/", id.segment()]
+/// The path of a token, and what is done to it.
+fn member(settings: &Settings, collection: &Collection, id: &TokenId, action: &str) -> String {
+    [&settings.base.path, collection.path(), "/", id.segment(), action].concat()
 }
 
-/// A request to the base URL with these parts of a path behind it.
-fn request(settings: &Settings, method: Method, path: &[&str], body: Option<&Body<'_>>) -> Request {
+fn request(settings: &Settings, method: Method, path_with_query: String, body: Option<&Body<'_>>) -> Request {
     // Strings, numbers and booleans always have a JSON form.
     let body = body.map(|body| serde_json::to_vec(body).unwrap_or_default());
     let length = body.as_ref().map_or(0, Vec::len).to_string();
@@ -123,19 +122,10 @@ fn request(settings: &Settings, method: Method, path: &[&str], body: Option<&Bod
         method,
         scheme: settings.base.scheme,
         authority: settings.base.authority.clone(),
-        path_with_query: joined(&settings.base.path, path),
+        path_with_query,
         headers: headers.0,
         body,
     }
-}
-
-/// In one piece of memory.
-fn joined(first: &str, rest: &[&str]) -> String {
-    let length = rest.iter().fold(first.len(), |length, part| length.saturating_add(part.len()));
-    let mut joined = String::with_capacity(length);
-    joined.push_str(first);
-    joined.extend(rest.iter().copied());
-    joined
 }
 
 struct Headers(Vec<(String, Vec<u8>)>);

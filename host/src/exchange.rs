@@ -24,7 +24,7 @@ use wasmtime_wasi_http::p2::types::{HostFutureIncomingResponse, HostIncomingResp
 use wasmtime_wasi_http::{Error as HttpError, FieldMap, RequestOptions, WasiBody, WasiHttpView as _};
 
 use crate::request;
-use crate::state::HostState;
+use crate::state::{HostState, delete};
 
 /// The interfaces as wasmtime-wasi-http 48 names them. A test notices when it names them otherwise.
 const TYPES: &str = "wasi:http/types@0.2.12";
@@ -34,10 +34,7 @@ const HANDLER: &str = "wasi:http/outgoing-handler@0.2.12";
 pub(crate) fn replace_in(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
     linker.allow_shadowing(true);
     let mut types = linker.instance(TYPES)?;
-    types.resource("future-incoming-response", ResourceType::host::<Exchange>(), |mut store, rep| {
-        store.data_mut().http().table.delete(Resource::<Exchange>::new_own(rep))?;
-        Ok(())
-    })?;
+    types.resource("future-incoming-response", ResourceType::host::<Exchange>(), delete::<Exchange>)?;
     types.func_wrap("[method]future-incoming-response.subscribe", subscribe_to)?;
     types.func_wrap("[method]future-incoming-response.get", get)?;
     types.func_wrap("[method]outgoing-request.set-authority", request::set_authority)?;

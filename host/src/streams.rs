@@ -3,11 +3,10 @@
 //! wasmtime-wasi-io asks a stream that is dropped to cancel what it does, and waits for that, on the stack of the component and with
 //! three allocations. The streams that there are here, bodies of HTTP and closed standard streams, have nothing to wait for.
 
-use wasmtime::component::{Linker, Resource, ResourceType};
+use wasmtime::component::{Linker, ResourceType};
 use wasmtime_wasi::p2::{DynInputStream, DynOutputStream};
-use wasmtime_wasi_http::WasiHttpView as _;
 
-use crate::state::HostState;
+use crate::state::{HostState, delete};
 
 /// The interface as wasmtime-wasi-io 48 names it. A test notices when it names it otherwise.
 const STREAMS: &str = "wasi:io/streams@0.2.12";
@@ -16,14 +15,8 @@ const STREAMS: &str = "wasi:io/streams@0.2.12";
 pub(crate) fn replace_in(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
     linker.allow_shadowing(true);
     let mut streams = linker.instance(STREAMS)?;
-    streams.resource("input-stream", ResourceType::host::<DynInputStream>(), |mut store, rep| {
-        store.data_mut().http().table.delete(Resource::<DynInputStream>::new_own(rep))?;
-        Ok(())
-    })?;
-    streams.resource("output-stream", ResourceType::host::<DynOutputStream>(), |mut store, rep| {
-        store.data_mut().http().table.delete(Resource::<DynOutputStream>::new_own(rep))?;
-        Ok(())
-    })?;
+    streams.resource("input-stream", ResourceType::host::<DynInputStream>(), delete::<DynInputStream>)?;
+    streams.resource("output-stream", ResourceType::host::<DynOutputStream>(), delete::<DynOutputStream>)?;
     linker.allow_shadowing(false);
     Ok(())
 }

@@ -210,19 +210,18 @@ async fn http_2_is_spoken_where_the_server_offers_it() {
     assert_eq!(simulator.connections(), 1);
 }
 
-/// A certificate for loopback, and a server's TLS with it, which offers HTTP/2.
-fn http_2() -> (CertificateDer<'static>, TlsAcceptor) {
-    let certified = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+/// A server's TLS with a certificate for a name, and the certificate.
+fn certified(name: &str) -> (CertificateDer<'static>, ServerConfig) {
+    let certified = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
     let certificate = certified.cert.der().clone();
     let key = PrivateKeyDer::from_pem_slice(certified.signing_key.serialize_pem().as_bytes()).unwrap();
-    let mut tls = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+    let tls = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
         .with_single_cert(vec![certificate.clone()], key)
         .unwrap();
-    tls.alpn_protocols = vec![b"h2".to_vec()];
-    (certificate, TlsAcceptor::from(Arc::new(tls)))
+    (certificate, tls)
 }
 
 /// Over HTTP/2 a request can leave in the poll in which its connection has come to be.
@@ -231,7 +230,9 @@ async fn what_a_server_gets_was_told_before_however_little_the_task_may_still_do
     const PREFACE: usize = 24;
     const SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
     const HEADERS: u8 = 1;
-    let (certificate, acceptor) = http_2();
+    let (certificate, mut tls) = certified("127.0.0.1");
+    tls.alpn_protocols = vec![b"h2".to_vec()];
+    let acceptor = TlsAcceptor::from(Arc::new(tls));
     for left in 1..8 {
         let (listener, url) = listen().await;
         let url = url.replace("http:", "https:");
@@ -437,15 +438,7 @@ async fn a_dropped_exchange_closes_its_connection() {
 /// An API at a name that only the proxy knows, and the proxy. What the proxy was asked comes out of the channel.
 async fn api_behind_proxy()
 -> (Simulator, SocketAddr, CertificateDer<'static>, tokio::sync::mpsc::UnboundedReceiver<String>) {
-    let certified = rcgen::generate_simple_self_signed(["api.cloudflare.test".to_owned()]).unwrap();
-    let certificate = certified.cert.der().clone();
-    let key = PrivateKeyDer::from_pem_slice(certified.signing_key.serialize_pem().as_bytes()).unwrap();
-    let tls = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate.clone()], key)
-        .unwrap();
+    let (certificate, tls) = certified("api.cloudflare.test");
     let simulator = Simulator::builder().tls(tls).start().await.unwrap();
     let api = simulator.address();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
