@@ -2,17 +2,11 @@
 //!
 //! Every refusal names the argument, its value (shortened, in quotes, control characters escaped) and the rule.
 
-use std::borrow::Cow;
-use std::fmt::{self, Write};
-
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-
 use crate::bindings::exports::cloudflare::access::types::Scope;
 use crate::error::Invalid;
 use crate::moment;
-
-/// Everything but the unreserved characters of RFC 3986 is encoded, so that no identifier can end its path segment.
-const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+use crate::text::{self, decimal, hexadecimal};
+use std::borrow::Cow;
 
 /// What the path of a scope is followed by.
 const TOKENS: &str = "/access/service_tokens";
@@ -67,42 +61,52 @@ fn segment<'a>(argument: &str, id: &'a str, limit: usize) -> Result<Cow<'a, str>
         return Err(invalid(argument, "empty", "an identifier is needed, as the dashboard shows it"));
     }
     if id == "." || id == ".." {
-        return Err(invalid(argument, quoted(id), "that is a step in a path, not an identifier"));
+        return Err(invalid(argument, &quoted(id), "that is a step in a path, not an identifier"));
     }
-    let length = id.chars().count();
+    let length = text::length(id);
     if length > limit {
-        let rule = format!("an identifier has at most {limit} characters, this one has {length}");
-        return Err(invalid(argument, quoted(id), &rule));
+        let rule =
+            ["an identifier has at most ", &decimal(limit), " characters, this one has ", &decimal(length)].concat();
+        return Err(invalid(argument, &quoted(id), &rule));
     }
     Ok(encoded(id))
 }
 
-/// Text as it stands in a path segment or a query value.
+/// Text as it stands in a path segment or a query value: everything but the unreserved characters of RFC 3986 is encoded, so that no
+/// identifier can end its path segment.
 pub fn encoded(text: &str) -> Cow<'_, str> {
     // What identifiers are made of. Most need no more than this look.
     if text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
         return Cow::Borrowed(text);
     }
-    // `Display` would go through a formatter.
-    Cow::from(utf8_percent_encode(text, ENCODED))
+    let mut encoded = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push('%');
+            encoded.push_str(&hexadecimal(byte.into(), 2).to_ascii_uppercase());
+        }
+    }
+    Cow::Owned(encoded)
 }
 
 /// A name: 1 to 350 characters.
 pub fn name(name: &str) -> Result<(), Invalid> {
-    text("name", name, NAME_LIMIT)
+    some_text("name", name, NAME_LIMIT)
 }
 
 /// A text to search for: 1 to 1024 characters, so that it fits into a URL.
 pub fn search(search: &str) -> Result<(), Invalid> {
-    text("search", search, SEARCH_LIMIT)
+    some_text("search", search, SEARCH_LIMIT)
 }
 
-fn text(argument: &str, text: &str, limit: usize) -> Result<(), Invalid> {
-    match text.chars().count() {
+fn some_text(argument: &str, text: &str, limit: usize) -> Result<(), Invalid> {
+    match text::length(text) {
         0 => Err(invalid(argument, "empty", "leave it out or give it at least one character")),
         length if length > limit => {
-            let rule = format!("at most {limit} characters, this has {length}");
-            Err(invalid(argument, quoted(text), &rule))
+            let rule = ["at most ", &decimal(limit), " characters, this has ", &decimal(length)].concat();
+            Err(invalid(argument, &quoted(text), &rule))
         }
         _ => Ok(()),
     }
@@ -121,7 +125,7 @@ pub fn duration(duration: &str) -> Result<(), Invalid> {
     if duration == "forever" {
         return Ok(());
     }
-    let refuse = |rule: &str| invalid("duration", quoted(duration), rule);
+    let refuse = |rule: &str| invalid("duration", &quoted(duration), rule);
     match go_nanoseconds(duration) {
         None => {
             Err(refuse("use `forever`, or numbers with the units ns, us, ms, s, m, h such as \"8760h\" or \"2h45m\""))
@@ -150,7 +154,7 @@ pub fn go_nanoseconds(mut rest: &str) -> Option<u64> {
             return None;
         }
         let (unit, after_unit) = unit(after_number)?;
-        let whole = if whole.is_empty() { 0 } else { whole.parse().unwrap_or(u64::MAX) };
+        let whole = text::number(whole).unwrap_or(0);
         total = total.saturating_add(whole.saturating_mul(unit)).saturating_add(fraction_of(fraction, unit));
         rest = after_unit;
     }
@@ -190,27 +194,29 @@ fn fraction_of(digits: &str, unit: u64) -> u64 {
 /// A moment as RFC 3339 writes it, in seconds since 1970.
 pub fn time(argument: &str, text: &str) -> Result<i64, Invalid> {
     let rule = "a time is written as in RFC 3339: \"2030-01-31T12:00:00Z\"";
-    moment::parse(text).ok_or_else(|| invalid(argument, quoted(text), rule))
+    moment::parse(text).ok_or_else(|| invalid(argument, &quoted(text), rule))
 }
 
-fn invalid(argument: &str, value: impl fmt::Display, rule: &str) -> Invalid {
-    Invalid::Argument(format!("{argument} is {value}: {rule}"))
+fn invalid(argument: &str, value: &str, rule: &str) -> Invalid {
+    Invalid::Argument([argument, " is ", value, ": ", rule].concat())
 }
 
 /// A value in a message: in quotes, escaped, and cut after 60 characters.
 pub fn quoted(value: &str) -> String {
+    let (start, rest) = text::split_after(value, 60);
     let mut shown = String::from('"');
-    for character in value.chars().take(60) {
+    for character in start.chars() {
         match character {
             '"' | '\\' => shown.extend(['\\', character]),
             _ if is_unprintable(character) => {
-                // Writing to a string cannot fail.
-                write!(shown, "\\u{{{:x}}}", u32::from(character)).unwrap_or_default();
+                for part in ["\\u{", &hexadecimal(u32::from(character).into(), 1), "}"] {
+                    shown.push_str(part);
+                }
             }
             _ => shown.push(character),
         }
     }
-    shown.push_str(if value.chars().nth(60).is_some() { "\u{2026}\"" } else { "\"" });
+    shown.push_str(if rest.is_empty() { "\"" } else { "\u{2026}\"" });
     shown
 }
 

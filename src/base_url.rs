@@ -5,6 +5,7 @@
 use crate::arguments::quoted;
 use crate::error::Invalid;
 use crate::host::Scheme;
+use crate::text::{decimal, number};
 
 const URL_LIMIT: usize = 2048;
 
@@ -20,7 +21,7 @@ pub struct BaseUrl {
 impl BaseUrl {
     pub fn parse(source: &str, url: &str) -> Result<Self, Invalid> {
         if url.len() > URL_LIMIT {
-            return Err(Invalid::Configuration(format!("{source} is longer than {URL_LIMIT} bytes")));
+            return Err(Invalid::Configuration([source, " is longer than ", &decimal(URL_LIMIT), " bytes"].concat()));
         }
         if !url.bytes().all(may_stand_in_a_url) {
             return Err(with_a_wrong_character(source, url));
@@ -42,18 +43,19 @@ impl BaseUrl {
 /// User information is refused before anything of the URL can reach a message; a query can hold a secret, too.
 fn with_a_wrong_character(source: &str, url: &str) -> Invalid {
     if url.contains('@') {
-        return Invalid::Configuration(format!(
-            "{source} has user information in it: credentials go into `credentials` or the environment"
-        ));
+        let rule = " has user information in it: credentials go into `credentials` or the environment";
+        return Invalid::Configuration([source, rule].concat());
     }
-    match url.split_once(['?', '#']) {
-        Some((url, _)) => refusal(source, url, "it has a query or a fragment, and paths are added at its end"),
-        None => refusal(source, url, "it is no URL such as \"https://api.cloudflare.com/client/v4\""),
+    match url.split(['?', '#']).next() {
+        Some(start) if start != url => {
+            refusal(source, start, "it has a query or a fragment, and paths are added at its end")
+        }
+        _ => refusal(source, url, "it is no URL such as \"https://api.cloudflare.com/client/v4\""),
     }
 }
 
 fn refusal(source: &str, url: &str, rule: &str) -> Invalid {
-    Invalid::Configuration(format!("{source} is {}: {rule}", quoted(url)))
+    Invalid::Configuration([source, " is ", &quoted(url), ": ", rule].concat())
 }
 
 /// What is before the first of these bytes, and the rest, which may be empty.
@@ -91,9 +93,7 @@ impl<'a> Host<'a> {
             let (name, port) = split_before(authority, b':');
             (Self::Name(name), port)
         };
-        let is_port = |port: &str| {
-            port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse().is_ok_and(|port: u16| port != 0)
-        };
+        let is_port = |port: &str| number(port).is_some_and(|port| (1..=u16::MAX.into()).contains(&port));
         let has_port = port.is_empty() || port.strip_prefix(':').is_some_and(is_port);
         (has_port && host.has_its_form()).then_some(host)
     }
@@ -114,7 +114,8 @@ impl<'a> Host<'a> {
             Self::Ipv6(address) => return matches!(*address, "::1" | "0:0:0:0:0:0:0:1"),
             Self::Name(name) => *name,
         };
-        let is_number = |part: &str| part.parse::<u8>().is_ok() && (part.len() == 1 || !part.starts_with(['0', '+']));
+        let is_number =
+            |part: &str| number(part).is_some_and(|part| part < 256) && (part.len() == 1 || !part.starts_with('0'));
         let is_ipv4 = || name.starts_with("127.") && name.split('.').all(is_number) && name.split('.').count() == 4;
         name.eq_ignore_ascii_case("localhost") || is_ipv4()
     }

@@ -5,12 +5,11 @@
 //! attempts there were, and whether any of them may have made the change.
 
 use std::cell::Cell;
-use std::time::Duration;
 
 use crate::bindings::exports::cloudflare::access::types::{Error, ErrorKind, Outcome};
 use crate::envelope::{self, Envelope, Info};
 use crate::error::{clean, cleaned, message};
-use crate::host::{Answer, Failure, Headers, Host, Instant, Limits, Request};
+use crate::host::{Answer, Duration, Failure, Headers, Host, Instant, Limits, Request};
 use crate::json::{Cursor, Json};
 use crate::moment::http_date;
 use crate::operation::Operation;
@@ -188,7 +187,7 @@ impl<'a, H: Host> Call<'a, H> {
             (false, true) => 1,
             (false, false) => 2,
         };
-        let default = whole.checked_div(parts).unwrap_or(whole);
+        let default = Duration(whole.0.checked_div(parts).unwrap_or(whole.0));
         let own = from.after(self.settings.attempt_timeout.unwrap_or(default));
         own.min(self.deadline)
     }
@@ -198,7 +197,7 @@ impl<'a, H: Host> Call<'a, H> {
         Error {
             kind,
             outcome: Outcome::NotApplied,
-            message: format!("{function}: {what}"),
+            message: [function, ": ", what].concat(),
             status: None,
             api_errors: Vec::new(),
             ray_id: None,
@@ -224,9 +223,7 @@ impl<'a, H: Host> Call<'a, H> {
             status: head.map(|head| head.status),
             api_errors,
             ray_id: head.and_then(|head| head.ray_id.clone()),
-            retry_after_ms: head
-                .and_then(|head| head.asked_wait)
-                .map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
+            retry_after_ms: head.and_then(|head| head.asked_wait).map(Duration::as_millis),
             attempts: self.requests.get(),
             token_id: told_id.or_else(|| about.map(str::to_owned)),
         }
@@ -359,7 +356,7 @@ mod tests {
         assert_eq!((host.waited(), error.attempts), (Duration::from_secs(40), 2));
         let (result, host) = send(Operation::List, [limited("7200")]);
         assert_eq!(result.expect_err("too long").retry_after_ms, Some(7_200_000));
-        assert_eq!(host.waited(), Duration::ZERO);
+        assert_eq!(host.waited(), Duration::default());
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! errors, recorded answers, and bug reports about its clients.
 
 use crate::bindings::exports::cloudflare::access::types::{ApiError, ErrorKind};
+use crate::text::contains;
 
 /// A kind, and what to do about it where that is not plain from the message.
 pub type Meaning = (ErrorKind, Option<&'static str>);
@@ -16,7 +17,7 @@ pub fn meaning(status: u16, errors: &[ApiError]) -> Meaning {
 
 fn by_code(status: u16, error: &ApiError) -> Option<Meaning> {
     // The interface of DNS over HTTPS has no code for it.
-    if error.message.contains("service_token_not_found") {
+    if contains(&error.message, "service_token_not_found") {
         return Some((ErrorKind::NotFound, Some(CLIENT_ID)));
     }
     Some(match error.code? {
@@ -39,7 +40,7 @@ fn by_code(status: u16, error: &ApiError) -> Option<Meaning> {
                  \"Access: Service Tokens Write\" (for everything)",
             ),
         ),
-        10001 if error.message.to_ascii_lowercase().contains("internal error") => (ErrorKind::Unavailable, None),
+        10001 if contains(&error.message.to_ascii_lowercase(), "internal error") => (ErrorKind::Unavailable, None),
         10001 => (ErrorKind::Forbidden, Some("this kind of credential may not do this")),
         12130 => (ErrorKind::Rejected, Some("check the values, and the number of tokens: 50 an account by default")),
         12135 => (ErrorKind::NotFound, Some(CLIENT_ID)),

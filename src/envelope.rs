@@ -8,6 +8,7 @@ use std::iter;
 
 use crate::bindings::exports::cloudflare::access::types::{ApiError, ApiErrorCause};
 use crate::json::{self, Brackets, Broken, Cursor, Json};
+use crate::text;
 
 /// Longer bodies are not searched for errors: the API's are a few hundred bytes.
 const ERRORS_LIMIT: usize = 256 * 1024;
@@ -139,7 +140,7 @@ fn field<'a>(value: Json<'a>, key: &str) -> Option<Json<'a>> {
 
 /// A code as a number, or as text that is one.
 fn number(value: Json<'_>) -> Option<u32> {
-    value.whole_number().or_else(|| value.text()?.trim().parse().ok())
+    value.whole_number().or_else(|| u32::try_from(text::number(value.text()?.trim())?).ok())
 }
 
 #[cfg(test)]

@@ -4,11 +4,10 @@
 //! client secret is taken out wherever it appears, what could break or turn a line of a log becomes a space, and long text is
 //! cut.
 
-use std::fmt::Write;
-
 use crate::arguments::is_unprintable;
 use crate::bindings::exports::cloudflare::access::types::{ApiError, ApiErrorCause, Error, ErrorKind, Outcome};
 use crate::operation::Operation;
+use crate::text::{decimal, replaced, split_after, split_once};
 
 /// A longer text of the server is cut: the API's own are below a hundred characters.
 const TEXT_LIMIT: usize = 500;
@@ -43,7 +42,7 @@ impl From<Invalid> for Error {
 
 /// The message of an error: what was done, what came of it, what the API said, and what to do.
 pub fn message(operation: Operation, what: &str, errors: &[ApiError], hint: Option<&str>, outcome: Outcome) -> String {
-    let mut message = format!("{}: {what}", operation.name());
+    let mut message = [operation.name(), ": ", what].concat();
     for error in errors.iter().take(3) {
         message.push_str("; ");
         append(&mut message, error.code, &error.message);
@@ -67,8 +66,9 @@ pub fn message(operation: Operation, what: &str, errors: &[ApiError], hint: Opti
 fn append(message: &mut String, code: Option<u32>, text: &str) {
     message.push_str(if text.is_empty() { "an error without a text" } else { text });
     if let Some(code) = code {
-        // Writing to a string cannot fail.
-        write!(message, " (code {code})").unwrap_or_default();
+        for part in [" (code ", &decimal(code), ")"] {
+            message.push_str(part);
+        }
     }
 }
 
@@ -89,11 +89,12 @@ pub fn cleaned(errors: Vec<ApiError>, secrets: &[&str]) -> Vec<ApiError> {
 /// Text of the server without the secrets, on one line, not too long.
 pub fn clean(text: &str, secrets: &[&str]) -> String {
     let given = secrets.iter().filter(|secret| !secret.is_empty());
-    let text = given.fold(text.to_owned(), |text, secret| text.replace(secret, REDACTED));
+    let text = given.fold(text.to_owned(), |text, secret| replaced(&text, secret, REDACTED));
     let text = without_client_secrets(&text);
     let printable = |character| if is_unprintable(character) { ' ' } else { character };
-    let mut cleaned: String = text.chars().map(printable).take(TEXT_LIMIT).collect();
-    if text.chars().nth(TEXT_LIMIT).is_some() {
+    let (start, rest) = split_after(&text, TEXT_LIMIT);
+    let mut cleaned: String = start.chars().map(printable).collect();
+    if !rest.is_empty() {
         cleaned.push('\u{2026}');
     }
     cleaned
@@ -101,12 +102,14 @@ pub fn clean(text: &str, secrets: &[&str]) -> String {
 
 /// Text in which nothing begins like a client secret: `cfast_` and what follows it.
 fn without_client_secrets(text: &str) -> String {
-    let mut parts = text.split("cfast_");
-    let mut cleaned = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
+    let mut cleaned = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = split_once(rest, "cfast_") {
+        cleaned.push_str(before);
         cleaned.push_str(REDACTED);
-        cleaned.push_str(part.trim_start_matches(|character: char| character.is_ascii_alphanumeric()));
+        rest = after.trim_start_matches(|character: char| character.is_ascii_alphanumeric());
     }
+    cleaned.push_str(rest);
     cleaned
 }
 

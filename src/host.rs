@@ -5,7 +5,34 @@
 //! `wasi_host` is the one real implementation. An exchange is a single request and its answer, within limits; it never
 //! repeats anything and never judges what the answer says.
 
-use std::time::Duration;
+/// A length of time in nanoseconds, as `wasi:clocks` has it: at most 584 years, which anything longer becomes. The type of the standard
+/// library counts seconds and nanoseconds, and turns them into these with 128 bits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Duration(pub u64);
+
+impl Duration {
+    const MILLISECOND: u64 = 1_000_000;
+    const SECOND: u64 = 1_000_000_000;
+
+    pub const fn from_millis(milliseconds: u64) -> Self {
+        Self::of(milliseconds, Self::MILLISECOND)
+    }
+
+    pub const fn from_secs(seconds: u64) -> Self {
+        Self::of(seconds, Self::SECOND)
+    }
+
+    const fn of(number: u64, unit: u64) -> Self {
+        match u64::MAX.checked_div(unit) {
+            Some(most) if number > most => Self(u64::MAX),
+            _ => Self(number.wrapping_mul(unit)),
+        }
+    }
+
+    pub fn as_millis(self) -> u64 {
+        self.0.checked_div(Self::MILLISECOND).unwrap_or(0)
+    }
+}
 
 /// A point on the host's monotonic clock, in nanoseconds since some fixed moment. The arithmetic saturates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -13,12 +40,12 @@ pub struct Instant(pub u64);
 
 impl Instant {
     pub fn after(self, duration: Duration) -> Self {
-        Self(self.0.saturating_add(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)))
+        Self(self.0.saturating_add(duration.0))
     }
 
     /// How long it is from now until this point; zero if it has passed.
     pub fn remaining(self, now: Self) -> Duration {
-        Duration::from_nanos(self.0.saturating_sub(now.0))
+        Duration(self.0.saturating_sub(now.0))
     }
 }
 

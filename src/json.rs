@@ -11,6 +11,8 @@ use std::borrow::Cow;
 use std::mem;
 use std::ops::Range;
 
+use crate::text;
+
 /// How text is not the JSON that was expected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Broken {
@@ -53,7 +55,7 @@ impl<'a> Json<'a> {
     /// A number without a sign that is whole: `3`, or `3.0` as clients with only one kind of number write it.
     pub fn whole_number(self) -> Option<u32> {
         let (digits, zeros) = self.source.split_once('.').unwrap_or((self.source, "0"));
-        if zeros.bytes().all(|digit| digit == b'0') { digits.parse().ok() } else { None }
+        if zeros.bytes().all(|digit| digit == b'0') { u32::try_from(text::number(digits)?).ok() } else { None }
     }
 
     /// `true` or `false`.

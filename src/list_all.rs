@@ -4,8 +4,6 @@
 //! last page that the answers name, at an empty page, at a page that repeats, and at a hard cap, which is an error: a list
 //! is whole or it is none. Pages whose number is known beforehand are fetched several at a time.
 
-use std::collections::BTreeSet;
-
 use crate::arguments::Collection;
 use crate::bindings::exports::cloudflare::access::types::{
     Error, ErrorKind, ListAllParams, ListParams, RequestOptions, Scope, ServiceToken, TokenPage,
@@ -14,8 +12,10 @@ use crate::call::Call;
 use crate::concurrent::{AT_ONCE, all};
 use crate::host::Host;
 use crate::operations::check_filters;
+use crate::order::order;
 use crate::settings::Settings;
 use crate::steps;
+use crate::text::decimal;
 use crate::token::Budget;
 
 /// About as many as the rate limit allows requests in five minutes.
@@ -68,7 +68,8 @@ fn every_page<H: Host>(
         let first = last.saturating_add(1);
         last = known.min(last.saturating_add(at_once));
         if last > PAGES_LIMIT {
-            let what = format!("the list has more than {PAGES_LIMIT} pages: ask for one page at a time");
+            let what =
+                ["the list has more than ", &decimal(PAGES_LIMIT), " pages: ask for one page at a time"].concat();
             return Err(call.error_of_its_own("list-all", ErrorKind::InvalidResponse, &what));
         }
         let pages = call.host().block_on(all((first..=last).map(|number| fetch(Some(number))).collect()));
@@ -79,7 +80,7 @@ fn every_page<H: Host>(
             }
         }
     }
-    Ok(gathered.tokens)
+    Ok(distinct(gathered.tokens))
 }
 
 /// Whether there are pages after this one.
@@ -94,25 +95,43 @@ enum More {
 #[derive(Default)]
 struct Gathered {
     tokens: Vec<ServiceToken>,
-    ids: BTreeSet<String>,
-    previous: Vec<String>,
+    /// How many tokens the last page has.
+    last_page: usize,
 }
 
 impl Gathered {
-    /// Adds a page that was asked for by this number. A token that is there already has moved between two pages.
-    fn add(&mut self, page: TokenPage, number: u32) -> More {
-        let ids: Vec<String> = page.tokens.iter().map(|token| token.id.clone()).collect();
-        let repeats = !ids.is_empty() && ids == self.previous;
+    /// Adds a page that was asked for by this number.
+    fn add(&mut self, mut page: TokenPage, number: u32) -> More {
+        let previous = self.tokens.iter().rev().take(self.last_page).rev();
+        let repeats = !page.tokens.is_empty() && page.tokens.iter().map(id).eq(previous.map(id));
         // A server that numbers the page as asked and knows how many there are is believed: one token a page may well move.
         let is_ignored = repeats && (page.page != Some(number) || page.total_pages.is_none());
-        self.previous = ids;
-        let TokenPage { tokens, next_page, total_pages, .. } = page;
-        self.tokens.extend(tokens.into_iter().filter(|token| self.ids.insert(token.id.clone())));
-        match next_page {
-            Some(_) if !is_ignored => More::UpTo(total_pages.unwrap_or(0).max(number.saturating_add(1))),
+        self.last_page = page.tokens.len();
+        self.tokens.append(&mut page.tokens);
+        match page.next_page {
+            Some(_) if !is_ignored => More::UpTo(page.total_pages.unwrap_or(0).max(number.saturating_add(1))),
             _ => More::No,
         }
     }
+}
+
+fn id(token: &ServiceToken) -> &str {
+    &token.id
+}
+
+/// Each token once, where it came first: one that comes again has moved between two pages.
+fn distinct(tokens: Vec<ServiceToken>) -> Vec<ServiceToken> {
+    let id = |index: usize| tokens.get(index).map(id);
+    let mut is_again = vec![false; tokens.len()];
+    let mut before = None;
+    for index in order(tokens.len(), &|first, second| id(first) < id(second)) {
+        if before.replace(id(index)) == Some(id(index))
+            && let Some(is_again) = is_again.get_mut(index)
+        {
+            *is_again = true;
+        }
+    }
+    tokens.into_iter().zip(is_again).filter_map(|(token, is_again)| (!is_again).then_some(token)).collect()
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@
 
 use std::num::Wrapping;
 
+use crate::text::{self, decimal, split_once};
+
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 /// From the first day of the year 0 to that of 1970.
 const DAYS_TO_1970: i64 = 719_528;
@@ -38,12 +40,18 @@ pub fn text(seconds: i64) -> Option<String> {
     let (year, month, day) = civil(seconds.div_euclid(DAY))?;
     let second = seconds.rem_euclid(DAY);
     let (hour, minute, second) = (second.div_euclid(3600), second.div_euclid(60).rem_euclid(60), second.rem_euclid(60));
-    Some(format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z"))
+    let [month, day, hour, minute, second] = [month, day, hour, minute, second].map(|number| padded(number, 100));
+    Some([&padded(year, 10_000), "-", &month, "-", &day, "T", &hour, ":", &minute, ":", &second, "Z"].concat())
+}
+
+/// A number below this power of ten, in as many digits as that has noughts.
+fn padded(number: i64, power: i64) -> String {
+    decimal(number.saturating_add(power)).get(1..).unwrap_or_default().to_owned()
 }
 
 /// A date as HTTP writes it today: `Sun, 06 Nov 1994 08:49:37 GMT`. The two older forms are not in use on this API.
 pub fn http_date(value: &str) -> Option<i64> {
-    let mut rest = value.trim().split_once(", ")?.1;
+    let mut rest = split_once(value.trim(), ", ")?.1;
     let day = number(&mut rest, 2)?;
     let (name, after_name) = rest.strip_prefix(' ')?.split_at_checked(3)?;
     let month = (1..).zip(MONTHS).find_map(|(number, month)| (month == name).then_some(number))?;
@@ -65,7 +73,7 @@ fn after(rest: &mut &str, separator: &str) -> Option<i64> {
 fn number(rest: &mut &str, length: usize) -> Option<i64> {
     let (digits, after) = rest.split_at_checked(length)?;
     *rest = after;
-    digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
+    i64::try_from(text::number(digits)?).ok()
 }
 
 /// One character of these.

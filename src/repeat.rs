@@ -10,8 +10,7 @@
 //! "Again" holds while retries are left and the wait leaves time for another attempt before the deadline; a wait that does not
 //! fit is not begun. An attempt without time would turn a failure of which all is known into one that is late and unknown.
 
-use std::time::Duration;
-
+use crate::host::Duration;
 use crate::operation::Operation;
 
 const FIRST_WAIT: Duration = Duration::from_millis(500);
@@ -59,7 +58,7 @@ pub fn decide(operation: Operation, class: Class, situation: Situation) -> Decis
         Class::Final => false,
     };
     let wait = situation.asked_wait.unwrap_or_else(|| backoff(situation.attempt, situation.chance));
-    if may_repeat && situation.retries_left > 0 && wait.saturating_add(ATTEMPT) <= situation.time_left {
+    if may_repeat && situation.retries_left > 0 && wait.0.saturating_add(ATTEMPT.0) <= situation.time_left.0 {
         Decision::AgainAfter(wait)
     } else {
         Decision::GiveUp
@@ -70,9 +69,8 @@ pub fn decide(operation: Operation, class: Class, situation: Situation) -> Decis
 /// who failed together do not come back together.
 pub fn backoff(attempt: u32, chance: u64) -> Duration {
     let doublings = attempt.saturating_sub(1).min(16);
-    let bound = FIRST_WAIT.saturating_mul(1_u32.checked_shl(doublings).unwrap_or(u32::MAX)).min(LONGEST_WAIT);
-    let bound = u64::try_from(bound.as_nanos()).unwrap_or(u64::MAX);
-    Duration::from_nanos(scrambled(chance).checked_rem(bound).unwrap_or(0))
+    let bound = FIRST_WAIT.0.checked_shl(doublings).unwrap_or(u64::MAX).min(LONGEST_WAIT.0);
+    Duration(scrambled(chance).checked_rem(bound).unwrap_or(0))
 }
 
 /// Spreads neighbouring numbers over all of `u64` (the finalizer of `SplitMix64`).
@@ -91,7 +89,7 @@ mod tests {
     const CLASSES: [Class; 4] = [Class::NotSent, Class::RateLimited, Class::Passing, Class::Final];
 
     fn situation() -> Situation {
-        Situation { retries_left: 2, attempt: 1, asked_wait: None, time_left: Duration::from_mins(1), chance: 7 }
+        Situation { retries_left: 2, attempt: 1, asked_wait: None, time_left: Duration::from_secs(60), chance: 7 }
     }
 
     #[test]
@@ -113,7 +111,7 @@ mod tests {
             for class in CLASSES {
                 let spent = Situation { retries_left: 0, ..situation() };
                 assert_eq!(decide(operation, class, spent), Decision::GiveUp);
-                let late = Situation { time_left: Duration::ZERO, ..situation() };
+                let late = Situation { time_left: Duration::default(), ..situation() };
                 assert_eq!(decide(operation, class, late), Decision::GiveUp);
             }
         }
@@ -123,7 +121,7 @@ mod tests {
     fn the_wait_that_the_api_names_is_kept_or_not_begun() {
         let asked = |seconds| Situation { asked_wait: Some(Duration::from_secs(seconds)), ..situation() };
         let decide = |situation| decide(Operation::Create, Class::RateLimited, situation);
-        assert_eq!(decide(asked(0)), Decision::AgainAfter(Duration::ZERO));
+        assert_eq!(decide(asked(0)), Decision::AgainAfter(Duration::default()));
         assert_eq!(decide(asked(59)), Decision::AgainAfter(Duration::from_secs(59)));
         let just_fits = Situation { asked_wait: Some(Duration::from_millis(59_750)), ..situation() };
         assert_eq!(decide(just_fits), Decision::AgainAfter(Duration::from_millis(59_750)));
@@ -147,12 +145,12 @@ mod tests {
         ) {
             let situation = Situation {
                 retries_left, attempt, chance,
-                asked_wait: asked.map(Duration::from_nanos),
-                time_left: Duration::from_nanos(time_left),
+                asked_wait: asked.map(Duration),
+                time_left: Duration(time_left),
             };
             if let Decision::AgainAfter(wait) = decide(operation, class, situation) {
                 prop_assert!(!operation.is_sent_once() || matches!(class, Class::NotSent | Class::RateLimited));
-                prop_assert!(class != Class::Final && retries_left > 0 && wait + ATTEMPT <= situation.time_left);
+                prop_assert!(class != Class::Final && retries_left > 0 && wait.0.saturating_add(ATTEMPT.0) <= situation.time_left.0);
             }
         }
 

@@ -9,6 +9,7 @@ use crate::arguments::{Collection, TokenId, encoded};
 use crate::bindings::exports::cloudflare::access::types::{CreateParams, ListParams, PreviousSecret, UpdateParams};
 use crate::host::{Method, Request};
 use crate::settings::{Credentials, Settings};
+use crate::text::decimal;
 
 /// The bodies of `create`, `update` and `rotate`, which share their fields.
 #[derive(Default, Serialize)]
@@ -41,8 +42,8 @@ pub fn list(settings: &Settings, collection: &Collection, params: &ListParams) -
     let mut query = Vec::new();
     query.extend(params.name.as_deref().map(|name| ["name=", &encoded(name)].concat()));
     query.extend(params.search.as_deref().map(|search| ["search=", &encoded(search)].concat()));
-    query.extend(params.page.map(|page| ["page=", &page.to_string()].concat()));
-    query.extend(params.per_page.map(|per_page| ["per_page=", &per_page.to_string()].concat()));
+    query.extend(params.page.map(|page| ["page=", &decimal(page)].concat()));
+    query.extend(params.per_page.map(|per_page| ["per_page=", &decimal(per_page)].concat()));
     let mark = if query.is_empty() { "" } else { "?" };
     let path = [&settings.base.path, collection.path(), mark, &query.join("&")].concat();
     request(settings, Method::Get, path, None)
@@ -99,7 +100,7 @@ fn member(settings: &Settings, collection: &Collection, id: &TokenId, action: &s
 fn request(settings: &Settings, method: Method, path_with_query: String, body: Option<&Body<'_>>) -> Request {
     // Strings, numbers and booleans always have a JSON form.
     let body = body.map(|body| serde_json::to_vec(body).unwrap_or_default());
-    let length = body.as_ref().map_or(0, Vec::len).to_string();
+    let length = decimal(body.as_ref().map_or(0, Vec::len));
     let mut headers = Headers(Vec::with_capacity(8));
     headers.add("accept", "application/json");
     headers.add("user-agent", &settings.user_agent);

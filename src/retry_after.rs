@@ -3,10 +3,9 @@
 //! A date is measured from the answer's own `Date`, so no clock of ours can be wrong about it. What is not understood is no
 //! wait at all (never zero by accident, never negative, never not-a-number), and then the ordinary waits apply.
 
-use std::time::Duration;
-
-use crate::host::Headers;
+use crate::host::{Duration, Headers};
 use crate::moment::http_date;
+use crate::text::number;
 
 /// The wait that an answer names, if it names one.
 pub fn asked_wait(headers: &impl Headers) -> Option<Duration> {
@@ -18,9 +17,7 @@ pub fn asked_wait(headers: &impl Headers) -> Option<Duration> {
 
 /// Whole seconds. More digits than a `u64` has are still seconds: more than anyone waits.
 fn seconds(value: &str) -> Option<Duration> {
-    let value = value.trim();
-    let is_number = !value.is_empty() && value.chars().all(|character| character.is_ascii_digit());
-    is_number.then(|| Duration::from_secs(value.parse().unwrap_or(u64::MAX)))
+    number(value.trim()).map(Duration::from_secs)
 }
 
 /// From one date to the other; zero if it has passed.

@@ -5,10 +5,9 @@ use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
 use crate::bindings::exports::cloudflare::access::types::{Credentials, RequestOptions};
-use crate::host::{Answer, Cause, Failure, Headers, Host, Instant, Limits, Request};
+use crate::host::{Answer, Cause, Duration, Failure, Headers, Host, Instant, Limits, Request};
 use crate::settings::no_options;
 
 /// The options of a call that sends no credential, to an API that only the script knows.
@@ -81,7 +80,7 @@ impl ScriptedHost {
 
     /// How long the call has waited in all.
     pub fn waited(&self) -> Duration {
-        Duration::from_nanos(self.clock.get())
+        Duration(self.clock.get())
     }
 }
 

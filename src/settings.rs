@@ -5,14 +5,14 @@
 //! message repeats the value of a credential, nor a base URL that could hold one.
 
 use std::borrow::Cow;
-use std::time::Duration;
 
 use crate::arguments::quoted;
 use crate::base_url::BaseUrl;
 use crate::bindings::exports::cloudflare::access::types::{Credentials as GivenCredentials, RequestOptions};
 use crate::error::Invalid;
-use crate::host::Host;
+use crate::host::{Duration, Host};
 use crate::secret::Secret;
+use crate::text::decimal;
 
 const DEFAULT_BASE_URL: &str = "https://api.cloudflare.com/client/v4";
 const DEFAULT_TIMEOUT_MS: u32 = 60_000;
@@ -145,7 +145,7 @@ impl Credentials {
         let token = credential(source, token)?;
         let scheme = token.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("bearer "));
         if scheme {
-            return Err(Invalid::Configuration(format!("{source} begins with \"Bearer\": give the token alone")));
+            return Err(Invalid::Configuration([source, " begins with \"Bearer\": give the token alone"].concat()));
         }
         Ok(Self::ApiToken(Secret::new(token.to_owned())))
     }
@@ -176,14 +176,16 @@ impl Settings {
 /// A part of a credential, fit for a header value.
 fn credential<'a>(source: &str, value: &'a str) -> Result<&'a str, Invalid> {
     if value.is_empty() {
-        return Err(Invalid::Configuration(format!("{source} is empty")));
+        return Err(Invalid::Configuration([source, " is empty"].concat()));
     }
     if value.len() > CREDENTIAL_LIMIT {
-        return Err(Invalid::Configuration(format!("{source} is longer than {CREDENTIAL_LIMIT} bytes")));
+        return Err(Invalid::Configuration(
+            [source, " is longer than ", &decimal(CREDENTIAL_LIMIT), " bytes"].concat(),
+        ));
     }
     header_value(source, value)?;
     if value.trim() != value {
-        return Err(Invalid::Configuration(format!("{source} begins or ends with a space")));
+        return Err(Invalid::Configuration([source, " begins or ends with a space"].concat()));
     }
     Ok(value)
 }
@@ -192,9 +194,11 @@ fn credential<'a>(source: &str, value: &'a str) -> Result<&'a str, Invalid> {
 fn header_value(source: &str, value: &str) -> Result<(), Invalid> {
     match value.chars().position(|character| !matches!(character, ' '..='~')) {
         None => Ok(()),
-        Some(position) => Err(Invalid::Configuration(format!(
-            "{source} has a character that no header can carry, after {position} good ones (a line break at the end?)"
-        ))),
+        Some(position) => {
+            let (before, after) =
+                (" has a character that no header can carry, after ", " good ones (a line break at the end?)");
+            Err(Invalid::Configuration([source, before, &decimal(position), after].concat()))
+        }
     }
 }
 
@@ -229,10 +233,19 @@ fn additional_headers(given: Vec<(String, String)>) -> Result<AdditionalHeaders,
     let size =
         given.iter().fold(0_usize, |size, (name, value)| size.saturating_add(name.len()).saturating_add(value.len()));
     if given.len() > HEADERS_COUNT || size > HEADERS_LIMIT {
-        return Err(Invalid::Configuration(format!(
-            "headers: {} with {size} bytes, and at most {HEADERS_COUNT} with {HEADERS_LIMIT} bytes can be sent",
-            given.len()
-        )));
+        let [count, size, most, largest] = [given.len(), size, HEADERS_COUNT, HEADERS_LIMIT].map(decimal);
+        let parts = [
+            "headers: ",
+            &count,
+            " with ",
+            &size,
+            " bytes, and at most ",
+            &most,
+            " with ",
+            &largest,
+            " bytes can be sent",
+        ];
+        return Err(Invalid::Configuration(parts.concat()));
     }
     let mut user_agent = None;
     let mut headers = Vec::new();
@@ -240,14 +253,13 @@ fn additional_headers(given: Vec<(String, String)>) -> Result<AdditionalHeaders,
         let name = name.to_ascii_lowercase();
         let is_token = |character: char| character.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(character);
         if name.is_empty() || !name.chars().all(is_token) {
-            return Err(Invalid::Configuration(format!("headers: {} is no name of a header", quoted(&name))));
+            return Err(Invalid::Configuration(["headers: ", &quoted(&name), " is no name of a header"].concat()));
         }
         if OURS.contains(&name.as_str()) {
-            return Err(Invalid::Configuration(format!(
-                "headers: {name} is set by the component or by HTTP itself; credentials go into `credentials`"
-            )));
+            let rule = " is set by the component or by HTTP itself; credentials go into `credentials`";
+            return Err(Invalid::Configuration(["headers: ", &name, rule].concat()));
         }
-        header_value(&format!("headers: {name}"), &value)?;
+        header_value(&["headers: ", &name].concat(), &value)?;
         match name.as_str() {
             "user-agent" => user_agent = Some(value),
             _ => headers.push((name, value)),
@@ -258,16 +270,18 @@ fn additional_headers(given: Vec<(String, String)>) -> Result<AdditionalHeaders,
 
 fn milliseconds(option: &str, given: Option<u32>) -> Result<Option<Duration>, Invalid> {
     match given {
-        Some(0) => Err(Invalid::Argument(format!("{option} is 0: no call is that fast, give milliseconds from 1"))),
+        Some(0) => Err(Invalid::Argument([option, " is 0: no call is that fast, give milliseconds from 1"].concat())),
         given => Ok(given.map(|milliseconds| Duration::from_millis(milliseconds.into()))),
     }
 }
 
 fn retries(given: Option<u32>) -> Result<u32, Invalid> {
     match given {
-        Some(number) if number > RETRIES_LIMIT => Err(Invalid::Argument(format!(
-            "max-retries is {number}: at most {RETRIES_LIMIT}, since every try counts against the API's rate limit"
-        ))),
+        Some(number) if number > RETRIES_LIMIT => {
+            let why = ", since every try counts against the API's rate limit";
+            let parts = ["max-retries is ", &decimal(number), ": at most ", &decimal(RETRIES_LIMIT), why];
+            Err(Invalid::Argument(parts.concat()))
+        }
         given => Ok(given.unwrap_or(DEFAULT_RETRIES)),
     }
 }

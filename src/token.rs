@@ -178,7 +178,7 @@ impl Reading {
         };
         let bit = 1_u32.checked_shl(bit).unwrap_or(0);
         if self.seen & bit != 0 {
-            return Err(format!("it has two values for {key}"));
+            return Err(["it has two values for ", key].concat());
         }
         self.seen |= bit;
         if understood || value.is_null() { Ok(()) } else { self.keep(key, value, budget) }
@@ -204,7 +204,7 @@ fn put_required(field: &mut String, value: Json<'_>, key: &str) -> Result<bool, 
     match value.text() {
         Some(text) => *field = text,
         None if value.is_null() => {}
-        None => return Err(format!("the value of {key} is not text")),
+        None => return Err(["the value of ", key, " is not text"].concat()),
     }
     Ok(true)
 }

@@ -4,15 +4,14 @@
 //! before acting (4xx but for the timeouts, or an envelope with a code that means a refusal), or where nothing changes
 //! anyway. `Applied` only after `success: true`. Everything between is `Unknown`.
 
-use std::time::Duration;
-
 use crate::bindings::exports::cloudflare::access::types::{ApiError, ErrorKind, Outcome};
 use crate::catalogue::{meaning, reason};
 use crate::envelope::Foreign;
 use crate::error::clean;
-use crate::host::{Cause, Headers};
+use crate::host::{Cause, Duration, Headers};
 use crate::repeat::Class;
 use crate::retry_after::asked_wait;
+use crate::text::{contains, decimal};
 use crate::token::Unusable;
 
 /// A failed attempt.
@@ -48,7 +47,7 @@ impl Head {
     }
 
     fn described(&self) -> String {
-        format!("{} {}", self.status, reason(self.status))
+        [&decimal(self.status), " ", reason(self.status)].concat()
     }
 }
 
@@ -75,7 +74,7 @@ impl Trouble {
         match head {
             None => trouble(kind, outcome, class, what.to_owned(), None),
             Some(head) => {
-                let what = format!("{}, but {what}", head.described());
+                let what = [&head.described(), ", but ", what].concat();
                 match head.status {
                     429 => trouble(ErrorKind::RateLimited, Outcome::NotApplied, Class::RateLimited, what, Some(head)),
                     status if is_refusal(status) => trouble(kind, Outcome::NotApplied, class, what, Some(head)),
@@ -112,7 +111,7 @@ impl Trouble {
             _ => Outcome::Unknown,
         };
         let what = if (200..300).contains(&status) {
-            format!("{}, but the API says that it failed", head.described())
+            [&head.described(), ", but the API says that it failed"].concat()
         } else {
             head.described()
         };
@@ -128,10 +127,11 @@ impl Trouble {
             Foreign::CutShort => "JSON that ends too early".to_owned(),
             Foreign::OtherJson => "JSON that is not this API's".to_owned(),
             Foreign::NotJson => {
-                format!("a body that is not JSON ({})", head.content_type.as_deref().unwrap_or("no content-type"))
+                let content_type = head.content_type.as_deref().unwrap_or("no content-type");
+                ["a body that is not JSON (", content_type, ")"].concat()
             }
         };
-        let what = format!("{} with {body}", head.described());
+        let what = [&head.described(), " with ", &body].concat();
         let is_cut = matches!(foreign, Foreign::Empty | Foreign::CutShort);
         let (kind, class, outcome, hint) = match status {
             429 => (ErrorKind::RateLimited, Class::RateLimited, Outcome::NotApplied, None),
@@ -150,7 +150,7 @@ impl Trouble {
             kind: ErrorKind::InvalidResponse,
             outcome: Outcome::Applied,
             class: Class::Final,
-            what: format!("{}, but {}", head.described(), unusable.reason),
+            what: [&head.described(), ", but ", &unusable.reason].concat(),
             hint: None,
             head: Some(head),
             api_errors: Vec::new(),
@@ -173,15 +173,19 @@ fn is_ray_id(text: &str, secrets: &[&str]) -> bool {
     let (number, place) = text.split_once('-').unwrap_or((text, ""));
     let is_number = number.len() == 16 && number.chars().all(|digit| digit.is_ascii_hexdigit());
     let is_place = place.len() <= 8 && place.chars().all(|letter| letter.is_ascii_alphanumeric());
-    is_number && is_place && !secrets.iter().any(|secret| secret.contains(number) || text.contains(secret))
+    is_number && is_place && !secrets.iter().any(|secret| contains(secret, number) || contains(text, secret))
 }
 
 /// The ray id that a page of the edge shows: `Ray ID: <strong>9f1c…</strong>`. Only the start of the body is looked at.
 fn ray_id_in_page(body: &[u8], secrets: &[&str]) -> Option<String> {
-    let page = String::from_utf8_lossy(body.get(..65_536).unwrap_or(body));
-    let (_, after) = page.split_once("Ray ID:")?;
-    let candidates = after.get(..80).unwrap_or(after).split(|character: char| !character.is_ascii_alphanumeric());
-    candidates.into_iter().find(|word| is_ray_id(word, secrets)).map(str::to_owned)
+    let start = body.get(..65_536).unwrap_or(body);
+    let label = b"Ray ID:";
+    let after = start
+        .windows(label.len())
+        .position(|part| part == label)
+        .and_then(|at| start.get(at.saturating_add(label.len())..))?;
+    let words = after.get(..80).unwrap_or(after).split(|byte| !byte.is_ascii_alphanumeric());
+    words.filter_map(|word| str::from_utf8(word).ok()).find(|word| is_ray_id(word, secrets)).map(str::to_owned)
 }
 
 #[cfg(test)]

@@ -276,12 +276,11 @@ fn outgoing_request(request: &Request) -> Result<OutgoingRequest, Cause> {
 /// Connecting gets the time of the whole exchange: on one host the connect timeout ends a request that is already being
 /// processed, so a shorter one would cut off a slow `create`.
 fn request_options(limits: Limits) -> RequestOptions {
-    let nanoseconds = |duration: std::time::Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-    let whole = nanoseconds(limits.until.remaining(limits.from));
+    let whole = limits.until.remaining(limits.from).0;
     let options = RequestOptions::new();
     options.set_connect_timeout(Some(whole)).unwrap_or_default();
     options.set_first_byte_timeout(Some(whole)).unwrap_or_default();
-    options.set_between_bytes_timeout(Some(nanoseconds(limits.between_bytes))).unwrap_or_default();
+    options.set_between_bytes_timeout(Some(limits.between_bytes.0)).unwrap_or_default();
     options
 }
 

@@ -10,6 +10,7 @@ use crate::host::Host;
 use crate::lifecycle::find;
 use crate::operations::check_creation;
 use crate::settings::Settings;
+use crate::text::decimal;
 use crate::{request, steps};
 
 pub fn ensure(
@@ -32,7 +33,8 @@ pub fn ensure(
         (Some(last), false) => {
             tokens.push(last);
             let ids: Vec<&str> = tokens.iter().map(|token| token.id.as_str()).collect();
-            let what = format!("{} tokens have this name: {}; name one by its id", tokens.len(), ids.join(", "));
+            let (count, ids) = (decimal(tokens.len()), ids.join(", "));
+            let what = [&count, " tokens have this name: ", &ids, "; name one by its id"].concat();
             Err(call.error_of_its_own("ensure", ErrorKind::Conflict, &what))
         }
     }

@@ -10,7 +10,9 @@ use crate::concurrent::all;
 use crate::error::Invalid;
 use crate::host::Host;
 use crate::lifecycle::clock;
+use crate::order::order;
 use crate::settings::Settings;
+use crate::text::decimal;
 use crate::{list_all, moment, steps};
 
 /// `refresh` gives 365 days; a day between is enough for clocks that differ.
@@ -35,11 +37,9 @@ pub fn refresh_expiring(
 ) -> Result<RefreshReport, Error> {
     let collection = Collection::of_account(account_id)?;
     if within_seconds > LONGEST_WINDOW {
-        return Err(Invalid::Argument(format!(
-            "within-seconds is {within_seconds}: at most {LONGEST_WINDOW}, 364 days, since refreshing gives a year; else every run would \
-             refresh every token"
-        ))
-        .into());
+        let why = ", 364 days, since refreshing gives a year; else every run would refresh every token";
+        let parts = ["within-seconds is ", &decimal(within_seconds), ": at most ", &decimal(LONGEST_WINDOW), why];
+        return Err(Invalid::Argument(parts.concat()).into());
     }
     let settings = Settings::resolve(options, host)?;
     let call = Call::begin_with_time(host, &settings);
@@ -73,13 +73,16 @@ fn report<H: Host>(call: &Call<'_, H>, collection: &Collection, within_seconds: 
     for token in tokens {
         sort(token, now, window, &mut report);
     }
-    soonest_first(&mut report.expiring);
-    soonest_first(&mut report.disabled);
+    report.expiring = soonest_first(report.expiring);
+    report.disabled = soonest_first(report.disabled);
     Ok(report)
 }
 
-fn soonest_first(tokens: &mut [ExpiringToken]) {
-    tokens.sort_by_key(|token| token.seconds_left);
+fn soonest_first(tokens: Vec<ExpiringToken>) -> Vec<ExpiringToken> {
+    let seconds = |index: usize| tokens.get(index).map(|token| token.seconds_left);
+    let order = order(tokens.len(), &|first, second| seconds(first) < seconds(second));
+    let mut tokens: Vec<_> = tokens.into_iter().map(Some).collect();
+    order.into_iter().filter_map(|index| tokens.get_mut(index)?.take()).collect()
 }
 
 /// Puts a token into the list that it belongs to.

@@ -10,8 +10,6 @@
 //! - `Rename`: there is one and its secret is here.
 //! - `Sweep`: all is done, but a create that seemed lost may have arrived late: nothing may be left under the working name.
 
-use std::time::Duration;
-
 use crate::arguments::{Collection, TokenId, quoted};
 use crate::bindings::exports::cloudflare::access::lifecycle::{IssueError, IssueProgress};
 use crate::bindings::exports::cloudflare::access::types::{
@@ -19,10 +17,11 @@ use crate::bindings::exports::cloudflare::access::types::{
 };
 use crate::call::Call;
 use crate::error::Invalid;
-use crate::host::Host;
+use crate::host::{Duration, Host};
 use crate::lifecycle::find;
 use crate::operations::check_creation;
 use crate::settings::Settings;
+use crate::text::{hexadecimal, split_after};
 use crate::{request, steps};
 
 /// How much of the caller's name the working name shows, so that a person who finds it knows what it is.
@@ -70,14 +69,14 @@ fn say_what_there_is(error: &mut Error, token_id: Option<&String>) {
 
 /// A name that no other token has.
 fn working_name(host: &impl Host, name: &str) -> String {
-    format!("{}{:016x}{:016x}{AFTER_NUMBER}", beginning(name), host.random(), host.random())
+    let number = || hexadecimal(host.random(), 16);
+    [&beginning(name), &number(), &number(), AFTER_NUMBER].concat()
 }
 
 /// What the working names for a name begin with.
 fn beginning(name: &str) -> String {
-    let mut beginning: String = name.chars().take(NAME_SHOWN).collect();
-    beginning.push_str(BEFORE_NUMBER);
-    beginning
+    let (shown, _) = split_after(name, NAME_SHOWN);
+    [shown, BEFORE_NUMBER].concat()
 }
 
 /// Whether it is a working name for this name: a progress that was altered must not reach a token of somebody else.
@@ -112,11 +111,9 @@ impl Work {
 
     fn resumed(progress: &IssueProgress, name: &str) -> Result<Self, Invalid> {
         if !is_working_name(&progress.working_name, name) {
-            return Err(Invalid::Argument(format!(
-                "progress.working-name is {}: no `issue` of this name began it; hand the progress back unchanged, with the same \
-                 `params`",
-                quoted(&progress.working_name)
-            )));
+            let rule = ": no `issue` of this name began it; hand the progress back unchanged, with the same `params`";
+            let what = ["progress.working-name is ", &quoted(&progress.working_name), rule].concat();
+            return Err(Invalid::Argument(what));
         }
         if let Some(id) = &progress.token_id {
             TokenId::new(id.clone())?;
@@ -220,7 +217,8 @@ impl Work {
             }
             Ok(token) => {
                 let shown = token.name.as_deref().map(quoted).unwrap_or_default();
-                let what = format!("the token of the progress, {id}, is now named {shown}; it is left as it is");
+                let what =
+                    ["the token of the progress, ", id, ", is now named ", &shown, "; it is left as it is"].concat();
                 Err(call.error_of_its_own("issue", ErrorKind::Conflict, &what))
             }
             Err(error) if steps::is_gone(&error) => Ok(false),
@@ -249,10 +247,11 @@ impl Work {
             return IssueError { error, progress: None };
         }
         let what_there_is = match &self.id {
-            Some(id) => format!("token {id} exists and is not finished"),
+            Some(id) => ["token ", id, " exists and is not finished"].concat(),
             None => "whether there is a token is not known".to_owned(),
         };
-        error.message = format!("issue: {}; {what_there_is}: call `issue` again with this progress", error.message);
+        let remedy = ": call `issue` again with this progress";
+        error.message = ["issue: ", &error.message, "; ", &what_there_is, remedy].concat();
         say_what_there_is(&mut error, self.id.as_ref());
         IssueError { error, progress: Some(IssueProgress { working_name: self.working_name, token_id: self.id }) }
     }

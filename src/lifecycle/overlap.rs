@@ -11,6 +11,7 @@ use crate::host::Host;
 use crate::lifecycle::clock;
 use crate::operations::{member, member_of_account};
 use crate::settings::Settings;
+use crate::text::decimal;
 use crate::{moment, request, steps};
 
 /// A time that has passed by every clock. The API ends an old secret whose time has passed, and asking twice does no harm.
@@ -61,8 +62,8 @@ pub fn extend_overlap(
     let (now, _) = clock::now(&call);
     let ends = token.previous_client_secret_expires_at;
     if ends.as_deref().and_then(moment::parse).is_some_and(|ends| ends <= now) {
-        let what =
-            format!("the old secret ended at {}, and what has ended does not come back", ends.unwrap_or_default());
+        let ended = ends.unwrap_or_default();
+        let what = ["the old secret ended at ", &ended, ", and what has ended does not come back"].concat();
         return Err(Error {
             token_id: Some(token.id),
             ..call.error_of_its_own("extend-overlap", ErrorKind::Conflict, &what)
@@ -96,6 +97,9 @@ fn check(overlap_seconds: u64) -> Result<(), Invalid> {
 fn end_of<H: Host>(call: &Call<'_, H>, overlap_seconds: u64) -> Result<(String, Clock), Invalid> {
     let (now, clock) = clock::now(call);
     let end = i64::try_from(overlap_seconds).ok().and_then(|seconds| moment::text(now.checked_add(seconds)?));
-    let too_far = || Invalid::Argument(format!("overlap-seconds is {overlap_seconds}: that is after the year 9999"));
+    let too_far = || {
+        let what = ["overlap-seconds is ", &decimal(overlap_seconds), ": that is after the year 9999"];
+        Invalid::Argument(what.concat())
+    };
     Ok((end.ok_or_else(too_far)?, clock))
 }
