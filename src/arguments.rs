@@ -5,7 +5,7 @@
 use crate::bindings::exports::cloudflare::access::types::Scope;
 use crate::error::Invalid;
 use crate::moment;
-use crate::text::{self, decimal, hexadecimal};
+use crate::text::{self, decimal, hexadecimal, joined};
 use std::borrow::Cow;
 
 /// What the path of a scope is followed by.
@@ -20,12 +20,12 @@ impl Collection {
     pub fn of(scope: &Scope) -> Result<Self, Invalid> {
         match scope {
             Scope::Account(id) => Self::of_account(id),
-            Scope::Zone(id) => Ok(Self(["/zones/", &segment("zone", id, 32)?, TOKENS].concat())),
+            Scope::Zone(id) => Ok(Self(joined(&["/zones/", &segment("zone", id, 32)?, TOKENS]))),
         }
     }
 
     pub fn of_account(id: &str) -> Result<Self, Invalid> {
-        Ok(Self(["/accounts/", &segment("account", id, 32)?, TOKENS].concat()))
+        Ok(Self(joined(&["/accounts/", &segment("account", id, 32)?, TOKENS])))
     }
 
     pub fn path(&self) -> &str {
@@ -66,7 +66,7 @@ fn segment<'a>(argument: &str, id: &'a str, limit: usize) -> Result<Cow<'a, str>
     let length = text::length(id);
     if length > limit {
         let rule =
-            ["an identifier has at most ", &decimal(limit), " characters, this one has ", &decimal(length)].concat();
+            joined(&["an identifier has at most ", &decimal(limit), " characters, this one has ", &decimal(length)]);
         return Err(invalid(argument, &quoted(id), &rule));
     }
     Ok(encoded(id))
@@ -105,7 +105,7 @@ fn some_text(argument: &str, text: &str, limit: usize) -> Result<(), Invalid> {
     match text::length(text) {
         0 => Err(invalid(argument, "empty", "leave it out or give it at least one character")),
         length if length > limit => {
-            let rule = ["at most ", &decimal(limit), " characters, this has ", &decimal(length)].concat();
+            let rule = joined(&["at most ", &decimal(limit), " characters, this has ", &decimal(length)]);
             Err(invalid(argument, &quoted(text), &rule))
         }
         _ => Ok(()),
@@ -198,7 +198,7 @@ pub fn time(argument: &str, text: &str) -> Result<i64, Invalid> {
 }
 
 fn invalid(argument: &str, value: &str, rule: &str) -> Invalid {
-    Invalid::Argument([argument, " is ", value, ": ", rule].concat())
+    Invalid::Argument(joined(&[argument, " is ", value, ": ", rule]))
 }
 
 /// A value in a message: in quotes, escaped, and cut after 60 characters.

@@ -5,7 +5,7 @@
 use crate::arguments::quoted;
 use crate::error::Invalid;
 use crate::host::Scheme;
-use crate::text::{decimal, number};
+use crate::text::{decimal, joined, number};
 
 const URL_LIMIT: usize = 2048;
 
@@ -21,7 +21,7 @@ pub struct BaseUrl {
 impl BaseUrl {
     pub fn parse(source: &str, url: &str) -> Result<Self, Invalid> {
         if url.len() > URL_LIMIT {
-            return Err(Invalid::Configuration([source, " is longer than ", &decimal(URL_LIMIT), " bytes"].concat()));
+            return Err(Invalid::Configuration(joined(&[source, " is longer than ", &decimal(URL_LIMIT), " bytes"])));
         }
         if !url.bytes().all(may_stand_in_a_url) {
             return Err(with_a_wrong_character(source, url));
@@ -42,9 +42,9 @@ impl BaseUrl {
 
 /// User information is refused before anything of the URL can reach a message; a query can hold a secret, too.
 fn with_a_wrong_character(source: &str, url: &str) -> Invalid {
-    if url.contains('@') {
+    if url.as_bytes().contains(&b'@') {
         let rule = " has user information in it: credentials go into `credentials` or the environment";
-        return Invalid::Configuration([source, rule].concat());
+        return Invalid::Configuration(joined(&[source, rule]));
     }
     match url.split(['?', '#']).next() {
         Some(start) if start != url => {
@@ -55,7 +55,7 @@ fn with_a_wrong_character(source: &str, url: &str) -> Invalid {
 }
 
 fn refusal(source: &str, url: &str, rule: &str) -> Invalid {
-    Invalid::Configuration([source, " is ", &quoted(url), ": ", rule].concat())
+    Invalid::Configuration(joined(&[source, " is ", &quoted(url), ": ", rule]))
 }
 
 /// What is before the first of these bytes, and the rest, which may be empty.
@@ -102,7 +102,7 @@ impl<'a> Host<'a> {
         let may_stand_in_an_address = |byte: u8| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.');
         let may_stand_in_a_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
         match self {
-            Self::Ipv6(address) => address.contains(':') && address.bytes().all(may_stand_in_an_address),
+            Self::Ipv6(address) => address.as_bytes().contains(&b':') && address.bytes().all(may_stand_in_an_address),
             Self::Name(name) => !name.is_empty() && name.bytes().all(may_stand_in_a_name),
         }
     }

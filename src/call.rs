@@ -6,15 +6,17 @@
 
 use std::cell::Cell;
 
-use crate::bindings::exports::cloudflare::access::types::{Error, ErrorKind, Outcome};
+use crate::arguments::Collection;
+use crate::bindings::exports::cloudflare::access::types::{Error, ErrorKind, Outcome, RequestOptions};
 use crate::envelope::{self, Envelope, Info};
-use crate::error::{clean, cleaned, message};
+use crate::error::{Invalid, clean, cleaned, message};
 use crate::host::{Answer, Duration, Failure, Headers, Host, Instant, Limits, Request};
 use crate::json::{Cursor, Json};
 use crate::moment::http_date;
 use crate::operation::Operation;
 use crate::repeat::{Decision, Situation, backoff, decide};
 use crate::settings::Settings;
+use crate::text::joined;
 use crate::token::Unusable;
 use crate::trouble::{Head, Trouble};
 
@@ -30,7 +32,8 @@ pub type Read<'r> = dyn FnMut(Option<&mut Cursor<'_>>) -> Result<(), Unusable> +
 /// A call under way.
 pub struct Call<'a, H> {
     host: &'a H,
-    settings: &'a Settings,
+    collection: Collection,
+    settings: Settings,
     /// The start of the call until its first attempt begins, which is then.
     begun: Cell<Option<Instant>>,
     deadline: Instant,
@@ -40,43 +43,46 @@ pub struct Call<'a, H> {
     tells_time: bool,
     requests: Cell<u32>,
     server_time: Cell<Option<i64>>,
-    /// What no error may repeat.
-    secrets: Vec<&'a str>,
 }
 
 impl<'a, H: Host> Call<'a, H> {
-    /// Starts the time of the call.
-    pub fn begin(host: &'a H, settings: &'a Settings) -> Self {
+    /// Begins a call about the tokens of a scope: resolves its settings, and starts its time.
+    pub fn begin(host: &'a H, collection: Collection, options: Option<RequestOptions>) -> Result<Self, Invalid> {
+        let settings = Settings::resolve(options, host)?;
         let begun = host.now();
-        Self {
+        Ok(Self {
             host,
+            collection,
+            deadline: begun.after(settings.timeout),
             settings,
             begun: Cell::new(Some(begun)),
-            deadline: begun.after(settings.timeout),
             recovers: false,
             tells_time: false,
             requests: Cell::new(0),
             server_time: Cell::new(None),
-            secrets: settings.secrets(),
-        }
+        })
     }
 
-    /// As `begin`, for a call that finds out what became of an attempt: it gives up on one early.
-    pub fn begin_with_recovery(host: &'a H, settings: &'a Settings) -> Self {
-        Self { recovers: true, ..Self::begin(host, settings) }
+    /// For a call that finds out what became of an attempt: it gives up on one early.
+    pub fn recover(&mut self) {
+        self.recovers = true;
     }
 
-    /// As `begin`, for a call that needs to know what time it is for the server.
-    pub fn begin_with_time(host: &'a H, settings: &'a Settings) -> Self {
-        Self { tells_time: true, ..Self::begin(host, settings) }
+    /// For a call that needs to know what time it is for the server.
+    pub fn ask_for_time(&mut self) {
+        self.tells_time = true;
     }
 
     pub fn host(&self) -> &H {
         self.host
     }
 
+    pub fn collection(&self) -> &Collection {
+        &self.collection
+    }
+
     pub fn settings(&self) -> &Settings {
-        self.settings
+        &self.settings
     }
 
     /// Seconds since 1970 as the last good answer says, in a call that was begun with time.
@@ -101,7 +107,7 @@ impl<'a, H: Host> Call<'a, H> {
     pub async fn send(
         &self,
         operation: Operation,
-        request: &Request,
+        request: &Request<'_>,
         about: Option<&str>,
         read: &mut Read<'_>,
     ) -> Result<Info, Error> {
@@ -140,7 +146,7 @@ impl<'a, H: Host> Call<'a, H> {
         }
     }
 
-    async fn attempt(&self, request: &Request, limits: Limits, read: &mut Read<'_>) -> Result<Info, Trouble> {
+    async fn attempt(&self, request: &Request<'_>, limits: Limits, read: &mut Read<'_>) -> Result<Info, Trouble> {
         if limits.from >= self.deadline {
             return Err(Trouble::too_late());
         }
@@ -148,12 +154,12 @@ impl<'a, H: Host> Call<'a, H> {
         let answer = match self.host.exchange(request, limits).await {
             Ok(answer) => answer,
             Err(Failure { cause, head }) => {
-                let head = head.map(|(status, headers)| Head::new(status, &headers, &self.secrets));
+                let head = head.map(|(status, headers)| Head::new(status, &headers, &self.settings.secrets()));
                 return Err(Trouble::without_answer(cause, head));
             }
         };
         let Answer { status, headers, body } = &answer;
-        let head = || Head::new(*status, headers, &self.secrets);
+        let head = || Head::new(*status, headers, &self.settings.secrets());
         let is_good = (200..300).contains(status);
         let mut has_read = false;
         let mut read_in_place = |cursor: &mut Cursor<'_>| {
@@ -174,7 +180,7 @@ impl<'a, H: Host> Call<'a, H> {
             // A yes under a status that says no: the status counts.
             Envelope::Success { .. } => Err(Trouble::refused(head(), Vec::new())),
             Envelope::Failure { errors } => Err(Trouble::refused(head(), errors)),
-            Envelope::Foreign(foreign) => Err(Trouble::foreign(head(), foreign, body, &self.secrets)),
+            Envelope::Foreign(foreign) => Err(Trouble::foreign(head(), foreign, body, &self.settings.secrets())),
         }
     }
 
@@ -197,7 +203,7 @@ impl<'a, H: Host> Call<'a, H> {
         Error {
             kind,
             outcome: Outcome::NotApplied,
-            message: [function, ": ", what].concat(),
+            message: joined(&[function, ": ", what]),
             status: None,
             api_errors: Vec::new(),
             ray_id: None,
@@ -213,8 +219,9 @@ impl<'a, H: Host> Call<'a, H> {
             Outcome::NotApplied if may_have_changed => Outcome::Unknown,
             outcome => outcome,
         };
-        let api_errors = cleaned(trouble.api_errors, &self.secrets);
-        let told_id = trouble.token_id.filter(|id| clean(id, &self.secrets) == *id);
+        let secrets = self.settings.secrets();
+        let api_errors = cleaned(trouble.api_errors, &secrets);
+        let told_id = trouble.token_id.filter(|id| clean(id, &secrets) == *id);
         let head = trouble.head.as_ref();
         Error {
             kind: trouble.kind,
@@ -257,7 +264,8 @@ mod tests {
     }
 
     fn send_with(operation: Operation, host: &ScriptedHost, options: RequestOptions) -> Result<(), Error> {
-        let settings = Settings::resolve(Some(options), host).expect("good settings");
+        let collection = Collection::of_account("a").expect("good");
+        let call = Call::begin(host, collection, Some(options)).expect("good settings");
         let request = Request {
             method: Method::Post,
             scheme: Scheme::Https,
@@ -270,7 +278,7 @@ mod tests {
             result.map(Cursor::value);
             Ok(())
         };
-        host.block_on(Call::begin(host, &settings).send(operation, &request, None, &mut pass)).map(drop)
+        host.block_on(call.send(operation, &request, None, &mut pass)).map(drop)
     }
 
     fn send(operation: Operation, replies: impl IntoIterator<Item = Reply>) -> (Result<(), Error>, ScriptedHost) {

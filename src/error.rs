@@ -7,7 +7,7 @@
 use crate::arguments::is_unprintable;
 use crate::bindings::exports::cloudflare::access::types::{ApiError, ApiErrorCause, Error, ErrorKind, Outcome};
 use crate::operation::Operation;
-use crate::text::{decimal, replaced, split_after, split_once};
+use crate::text::{decimal, joined, replaced, split_after, split_once};
 
 /// A longer text of the server is cut: the API's own are below a hundred characters.
 const TEXT_LIMIT: usize = 500;
@@ -42,7 +42,7 @@ impl From<Invalid> for Error {
 
 /// The message of an error: what was done, what came of it, what the API said, and what to do.
 pub fn message(operation: Operation, what: &str, errors: &[ApiError], hint: Option<&str>, outcome: Outcome) -> String {
-    let mut message = [operation.name(), ": ", what].concat();
+    let mut message = joined(&[operation.name(), ": ", what]);
     for error in errors.iter().take(3) {
         message.push_str("; ");
         append(&mut message, error.code, &error.message);

@@ -5,6 +5,8 @@
 //! `wasi_host` is the one real implementation. An exchange is a single request and its answer, within limits; it never
 //! repeats anything and never judges what the answer says.
 
+use std::borrow::Cow;
+
 /// A length of time in nanoseconds, as `wasi:clocks` has it: at most 584 years, which anything longer becomes. The type of the standard
 /// library counts seconds and nanoseconds, and turns them into these with 128 bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -64,13 +66,13 @@ pub enum Scheme {
 }
 
 /// A request, ready to be sent as often as the rules allow. No `Debug`: the headers hold the credential.
-pub struct Request {
+pub struct Request<'a> {
     pub method: Method,
     pub scheme: Scheme,
-    pub authority: String,
+    pub authority: &'a str,
     pub path_with_query: String,
     /// Names in lower case.
-    pub headers: Vec<(String, Vec<u8>)>,
+    pub headers: Vec<(&'a str, Cow<'a, str>)>,
     /// None sends no body at all, which is not the same as an empty JSON object.
     pub body: Option<Vec<u8>>,
 }
@@ -142,7 +144,7 @@ pub trait Host {
     /// Sends the request and reads the whole answer, within the limits.
     async fn exchange(
         &self,
-        request: &Request,
+        request: &Request<'_>,
         limits: Limits,
     ) -> Result<Answer<Self::Headers>, Failure<Self::Headers>>;
 

@@ -17,7 +17,6 @@
     )
 )]
 
-#[cfg(target_family = "wasm")]
 mod abi;
 mod arguments;
 mod base_url;
@@ -28,6 +27,7 @@ mod concurrent;
 mod decoder_fuzz;
 mod envelope;
 mod error;
+mod error_code;
 #[cfg(any(test, all(target_family = "wasm", target_os = "unknown", feature = "heap")))]
 mod heap;
 mod host;

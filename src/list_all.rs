@@ -13,9 +13,8 @@ use crate::concurrent::{AT_ONCE, all};
 use crate::host::Host;
 use crate::operations::check_filters;
 use crate::order::order;
-use crate::settings::Settings;
 use crate::steps;
-use crate::text::decimal;
+use crate::text::{decimal, joined};
 use crate::token::Budget;
 
 /// About as many as the rate limit allows requests in five minutes.
@@ -31,32 +30,23 @@ pub fn list_all(
 ) -> Result<Vec<ServiceToken>, Error> {
     let collection = Collection::of(scope)?;
     check_filters(params.name.as_deref(), params.search.as_deref(), params.per_page)?;
-    let settings = Settings::resolve(options, host)?;
-    within(&Call::begin(host, &settings), &collection, params)
+    within(&Call::begin(host, collection, options)?, params)
 }
 
 /// The same as a part of a call.
-pub fn within<H: Host>(
-    call: &Call<'_, H>,
-    collection: &Collection,
-    params: &ListAllParams,
-) -> Result<Vec<ServiceToken>, Error> {
-    let mut tokens = every_page(call, collection, params)?;
+pub fn within<H: Host>(call: &Call<'_, H>, params: &ListAllParams) -> Result<Vec<ServiceToken>, Error> {
+    let mut tokens = every_page(call, params)?;
     if let Some(name) = &params.name {
         tokens.retain(|token| token.name.as_ref() == Some(name));
     }
     Ok(tokens)
 }
 
-fn every_page<H: Host>(
-    call: &Call<'_, H>,
-    collection: &Collection,
-    params: &ListAllParams,
-) -> Result<Vec<ServiceToken>, Error> {
+fn every_page<H: Host>(call: &Call<'_, H>, params: &ListAllParams) -> Result<Vec<ServiceToken>, Error> {
     let budget = Budget::default();
     let fetch = async |number: Option<u32>| {
         let ListAllParams { name, search, per_page } = params.clone();
-        steps::list(call, collection, &ListParams { name, search, page: number, per_page }, &budget).await
+        steps::list(call, &ListParams { name, search, page: number, per_page }, &budget).await
     };
     let mut gathered = Gathered::default();
     let mut last = 1_u32;
@@ -69,7 +59,7 @@ fn every_page<H: Host>(
         last = known.min(last.saturating_add(at_once));
         if last > PAGES_LIMIT {
             let what =
-                ["the list has more than ", &decimal(PAGES_LIMIT), " pages: ask for one page at a time"].concat();
+                joined(&["the list has more than ", &decimal(PAGES_LIMIT), " pages: ask for one page at a time"]);
             return Err(call.error_of_its_own("list-all", ErrorKind::InvalidResponse, &what));
         }
         let pages = call.host().block_on(all((first..=last).map(|number| fetch(Some(number))).collect()));

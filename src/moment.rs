@@ -4,7 +4,7 @@
 
 use std::num::Wrapping;
 
-use crate::text::{self, decimal, split_once};
+use crate::text::{self, decimal, joined, split_once};
 
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 /// From the first day of the year 0 to that of 1970.
@@ -15,18 +15,18 @@ const DAY: i64 = 86_400;
 pub fn parse(text: &str) -> Option<i64> {
     let mut rest = text;
     let (year, month, day) = (number(&mut rest, 4)?, after(&mut rest, "-")?, after(&mut rest, "-")?);
-    one_of(&mut rest, "Tt ")?;
+    one_of(&mut rest, b"Tt ")?;
     let (hour, minute, second) = (number(&mut rest, 2)?, after(&mut rest, ":")?, after(&mut rest, ":")?);
     if let Some(fraction) = rest.strip_prefix('.') {
         rest = fraction.trim_start_matches(|character: char| character.is_ascii_digit());
         (rest.len() < fraction.len()).then_some(())?;
     }
-    let offset = match one_of(&mut rest, "Zz+-")? {
-        'Z' | 'z' => 0,
+    let offset = match one_of(&mut rest, b"Zz+-")? {
+        b'Z' | b'z' => 0,
         sign => {
             let (hours, minutes) = (number(&mut rest, 2)?, after(&mut rest, ":")?);
             let offset = time_of_day(hours, minutes, 0)?;
-            if sign == '-' { offset.checked_neg()? } else { offset }
+            if sign == b'-' { offset.checked_neg()? } else { offset }
         }
     };
     // A leap second counts as the last one before it, and is only at the end of a month.
@@ -41,7 +41,7 @@ pub fn text(seconds: i64) -> Option<String> {
     let second = seconds.rem_euclid(DAY);
     let (hour, minute, second) = (second.div_euclid(3600), second.div_euclid(60).rem_euclid(60), second.rem_euclid(60));
     let [month, day, hour, minute, second] = [month, day, hour, minute, second].map(|number| padded(number, 100));
-    Some([&padded(year, 10_000), "-", &month, "-", &day, "T", &hour, ":", &minute, ":", &second, "Z"].concat())
+    Some(joined(&[&padded(year, 10_000), "-", &month, "-", &day, "T", &hour, ":", &minute, ":", &second, "Z"]))
 }
 
 /// A number below this power of ten, in as many digits as that has noughts.
@@ -77,11 +77,10 @@ fn number(rest: &mut &str, length: usize) -> Option<i64> {
 }
 
 /// One character of these.
-fn one_of(rest: &mut &str, any: &str) -> Option<char> {
-    let mut characters = rest.chars();
-    let first = characters.next().filter(|first| any.contains(*first));
-    *rest = characters.as_str();
-    first
+fn one_of(rest: &mut &str, any: &[u8]) -> Option<u8> {
+    let (first, after) = rest.split_at_checked(1)?;
+    *rest = after;
+    first.bytes().next().filter(|first| any.contains(first))
 }
 
 /// Seconds since midnight.

@@ -10,7 +10,6 @@ use crate::bindings::exports::cloudflare::access::types::{
 use crate::call::Call;
 use crate::error::Invalid;
 use crate::host::Host;
-use crate::settings::Settings;
 use crate::steps;
 use crate::token::Budget;
 
@@ -20,8 +19,7 @@ pub fn list(host: &impl Host, scope: &Scope, params: &ListParams, options: Optio
     let collection = Collection::of(scope)?;
     check_filters(params.name.as_deref(), params.search.as_deref(), params.per_page)?;
     arguments::from_one("page", params.page)?;
-    let settings = Settings::resolve(options, host)?;
-    host.block_on(steps::list(&Call::begin(host, &settings), &collection, params, &Budget::default()))
+    host.block_on(steps::list(&Call::begin(host, collection, options)?, params, &Budget::default()))
 }
 
 /// What `list` and `list-all` check alike.
@@ -33,15 +31,13 @@ pub fn check_filters(name: Option<&str>, search: Option<&str>, per_page: Option<
 
 pub fn get(host: &impl Host, scope: &Scope, id: String, options: Options) -> Result<ServiceToken, Error> {
     let (collection, id) = member(scope, id)?;
-    let settings = Settings::resolve(options, host)?;
-    steps::get(&Call::begin(host, &settings), &collection, &id)
+    steps::get(&Call::begin(host, collection, options)?, &id)
 }
 
 pub fn create(host: &impl Host, scope: &Scope, params: &CreateParams, options: Options) -> Result<IssuedToken, Error> {
     let collection = Collection::of(scope)?;
     check_creation(params)?;
-    let settings = Settings::resolve(options, host)?;
-    steps::create(&Call::begin(host, &settings), &collection, params)
+    steps::create(&Call::begin(host, collection, options)?, params)
 }
 
 /// What every function that may make a token checks alike.
@@ -65,20 +61,17 @@ pub fn update(
     let (collection, id) = member(scope, id)?;
     params.name.as_deref().map_or(Ok(()), arguments::name)?;
     check_times(params.duration.as_deref(), params.previous_client_secret_expires_at.as_deref())?;
-    let settings = Settings::resolve(options, host)?;
-    steps::update(&Call::begin(host, &settings), &collection, &id, params)
+    steps::update(&Call::begin(host, collection, options)?, &id, params)
 }
 
 pub fn delete(host: &impl Host, scope: &Scope, id: String, options: Options) -> Result<ServiceToken, Error> {
     let (collection, id) = member(scope, id)?;
-    let settings = Settings::resolve(options, host)?;
-    steps::delete(&Call::begin(host, &settings), &collection, &id)
+    steps::delete(&Call::begin(host, collection, options)?, &id)
 }
 
 pub fn refresh(host: &impl Host, account_id: &str, id: String, options: Options) -> Result<ServiceToken, Error> {
     let (collection, id) = member_of_account(account_id, id)?;
-    let settings = Settings::resolve(options, host)?;
-    host.block_on(steps::refresh(&Call::begin(host, &settings), &collection, &id))
+    host.block_on(steps::refresh(&Call::begin(host, collection, options)?, &id))
 }
 
 pub fn rotate(
@@ -92,8 +85,7 @@ pub fn rotate(
     if let PreviousSecret::ExpiresAt(time) = previous {
         arguments::time("previous.expires-at", time)?;
     }
-    let settings = Settings::resolve(options, host)?;
-    steps::rotate(&Call::begin(host, &settings), &collection, &id, previous)
+    steps::rotate(&Call::begin(host, collection, options)?, &id, previous)
 }
 
 /// A token of an account.

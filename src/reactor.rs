@@ -4,28 +4,31 @@
 //! all of them; then every future looks whether one of its own is ready. There are no wakers: a call has a handful of futures, and
 //! asking each is cheaper than telling them apart.
 //!
-//! A pollable is a child of its stream or response and must be dropped before it, else the host traps. So a wait that is
-//! dropped takes its pollables back at once.
+//! What is left is the number of a pollable. The pollable stays with the future, borrowed by its wait, which takes the number back when it
+//! is dropped.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::future::Future;
+use std::ops::Range;
 use std::pin::{Pin, pin};
-use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use waki::bindings::wasi::io::poll::{Pollable, poll};
+use waki::bindings::wasi::io::poll::Pollable;
 
-/// The pollables that the futures of one call wait for.
+use crate::abi::imports::poll;
+
+/// What the futures of one call wait for.
 #[derive(Default)]
 pub struct Reactor {
-    waiting: RefCell<Vec<Waiting>>,
-    next_ticket: Cell<u32>,
+    waiting: Cell<Vec<Waiting>>,
+    next_ticket: Cell<u64>,
 }
 
+/// A pollable that a future waits for.
 struct Waiting {
-    pollable: Rc<Pollable>,
+    handle: u32,
     /// By which its [`Wait`] finds it again.
-    ticket: u32,
+    ticket: u64,
     is_ready: bool,
 }
 
@@ -38,55 +41,67 @@ impl Reactor {
             if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
                 return output;
             }
-            self.wait_for_any();
+            self.change(&mut wait_for_any);
         }
     }
 
     /// Waits until one of the pollables is ready, and says which: the first of those that are.
-    pub fn wait<'a, const N: usize>(&'a self, pollables: [&Rc<Pollable>; N]) -> Wait<'a, N> {
-        let tickets = pollables.map(|pollable| {
-            let ticket = self.next_ticket.get();
-            self.next_ticket.set(ticket.wrapping_add(1));
-            self.waiting.borrow_mut().push(Waiting { pollable: Rc::clone(pollable), ticket, is_ready: false });
-            ticket
+    pub fn wait<'a>(&'a self, pollables: &[&'a Pollable]) -> Wait<'a> {
+        let mut ticket = self.next_ticket.get();
+        let first = ticket;
+        self.change(&mut |waiting| {
+            for pollable in pollables {
+                waiting.push(Waiting { handle: pollable.handle(), ticket, is_ready: false });
+                ticket = ticket.wrapping_add(1);
+            }
         });
-        Wait { reactor: self, tickets }
+        self.next_ticket.set(ticket);
+        Wait { reactor: self, tickets: first..ticket }
     }
 
-    fn wait_for_any(&self) {
-        let mut waiting = self.waiting.borrow_mut();
-        // `poll` traps on an empty list; and who is ready already has yet to be asked.
-        if waiting.is_empty() || waiting.iter().any(|waiting| waiting.is_ready) {
-            return;
-        }
-        let ready = poll(&waiting.iter().map(|waiting| &*waiting.pollable).collect::<Vec<_>>());
-        for index in ready {
-            if let Some(waiting) = usize::try_from(index).ok().and_then(|index| waiting.get_mut(index)) {
-                waiting.is_ready = true;
-            }
+    fn change(&self, change: &mut dyn FnMut(&mut Vec<Waiting>)) {
+        let mut waiting = self.waiting.take();
+        change(&mut waiting);
+        self.waiting.set(waiting);
+    }
+}
+
+/// Waits for the host.
+fn wait_for_any(waiting: &mut Vec<Waiting>) {
+    // `poll` traps on an empty list; and who is ready already has yet to be asked.
+    if waiting.is_empty() || waiting.iter().any(|waiting| waiting.is_ready) {
+        return;
+    }
+    let handles: Vec<u32> = waiting.iter().map(|waiting| waiting.handle).collect();
+    for index in poll(&handles) {
+        if let Some(waiting) = usize::try_from(index).ok().and_then(|index| waiting.get_mut(index)) {
+            waiting.is_ready = true;
         }
     }
 }
 
 /// See [`Reactor::wait`].
-pub struct Wait<'a, const N: usize> {
+pub struct Wait<'a> {
     reactor: &'a Reactor,
-    tickets: [u32; N],
+    tickets: Range<u64>,
 }
 
-impl<const N: usize> Future for Wait<'_, N> {
+impl Future for Wait<'_> {
     type Output = usize;
 
     fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<usize> {
-        let waiting = self.reactor.waiting.borrow();
-        let mut ready = waiting.iter().filter(|waiting| waiting.is_ready);
-        let first = ready.find_map(|waiting| self.tickets.iter().position(|ticket| *ticket == waiting.ticket));
-        first.map_or(Poll::Pending, Poll::Ready)
+        let mut ready = Poll::Pending;
+        self.reactor.change(&mut |waiting| {
+            let first = waiting.iter().find(|waiting| waiting.is_ready && self.tickets.contains(&waiting.ticket));
+            let place = first.and_then(|first| first.ticket.checked_sub(self.tickets.start));
+            ready = place.and_then(|place| usize::try_from(place).ok()).map_or(Poll::Pending, Poll::Ready);
+        });
+        ready
     }
 }
 
-impl<const N: usize> Drop for Wait<'_, N> {
+impl Drop for Wait<'_> {
     fn drop(&mut self) {
-        self.reactor.waiting.borrow_mut().retain(|waiting| !self.tickets.contains(&waiting.ticket));
+        self.reactor.change(&mut |waiting| waiting.retain(|waiting| !self.tickets.contains(&waiting.ticket)));
     }
 }

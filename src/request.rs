@@ -3,13 +3,15 @@
 //! Only what the caller gave is sent. Every request says its length, body or not: without it a host announces a body of
 //! unknown length, even on a DELETE, which some servers refuse.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 use crate::arguments::{Collection, TokenId, encoded};
 use crate::bindings::exports::cloudflare::access::types::{CreateParams, ListParams, PreviousSecret, UpdateParams};
 use crate::host::{Method, Request};
 use crate::settings::{Credentials, Settings};
-use crate::text::decimal;
+use crate::text::{decimal, joined};
 
 /// The bodies of `create`, `update` and `rotate`, which share their fields.
 #[derive(Default, Serialize)]
@@ -38,22 +40,28 @@ pub fn unchanged() -> UpdateParams {
 }
 
 /// One page of the tokens of a scope.
-pub fn list(settings: &Settings, collection: &Collection, params: &ListParams) -> Request {
-    let mut query = Vec::new();
-    query.extend(params.name.as_deref().map(|name| ["name=", &encoded(name)].concat()));
-    query.extend(params.search.as_deref().map(|search| ["search=", &encoded(search)].concat()));
-    query.extend(params.page.map(|page| ["page=", &decimal(page)].concat()));
-    query.extend(params.per_page.map(|per_page| ["per_page=", &decimal(per_page)].concat()));
-    let mark = if query.is_empty() { "" } else { "?" };
-    let path = [&settings.base.path, collection.path(), mark, &query.join("&")].concat();
+pub fn list<'a>(settings: &'a Settings, collection: &Collection, params: &ListParams) -> Request<'a> {
+    let mut path = joined(&[&settings.base.path, collection.path()]);
+    let page = params.page.map(decimal);
+    let per_page = params.per_page.map(decimal);
+    let query = [("name=", &params.name), ("search=", &params.search), ("page=", &page), ("per_page=", &per_page)];
+    let mut mark = "?";
+    for (name, value) in query {
+        if let Some(value) = value {
+            for part in [mark, name, &encoded(value)] {
+                path.push_str(part);
+            }
+            mark = "&";
+        }
+    }
     request(settings, Method::Get, path, None)
 }
 
-pub fn get(settings: &Settings, collection: &Collection, id: &TokenId) -> Request {
+pub fn get<'a>(settings: &'a Settings, collection: &Collection, id: &TokenId) -> Request<'a> {
     request(settings, Method::Get, member(settings, collection, id, ""), None)
 }
 
-pub fn create(settings: &Settings, collection: &Collection, params: &CreateParams) -> Request {
+pub fn create<'a>(settings: &'a Settings, collection: &Collection, params: &CreateParams) -> Request<'a> {
     let body = Body {
         name: Some(&params.name),
         duration: params.duration.as_deref(),
@@ -61,10 +69,10 @@ pub fn create(settings: &Settings, collection: &Collection, params: &CreateParam
         client_secret_version: params.client_secret_version,
         previous_client_secret_expires_at: params.previous_client_secret_expires_at.as_deref(),
     };
-    request(settings, Method::Post, [&settings.base.path, collection.path()].concat(), Some(&body))
+    request(settings, Method::Post, joined(&[&settings.base.path, collection.path()]), Some(&body))
 }
 
-pub fn update(settings: &Settings, collection: &Collection, id: &TokenId, params: &UpdateParams) -> Request {
+pub fn update<'a>(settings: &'a Settings, collection: &Collection, id: &TokenId, params: &UpdateParams) -> Request<'a> {
     let body = Body {
         name: params.name.as_deref(),
         duration: params.duration.as_deref(),
@@ -75,15 +83,20 @@ pub fn update(settings: &Settings, collection: &Collection, id: &TokenId, params
     request(settings, Method::Put, member(settings, collection, id, ""), Some(&body))
 }
 
-pub fn delete(settings: &Settings, collection: &Collection, id: &TokenId) -> Request {
+pub fn delete<'a>(settings: &'a Settings, collection: &Collection, id: &TokenId) -> Request<'a> {
     request(settings, Method::Delete, member(settings, collection, id, ""), None)
 }
 
-pub fn refresh(settings: &Settings, collection: &Collection, id: &TokenId) -> Request {
+pub fn refresh<'a>(settings: &'a Settings, collection: &Collection, id: &TokenId) -> Request<'a> {
     request(settings, Method::Post, member(settings, collection, id, "/refresh"), None)
 }
 
-pub fn rotate(settings: &Settings, collection: &Collection, id: &TokenId, previous: &PreviousSecret) -> Request {
+pub fn rotate<'a>(
+    settings: &'a Settings,
+    collection: &Collection,
+    id: &TokenId,
+    previous: &PreviousSecret,
+) -> Request<'a> {
     let previous_client_secret_expires_at = match previous {
         PreviousSecret::ExpiresNow => None,
         PreviousSecret::ExpiresAt(time) => Some(time.as_str()),
@@ -94,46 +107,43 @@ pub fn rotate(settings: &Settings, collection: &Collection, id: &TokenId, previo
 
 /// The path of a token, and what is done to it.
 fn member(settings: &Settings, collection: &Collection, id: &TokenId, action: &str) -> String {
-    [&settings.base.path, collection.path(), "/", id.segment(), action].concat()
+    joined(&[&settings.base.path, collection.path(), "/", id.segment(), action])
 }
 
-fn request(settings: &Settings, method: Method, path_with_query: String, body: Option<&Body<'_>>) -> Request {
+fn request<'a>(
+    settings: &'a Settings,
+    method: Method,
+    path_with_query: String,
+    body: Option<&Body<'_>>,
+) -> Request<'a> {
+    const JSON: Cow<'_, str> = Cow::Borrowed("application/json");
     // Strings, numbers and booleans always have a JSON form.
     let body = body.map(|body| serde_json::to_vec(body).unwrap_or_default());
     let length = decimal(body.as_ref().map_or(0, Vec::len));
-    let mut headers = Headers(Vec::with_capacity(8));
-    headers.add("accept", "application/json");
-    headers.add("user-agent", &settings.user_agent);
-    headers.add("content-length", &length);
+    let mut headers = Vec::with_capacity(8);
+    headers.push(("accept", JSON));
+    headers.push(("user-agent", Cow::Borrowed(&*settings.user_agent)));
+    headers.push(("content-length", Cow::Owned(length)));
     if body.is_some() {
-        headers.add("content-type", "application/json");
+        headers.push(("content-type", JSON));
     }
     match &settings.credentials {
-        Credentials::ApiToken(token) => headers.add("authorization", &["Bearer ", token.reveal()].concat()),
+        Credentials::ApiToken(token) => {
+            headers.push(("authorization", Cow::Owned(joined(&["Bearer ", token.reveal()]))));
+        }
         Credentials::ApiKey { email, key } => {
-            headers.add("x-auth-email", email);
-            headers.add("x-auth-key", key.reveal());
+            headers.push(("x-auth-email", Cow::Borrowed(email)));
+            headers.push(("x-auth-key", Cow::Borrowed(key.reveal())));
         }
         Credentials::Host => {}
     }
-    for (name, value) in &settings.headers {
-        headers.add(name, value);
-    }
+    headers.extend(settings.headers.iter().map(|(name, value)| (name.as_str(), Cow::Borrowed(value.as_str()))));
     Request {
         method,
         scheme: settings.base.scheme,
-        authority: settings.base.authority.clone(),
+        authority: &settings.base.authority,
         path_with_query,
-        headers: headers.0,
+        headers,
         body,
-    }
-}
-
-struct Headers(Vec<(String, Vec<u8>)>);
-
-impl Headers {
-    #[inline(never)]
-    fn add(&mut self, name: &str, value: &str) {
-        self.0.push((name.to_owned(), value.into()));
     }
 }

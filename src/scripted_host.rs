@@ -119,7 +119,7 @@ impl Host for ScriptedHost {
 
     async fn exchange(
         &self,
-        request: &Request,
+        request: &Request<'_>,
         limits: Limits,
     ) -> Result<Answer<Self::Headers>, Failure<Self::Headers>> {
         let path = request.path_with_query.clone();

@@ -12,7 +12,7 @@ use crate::bindings::exports::cloudflare::access::types::{Credentials as GivenCr
 use crate::error::Invalid;
 use crate::host::{Duration, Host};
 use crate::secret::Secret;
-use crate::text::decimal;
+use crate::text::{decimal, joined};
 
 const DEFAULT_BASE_URL: &str = "https://api.cloudflare.com/client/v4";
 const DEFAULT_TIMEOUT_MS: u32 = 60_000;
@@ -145,7 +145,7 @@ impl Credentials {
         let token = credential(source, token)?;
         let scheme = token.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("bearer "));
         if scheme {
-            return Err(Invalid::Configuration([source, " begins with \"Bearer\": give the token alone"].concat()));
+            return Err(Invalid::Configuration(joined(&[source, " begins with \"Bearer\": give the token alone"])));
         }
         Ok(Self::ApiToken(Secret::new(token.to_owned())))
     }
@@ -176,16 +176,19 @@ impl Settings {
 /// A part of a credential, fit for a header value.
 fn credential<'a>(source: &str, value: &'a str) -> Result<&'a str, Invalid> {
     if value.is_empty() {
-        return Err(Invalid::Configuration([source, " is empty"].concat()));
+        return Err(Invalid::Configuration(joined(&[source, " is empty"])));
     }
     if value.len() > CREDENTIAL_LIMIT {
-        return Err(Invalid::Configuration(
-            [source, " is longer than ", &decimal(CREDENTIAL_LIMIT), " bytes"].concat(),
-        ));
+        return Err(Invalid::Configuration(joined(&[
+            source,
+            " is longer than ",
+            &decimal(CREDENTIAL_LIMIT),
+            " bytes",
+        ])));
     }
     header_value(source, value)?;
     if value.trim() != value {
-        return Err(Invalid::Configuration([source, " begins or ends with a space"].concat()));
+        return Err(Invalid::Configuration(joined(&[source, " begins or ends with a space"])));
     }
     Ok(value)
 }
@@ -197,7 +200,7 @@ fn header_value(source: &str, value: &str) -> Result<(), Invalid> {
         Some(position) => {
             let (before, after) =
                 (" has a character that no header can carry, after ", " good ones (a line break at the end?)");
-            Err(Invalid::Configuration([source, before, &decimal(position), after].concat()))
+            Err(Invalid::Configuration(joined(&[source, before, &decimal(position), after])))
         }
     }
 }
@@ -245,21 +248,21 @@ fn additional_headers(given: Vec<(String, String)>) -> Result<AdditionalHeaders,
             &largest,
             " bytes can be sent",
         ];
-        return Err(Invalid::Configuration(parts.concat()));
+        return Err(Invalid::Configuration(joined(&parts)));
     }
     let mut user_agent = None;
     let mut headers = Vec::new();
     for (name, value) in given {
         let name = name.to_ascii_lowercase();
-        let is_token = |character: char| character.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(character);
-        if name.is_empty() || !name.chars().all(is_token) {
-            return Err(Invalid::Configuration(["headers: ", &quoted(&name), " is no name of a header"].concat()));
+        let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+        if name.is_empty() || !name.bytes().all(is_token) {
+            return Err(Invalid::Configuration(joined(&["headers: ", &quoted(&name), " is no name of a header"])));
         }
         if OURS.contains(&name.as_str()) {
             let rule = " is set by the component or by HTTP itself; credentials go into `credentials`";
-            return Err(Invalid::Configuration(["headers: ", &name, rule].concat()));
+            return Err(Invalid::Configuration(joined(&["headers: ", &name, rule])));
         }
-        header_value(&["headers: ", &name].concat(), &value)?;
+        header_value(&joined(&["headers: ", &name]), &value)?;
         match name.as_str() {
             "user-agent" => user_agent = Some(value),
             _ => headers.push((name, value)),
@@ -270,7 +273,7 @@ fn additional_headers(given: Vec<(String, String)>) -> Result<AdditionalHeaders,
 
 fn milliseconds(option: &str, given: Option<u32>) -> Result<Option<Duration>, Invalid> {
     match given {
-        Some(0) => Err(Invalid::Argument([option, " is 0: no call is that fast, give milliseconds from 1"].concat())),
+        Some(0) => Err(Invalid::Argument(joined(&[option, " is 0: no call is that fast, give milliseconds from 1"]))),
         given => Ok(given.map(|milliseconds| Duration::from_millis(milliseconds.into()))),
     }
 }
@@ -280,7 +283,7 @@ fn retries(given: Option<u32>) -> Result<u32, Invalid> {
         Some(number) if number > RETRIES_LIMIT => {
             let why = ", since every try counts against the API's rate limit";
             let parts = ["max-retries is ", &decimal(number), ": at most ", &decimal(RETRIES_LIMIT), why];
-            Err(Invalid::Argument(parts.concat()))
+            Err(Invalid::Argument(joined(&parts)))
         }
         given => Ok(given.unwrap_or(DEFAULT_RETRIES)),
     }

@@ -3,7 +3,7 @@
 //! The operations of the contract are one step each; `list-all` and the lifecycle are made of several within one call. The steps of which several
 //! may be under way at once are async: `list` and `refresh`.
 
-use crate::arguments::{Collection, TokenId};
+use crate::arguments::TokenId;
 use crate::bindings::exports::cloudflare::access::types::{
     ApiError, CreateParams, Error, ErrorKind, IssuedToken, ListParams, Outcome, PreviousSecret, ServiceToken,
     TokenPage, UpdateParams, UpdatedToken,
@@ -17,13 +17,8 @@ use crate::request;
 use crate::token::{self, Budget};
 
 /// One page of the tokens of a scope.
-pub async fn list<H: Host>(
-    call: &Call<'_, H>,
-    collection: &Collection,
-    params: &ListParams,
-    budget: &Budget,
-) -> Result<TokenPage, Error> {
-    let request = request::list(call.settings(), collection, params);
+pub async fn list<H: Host>(call: &Call<'_, H>, params: &ListParams, budget: &Budget) -> Result<TokenPage, Error> {
+    let request = request::list(call.settings(), call.collection(), params);
     let (mut tokens, mut left) = (Vec::new(), budget.clone());
     let mut read = |result: Option<&mut Cursor<'_>>| {
         left = budget.clone();
@@ -54,33 +49,24 @@ fn next_page(page: Option<u32>, info: Info, tokens: usize) -> Option<u32> {
     page.checked_add(1).filter(|_| has_next)
 }
 
-pub fn get<H: Host>(call: &Call<'_, H>, collection: &Collection, id: &TokenId) -> Result<ServiceToken, Error> {
-    let request = request::get(call.settings(), collection, id);
+pub fn get<H: Host>(call: &Call<'_, H>, id: &TokenId) -> Result<ServiceToken, Error> {
+    let request = request::get(call.settings(), call.collection(), id);
     Ok(one_alone(call, Operation::Get, &request, Some(id))?.token)
 }
 
-pub fn create<H: Host>(
-    call: &Call<'_, H>,
-    collection: &Collection,
-    params: &CreateParams,
-) -> Result<IssuedToken, Error> {
-    let request = request::create(call.settings(), collection, params);
+pub fn create<H: Host>(call: &Call<'_, H>, params: &CreateParams) -> Result<IssuedToken, Error> {
+    let request = request::create(call.settings(), call.collection(), params);
     one_alone(call, Operation::Create, &request, None).map(issued)
 }
 
-pub fn update<H: Host>(
-    call: &Call<'_, H>,
-    collection: &Collection,
-    id: &TokenId,
-    params: &UpdateParams,
-) -> Result<UpdatedToken, Error> {
-    let request = request::update(call.settings(), collection, id, params);
+pub fn update<H: Host>(call: &Call<'_, H>, id: &TokenId, params: &UpdateParams) -> Result<UpdatedToken, Error> {
+    let request = request::update(call.settings(), call.collection(), id, params);
     let operation = Operation::Update { raises_secret: params.client_secret_version.is_some() };
     one_alone(call, operation, &request, Some(id))
 }
 
-pub fn delete<H: Host>(call: &Call<'_, H>, collection: &Collection, id: &TokenId) -> Result<ServiceToken, Error> {
-    let request = request::delete(call.settings(), collection, id);
+pub fn delete<H: Host>(call: &Call<'_, H>, id: &TokenId) -> Result<ServiceToken, Error> {
+    let request = request::delete(call.settings(), call.collection(), id);
     match one_alone(call, Operation::Delete, &request, Some(id)) {
         // An earlier attempt may have been what removed it: it was.
         Err(error) if error.outcome == Outcome::Unknown && is_gone(&error) => Ok(token::with_id(id.text())),
@@ -95,22 +81,13 @@ pub fn is_gone(error: &Error) -> bool {
     (error.kind, error.status) == (ErrorKind::NotFound, Some(404)) && !error.api_errors.iter().any(is_about_the_route)
 }
 
-pub async fn refresh<H: Host>(
-    call: &Call<'_, H>,
-    collection: &Collection,
-    id: &TokenId,
-) -> Result<ServiceToken, Error> {
-    let request = request::refresh(call.settings(), collection, id);
+pub async fn refresh<H: Host>(call: &Call<'_, H>, id: &TokenId) -> Result<ServiceToken, Error> {
+    let request = request::refresh(call.settings(), call.collection(), id);
     Ok(one(call, Operation::Refresh, &request, Some(id)).await?.token)
 }
 
-pub fn rotate<H: Host>(
-    call: &Call<'_, H>,
-    collection: &Collection,
-    id: &TokenId,
-    previous: &PreviousSecret,
-) -> Result<IssuedToken, Error> {
-    let request = request::rotate(call.settings(), collection, id, previous);
+pub fn rotate<H: Host>(call: &Call<'_, H>, id: &TokenId, previous: &PreviousSecret) -> Result<IssuedToken, Error> {
+    let request = request::rotate(call.settings(), call.collection(), id, previous);
     one_alone(call, Operation::Rotate, &request, Some(id)).map(issued)
 }
 
@@ -118,7 +95,7 @@ pub fn rotate<H: Host>(
 fn one_alone<H: Host>(
     call: &Call<'_, H>,
     operation: Operation,
-    request: &Request,
+    request: &Request<'_>,
     id: Option<&TokenId>,
 ) -> Result<UpdatedToken, Error> {
     call.host().block_on(one(call, operation, request, id))
@@ -129,7 +106,7 @@ fn one_alone<H: Host>(
 async fn one<H: Host>(
     call: &Call<'_, H>,
     operation: Operation,
-    request: &Request,
+    request: &Request<'_>,
     id: Option<&TokenId>,
 ) -> Result<UpdatedToken, Error> {
     let asked = id.map(TokenId::text);

@@ -4,6 +4,15 @@
 //! Own code, since the standard library's formatting took 6 kB of the component, and its search for text in text 9 kB, with what it needs to
 //! say why it fails.
 
+/// Parts put together.
+pub fn joined(parts: &[&str]) -> String {
+    let mut joined = String::with_capacity(parts.iter().fold(0, |length, part| length.saturating_add(part.len())));
+    for part in parts {
+        joined.push_str(part);
+    }
+    joined
+}
+
 /// A number in decimal digits. One larger than 64 bits would be shown as the largest of those; nothing here has one.
 pub fn decimal(number: impl TryInto<u64>) -> String {
     number.try_into().unwrap_or(u64::MAX).to_string()

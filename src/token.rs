@@ -8,6 +8,7 @@ use std::cell::Cell;
 
 use crate::bindings::exports::cloudflare::access::types::{ServiceToken, UpdatedToken};
 use crate::json::{Brackets, Cursor, Json};
+use crate::text::joined;
 
 /// How much memory the tokens of one call may take. An account has 50 tokens by default, at about 500 bytes each.
 const BUDGET: usize = 16 * 1024 * 1024;
@@ -178,7 +179,7 @@ impl Reading {
         };
         let bit = 1_u32.checked_shl(bit).unwrap_or(0);
         if self.seen & bit != 0 {
-            return Err(["it has two values for ", key].concat());
+            return Err(joined(&["it has two values for ", key]));
         }
         self.seen |= bit;
         if understood || value.is_null() { Ok(()) } else { self.keep(key, value, budget) }
@@ -204,7 +205,7 @@ fn put_required(field: &mut String, value: Json<'_>, key: &str) -> Result<bool, 
     match value.text() {
         Some(text) => *field = text,
         None if value.is_null() => {}
-        None => return Err(["the value of ", key, " is not text"].concat()),
+        None => return Err(joined(&["the value of ", key, " is not text"])),
     }
     Ok(true)
 }

@@ -11,7 +11,7 @@ use crate::error::clean;
 use crate::host::{Cause, Duration, Headers};
 use crate::repeat::Class;
 use crate::retry_after::asked_wait;
-use crate::text::{contains, decimal};
+use crate::text::{contains, decimal, joined};
 use crate::token::Unusable;
 
 /// A failed attempt.
@@ -47,7 +47,7 @@ impl Head {
     }
 
     fn described(&self) -> String {
-        [&decimal(self.status), " ", reason(self.status)].concat()
+        joined(&[&decimal(self.status), " ", reason(self.status)])
     }
 }
 
@@ -74,7 +74,7 @@ impl Trouble {
         match head {
             None => trouble(kind, outcome, class, what.to_owned(), None),
             Some(head) => {
-                let what = [&head.described(), ", but ", what].concat();
+                let what = joined(&[&head.described(), ", but ", what]);
                 match head.status {
                     429 => trouble(ErrorKind::RateLimited, Outcome::NotApplied, Class::RateLimited, what, Some(head)),
                     status if is_refusal(status) => trouble(kind, Outcome::NotApplied, class, what, Some(head)),
@@ -111,7 +111,7 @@ impl Trouble {
             _ => Outcome::Unknown,
         };
         let what = if (200..300).contains(&status) {
-            [&head.described(), ", but the API says that it failed"].concat()
+            joined(&[&head.described(), ", but the API says that it failed"])
         } else {
             head.described()
         };
@@ -128,10 +128,10 @@ impl Trouble {
             Foreign::OtherJson => "JSON that is not this API's".to_owned(),
             Foreign::NotJson => {
                 let content_type = head.content_type.as_deref().unwrap_or("no content-type");
-                ["a body that is not JSON (", content_type, ")"].concat()
+                joined(&["a body that is not JSON (", content_type, ")"])
             }
         };
-        let what = [&head.described(), " with ", &body].concat();
+        let what = joined(&[&head.described(), " with ", &body]);
         let is_cut = matches!(foreign, Foreign::Empty | Foreign::CutShort);
         let (kind, class, outcome, hint) = match status {
             429 => (ErrorKind::RateLimited, Class::RateLimited, Outcome::NotApplied, None),
@@ -150,7 +150,7 @@ impl Trouble {
             kind: ErrorKind::InvalidResponse,
             outcome: Outcome::Applied,
             class: Class::Final,
-            what: [&head.described(), ", but ", &unusable.reason].concat(),
+            what: joined(&[&head.described(), ", but ", &unusable.reason]),
             hint: None,
             head: Some(head),
             api_errors: Vec::new(),

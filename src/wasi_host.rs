@@ -10,20 +10,20 @@
 //!   the second prints the host's backtrace. A read that fails is a lost answer; how late it failed tells a timeout.
 
 use std::cell::{Cell, OnceCell};
-use std::rc::Rc;
 
 use waki::bindings::wasi::clocks::monotonic_clock::{now, subscribe_instant};
 use waki::bindings::wasi::clocks::wall_clock;
-use waki::bindings::wasi::http::outgoing_handler::handle;
 use waki::bindings::wasi::http::types::{
-    ErrorCode, Fields, FutureIncomingResponse, IncomingBody, IncomingResponse, Method as WasiMethod, OutgoingBody,
+    Fields, FutureIncomingResponse, IncomingBody, IncomingResponse, Method as WasiMethod, OutgoingBody,
     OutgoingRequest, RequestOptions, Scheme as WasiScheme,
 };
 use waki::bindings::wasi::io::poll::Pollable;
 use waki::bindings::wasi::io::streams::StreamError;
 use waki::bindings::wasi::random::random::get_random_u64;
 
+use crate::abi::imports;
 use crate::bindings::wasi::cli::environment::get_environment;
+use crate::error_code::ErrorCode;
 use crate::host::{Answer, Cause, Failure, Headers, Host, Instant, Limits, Method, Request, Scheme};
 use crate::reactor::Reactor;
 
@@ -72,16 +72,16 @@ impl Host for WasiHost {
     }
 
     async fn sleep_until(&self, until: Instant) {
-        let timer = Rc::new(subscribe_instant(until.0));
-        self.reactor.wait([&timer]).await;
+        let timer = subscribe_instant(until.0);
+        self.reactor.wait(&[&timer]).await;
     }
 
     async fn exchange(
         &self,
-        request: &Request,
+        request: &Request<'_>,
         limits: Limits,
     ) -> Result<Answer<ResponseHeaders>, Failure<ResponseHeaders>> {
-        let timer = Rc::new(subscribe_instant(limits.until.0));
+        let timer = subscribe_instant(limits.until.0);
         let response = self.head(request, limits, &timer).await.map_err(|cause| Failure { cause, head: None })?;
         let status = response.status();
         let body = match response.consume() {
@@ -102,20 +102,20 @@ impl Host for WasiHost {
 
 impl WasiHost {
     /// Sends the request and waits for the head of the answer.
-    async fn head(&self, request: &Request, limits: Limits, timer: &Rc<Pollable>) -> Result<IncomingResponse, Cause> {
+    async fn head(&self, request: &Request<'_>, limits: Limits, timer: &Pollable) -> Result<IncomingResponse, Cause> {
         let outgoing = outgoing_request(request)?;
         let body = match &request.body {
             Some(bytes) => Some((outgoing.body().map_err(|()| REFUSED)?, bytes)),
             None => None,
         };
         let options = request_options(limits);
-        let future = handle(outgoing, Some(options)).map_err(|code| cause(&code))?;
-        let arrival = Rc::new(future.subscribe());
+        let future = imports::send(outgoing, options).map_err(ErrorCode::cause)?;
+        let arrival = future.subscribe();
         if let Some((body, bytes)) = body {
             self.write(body, bytes, &arrival, timer).await?;
         }
         loop {
-            if self.reactor.wait([&arrival, timer]).await == 1 {
+            if self.reactor.wait(&[&arrival, timer]).await == 1 {
                 return Err(Cause::TimedOut("no answer came in time"));
             }
             if let Some(response) = response(&future)? {
@@ -129,8 +129,8 @@ impl WasiHost {
         &self,
         body: OutgoingBody,
         mut bytes: &[u8],
-        arrival: &Rc<Pollable>,
-        timer: &Rc<Pollable>,
+        arrival: &Pollable,
+        timer: &Pollable,
     ) -> Result<(), Cause> {
         let Ok(stream) = body.write() else { return Ok(()) };
         while !bytes.is_empty() {
@@ -139,8 +139,8 @@ impl WasiHost {
             };
             let length = usize::try_from(permit).unwrap_or(usize::MAX).min(bytes.len());
             if length == 0 {
-                let writable = Rc::new(stream.subscribe());
-                match self.reactor.wait([&writable, arrival, timer]).await {
+                let writable = stream.subscribe();
+                match self.reactor.wait(&[&writable, arrival, timer]).await {
                     0 => continue,
                     1 => return Ok(()),
                     _ => return Err(Cause::TimedOut("the request could not be written in time")),
@@ -161,7 +161,7 @@ impl WasiHost {
     }
 
     /// Reads the body of the answer.
-    async fn body(&self, body: &IncomingBody, limits: Limits, timer: &Rc<Pollable>) -> Result<Vec<u8>, Cause> {
+    async fn body(&self, body: &IncomingBody, limits: Limits, timer: &Pollable) -> Result<Vec<u8>, Cause> {
         let stream = body.stream().map_err(|()| Cause::Lost("the host gave the body of the answer no stream"))?;
         let mut bytes = Vec::new();
         let mut last_byte = None;
@@ -170,9 +170,9 @@ impl WasiHost {
             match stream.read(READ_AT_MOST) {
                 Ok(chunk) if chunk.is_empty() => {
                     let pause_from = *last_byte.get_or_insert_with(|| Instant(now()));
-                    let stall = Rc::new(subscribe_instant(pause_from.after(limits.between_bytes).0));
-                    let readable = Rc::new(stream.subscribe());
-                    match self.reactor.wait([&readable, timer, &stall]).await {
+                    let stall = subscribe_instant(pause_from.after(limits.between_bytes).0);
+                    let readable = stream.subscribe();
+                    match self.reactor.wait(&[&readable, timer, &stall]).await {
                         0 => {}
                         1 => return Err(Cause::TimedOut("the answer did not end in time")),
                         _ => return Err(Cause::TimedOut("the answer stopped in the middle")),
@@ -248,9 +248,9 @@ const HEADER_REFUSED: Cause = Cause::Denied(
     "the host refuses a header of the request; where it adds the credential itself, the credentials must be `host`",
 );
 
-fn outgoing_request(request: &Request) -> Result<OutgoingRequest, Cause> {
+fn outgoing_request(request: &Request<'_>) -> Result<OutgoingRequest, Cause> {
     let refused = |()| REFUSED;
-    let fields = Fields::from_list(&request.headers).map_err(|_| HEADER_REFUSED)?;
+    let fields = imports::fields(&request.headers).ok_or(HEADER_REFUSED)?;
     let outgoing = OutgoingRequest::new(fields);
     let method = match request.method {
         Method::Get => WasiMethod::Get,
@@ -266,7 +266,7 @@ fn outgoing_request(request: &Request) -> Result<OutgoingRequest, Cause> {
         outgoing.set_method(&method).map_err(refused)?; // a new request is a GET
     }
     outgoing.set_scheme(Some(&scheme)).map_err(refused)?;
-    outgoing.set_authority(Some(&request.authority)).map_err(refused)?;
+    outgoing.set_authority(Some(request.authority)).map_err(refused)?;
     outgoing.set_path_with_query(Some(&request.path_with_query)).map_err(refused)?;
     Ok(outgoing)
 }
@@ -286,78 +286,10 @@ fn request_options(limits: Limits) -> RequestOptions {
 
 /// The head of the answer if it is there.
 fn response(future: &FutureIncomingResponse) -> Result<Option<IncomingResponse>, Cause> {
-    match future.get() {
+    match imports::response(future) {
         None => Ok(None),
         Some(Ok(Ok(response))) => Ok(Some(response)),
-        Some(Ok(Err(code))) => Err(cause(&code)),
+        Some(Ok(Err(code))) => Err(code.cause()),
         Some(Err(())) => Err(Cause::Lost("the host gave the answer away")),
-    }
-}
-
-/// What an error code proves.
-///
-/// The codes are those of RFC 9209 (Proxy-Status), whose definitions decide. `NotSent` is claimed only where the definition
-/// excludes that a server got the request **and** no host is known to use the code otherwise: whoever trusts it sends a
-/// `create` again.
-fn cause(code: &ErrorCode) -> Cause {
-    match code {
-        // The name of the server was not found, so there was nobody to send to. wasmtime also reports here that it has no
-        // local port left, which is as early.
-        ErrorCode::DnsTimeout | ErrorCode::DnsError(_) => Cause::NotSent("the name of the API's host did not resolve"),
-        // "Unable to determine the appropriate next hop": no connection was tried.
-        ErrorCode::DestinationNotFound => Cause::NotSent("the host knows no way to the API"),
-        // "Considers the next hop to be unavailable": the decision is made before sending.
-        ErrorCode::DestinationUnavailable => Cause::NotSent("the API's host is unavailable"),
-        ErrorCode::DestinationIpUnroutable => Cause::NotSent("there is no route to the API's address"),
-        // A TCP handshake that was answered with a reset.
-        ErrorCode::ConnectionRefused => Cause::NotSent("the connection was refused"),
-        // The host opens no connection beyond its own limit.
-        ErrorCode::ConnectionLimitReached => Cause::NotSent("the host has too many connections open"),
-        // The handshake fails here, before any byte of HTTP. wasmtime reports an unknown issuer as a protocol error.
-        ErrorCode::TlsCertificateError => Cause::NotSent("the API's TLS certificate was not accepted"),
-        ErrorCode::TlsProtocolError => Cause::NotSent("the TLS handshake failed"),
-
-        // Decisions of the host against this request. No repetition changes them.
-        ErrorCode::HttpRequestDenied | ErrorCode::DestinationIpProhibited => {
-            Cause::Denied("the host does not let requests out to this address")
-        }
-
-        // In TLS 1.3 an alert about the client can arrive after the request has been sent.
-        ErrorCode::TlsAlertReceived(_) => Cause::Lost("the server ended TLS with an alert"),
-        // jco reports here also that a sent request has had no answer within the connect timeout.
-        ErrorCode::ConnectionTimeout => Cause::TimedOut("no connection or no answer in time"),
-        ErrorCode::ConnectionReadTimeout | ErrorCode::HttpResponseTimeout => Cause::TimedOut("no answer came in time"),
-        ErrorCode::ConnectionWriteTimeout => Cause::TimedOut("the request could not be written in time"),
-        ErrorCode::ConnectionTerminated => Cause::Lost("the connection broke before the answer"),
-        ErrorCode::HttpResponseIncomplete => Cause::Lost("the answer was cut short"),
-        // wasmtime reports here a connection closed before the answer as well as bytes that are not HTTP.
-        ErrorCode::HttpProtocolError => {
-            Cause::Lost("the connection broke before the answer, or what came was not HTTP")
-        }
-        // Whatever the host has no other code for, at any moment. Its text may hold a backtrace.
-        ErrorCode::InternalError(_) => Cause::Lost("the host reports an internal error"),
-        ErrorCode::ConfigurationError => Cause::Lost("the host reports an error of its configuration"),
-        ErrorCode::LoopDetected => Cause::Lost("a proxy reports a loop"),
-
-        // Either side may be the one that refuses the request here, so nothing is proven; and it would refuse it again.
-        ErrorCode::HttpRequestLengthRequired
-        | ErrorCode::HttpRequestBodySize(_)
-        | ErrorCode::HttpRequestMethodInvalid
-        | ErrorCode::HttpRequestUriInvalid
-        | ErrorCode::HttpRequestUriTooLong
-        | ErrorCode::HttpRequestHeaderSectionSize(_)
-        | ErrorCode::HttpRequestHeaderSize(_)
-        | ErrorCode::HttpRequestTrailerSectionSize(_)
-        | ErrorCode::HttpRequestTrailerSize(_) => Cause::Unreadable("the request was refused for its form"),
-
-        ErrorCode::HttpResponseHeaderSectionSize(_)
-        | ErrorCode::HttpResponseHeaderSize(_)
-        | ErrorCode::HttpResponseTrailerSectionSize(_)
-        | ErrorCode::HttpResponseTrailerSize(_) => Cause::Unreadable("the headers of the answer are too large"),
-        ErrorCode::HttpResponseBodySize(_) => Cause::Unreadable("the answer is too large for the host"),
-        ErrorCode::HttpResponseTransferCoding(_) | ErrorCode::HttpResponseContentCoding(_) => {
-            Cause::Unreadable("the coding of the answer is unknown")
-        }
-        ErrorCode::HttpUpgradeFailed => Cause::Unreadable("the server wants another protocol"),
     }
 }

@@ -4,6 +4,7 @@
 
 use std::alloc::{Layout, dealloc};
 use std::any::Any;
+use std::borrow::Cow;
 use std::ptr::{NonNull, slice_from_raw_parts_mut};
 use std::slice;
 
@@ -182,6 +183,16 @@ macro_rules! numbers {
 
 numbers!(u8 u16 u32 u64 i64);
 
+/// No payload.
+impl Form for () {
+    const SIZE: usize = 0;
+    const ALIGN: usize = 1;
+}
+
+impl Lift for () {
+    unsafe fn lift(_: *const u8) -> Self {}
+}
+
 impl Form for bool {
     const SIZE: usize = 1;
     const ALIGN: usize = 1;
@@ -228,6 +239,14 @@ impl<T: Form, E: Form> Form for Result<T, E> {
     variant_form!(T, E);
 }
 
+impl<T: Lift, E: Lift> Lift for Result<T, E> {
+    unsafe fn lift(from: *const u8) -> Self {
+        let payload = from.wrapping_add(Self::ALIGN);
+        // SAFETY: the caller says so, and the payload is that of the case.
+        unsafe { if u8::lift(from) == 0 { Ok(T::lift(payload)) } else { Err(E::lift(payload)) } }
+    }
+}
+
 impl<T: Lower, E: Lower> Lower for Result<T, E> {
     unsafe fn lower(&self, to: *mut u8, blocks: &mut Blocks) {
         let payload = to.wrapping_add(Self::ALIGN);
@@ -243,7 +262,7 @@ impl<T: Lower, E: Lower> Lower for Result<T, E> {
 }
 
 /// Where something is, and how much of it.
-type Pair = (*mut u8, usize);
+pub type Pair = (*mut u8, usize);
 
 const POINTER: usize = size_of::<*mut u8>();
 
@@ -260,11 +279,6 @@ unsafe fn lower_pair((start, length): Pair, to: *mut u8) {
     }
 }
 
-impl Form for String {
-    const SIZE: usize = POINTER * 2;
-    const ALIGN: usize = POINTER;
-}
-
 impl Lift for String {
     #[inline(never)]
     unsafe fn lift(from: *const u8) -> Self {
@@ -277,12 +291,24 @@ impl Lift for String {
     }
 }
 
-impl Lower for String {
-    unsafe fn lower(&self, to: *mut u8, _: &mut Blocks) {
-        // SAFETY: the caller says so. The host only reads what is there.
-        unsafe { lower_pair((self.as_ptr().cast_mut(), self.len()), to) }
-    }
+/// The types of text that are lowered.
+macro_rules! lowered_text {
+    ($($text:ty)*) => { $(
+        impl Form for $text {
+            const SIZE: usize = POINTER * 2;
+            const ALIGN: usize = POINTER;
+        }
+
+        impl Lower for $text {
+            unsafe fn lower(&self, to: *mut u8, _: &mut Blocks) {
+                // SAFETY: the caller says so. The host only reads what is there.
+                unsafe { lower_pair((self.as_ptr().cast_mut(), self.len()), to) }
+            }
+        }
+    )* };
 }
+
+lowered_text!(String &str Cow<'_, str>);
 
 impl<T> Form for Vec<T> {
     const SIZE: usize = POINTER * 2;
@@ -305,18 +331,23 @@ impl<T: Lift> Lift for Vec<T> {
 }
 
 impl<T: Lower> Lower for Vec<T> {
-    #[inline(never)]
     unsafe fn lower(&self, to: *mut u8, blocks: &mut Blocks) {
-        let start = blocks.add(self.len().wrapping_mul(T::SIZE));
-        let mut element = start;
-        for value in self {
-            // SAFETY: the block has the length of all elements.
-            unsafe { value.lower(element, blocks) };
-            element = element.wrapping_add(T::SIZE);
-        }
         // SAFETY: the caller says so.
-        unsafe { lower_pair((start, self.len()), to) }
+        unsafe { lower_pair(lower_list(self, blocks), to) }
     }
+}
+
+/// Lowers a list into a block, and says where it is.
+#[inline(never)]
+pub fn lower_list<T: Lower>(list: &[T], blocks: &mut Blocks) -> Pair {
+    let start = blocks.add(list.len().wrapping_mul(T::SIZE));
+    let mut element = start;
+    for value in list {
+        // SAFETY: the block has the length of all elements.
+        unsafe { value.lower(element, blocks) };
+        element = element.wrapping_add(T::SIZE);
+    }
+    (start, list.len())
 }
 
 impl<A: Form, B: Form> Form for (A, B) {

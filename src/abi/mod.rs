@@ -8,6 +8,10 @@
 //! `form` has the rules of the ABI, `contract` the types of the contract, `exports` the functions. Which types a function takes and
 //! returns comes from the generated traits, so another WIT does not compile here; and the linker compares the signatures.
 
+#![cfg_attr(not(target_family = "wasm"), expect(dead_code, reason = "only a component is called"))]
+
 mod contract;
+#[cfg(target_family = "wasm")]
 mod exports;
 mod form;
+pub mod imports;

@@ -9,7 +9,6 @@ use crate::call::Call;
 use crate::host::Host;
 use crate::lifecycle::find;
 use crate::operations::check_creation;
-use crate::settings::Settings;
 use crate::text::decimal;
 use crate::{request, steps};
 
@@ -21,20 +20,24 @@ pub fn ensure(
 ) -> Result<EnsuredToken, Error> {
     let collection = Collection::of(scope)?;
     check_creation(params)?;
-    let settings = Settings::resolve(options, host)?;
-    let call = Call::begin(host, &settings);
-    let mut tokens = find::within(&call, &collection, &params.name)?;
+    let call = Call::begin(host, collection, options)?;
+    let mut tokens = find::within(&call, &params.name)?;
     match (tokens.pop(), tokens.is_empty()) {
         (None, _) => {
-            let issued = steps::create(&call, &collection, params)?;
+            let issued = steps::create(&call, params)?;
             Ok(EnsuredToken { token: issued.token, change: EnsuredChange::Created(issued.client_secret) })
         }
-        (Some(token), true) => brought_in_line(&call, &collection, token, params),
+        (Some(token), true) => brought_in_line(&call, token, params),
         (Some(last), false) => {
             tokens.push(last);
-            let ids: Vec<&str> = tokens.iter().map(|token| token.id.as_str()).collect();
-            let (count, ids) = (decimal(tokens.len()), ids.join(", "));
-            let what = [&count, " tokens have this name: ", &ids, "; name one by its id"].concat();
+            let mut what = decimal(tokens.len());
+            let mut before = " tokens have this name: ";
+            for token in &tokens {
+                what.push_str(before);
+                what.push_str(&token.id);
+                before = ", ";
+            }
+            what.push_str("; name one by its id");
             Err(call.error_of_its_own("ensure", ErrorKind::Conflict, &what))
         }
     }
@@ -43,7 +46,6 @@ pub fn ensure(
 /// Changes what is given and differs.
 fn brought_in_line<H: Host>(
     call: &Call<'_, H>,
-    collection: &Collection,
     token: ServiceToken,
     params: &CreateParams,
 ) -> Result<EnsuredToken, Error> {
@@ -55,7 +57,7 @@ fn brought_in_line<H: Host>(
     }
     let id = TokenId::new(token.id)?;
     let params = UpdateParams { duration, enabled, ..request::unchanged() };
-    let updated = steps::update(call, collection, &id, &params)?;
+    let updated = steps::update(call, &id, &params)?;
     Ok(EnsuredToken { token: updated.token, change: EnsuredChange::Updated })
 }
 

@@ -11,8 +11,7 @@ use crate::error::Invalid;
 use crate::host::Host;
 use crate::lifecycle::clock;
 use crate::order::order;
-use crate::settings::Settings;
-use crate::text::decimal;
+use crate::text::{decimal, joined};
 use crate::{list_all, moment, steps};
 
 /// `refresh` gives 365 days; a day between is enough for clocks that differ.
@@ -25,8 +24,9 @@ pub fn expiring(
     options: Option<RequestOptions>,
 ) -> Result<ExpiryReport, Error> {
     let collection = Collection::of(scope)?;
-    let settings = Settings::resolve(options, host)?;
-    report(&Call::begin_with_time(host, &settings), &collection, within_seconds)
+    let mut call = Call::begin(host, collection, options)?;
+    call.ask_for_time();
+    report(&call, within_seconds)
 }
 
 pub fn refresh_expiring(
@@ -39,26 +39,26 @@ pub fn refresh_expiring(
     if within_seconds > LONGEST_WINDOW {
         let why = ", 364 days, since refreshing gives a year; else every run would refresh every token";
         let parts = ["within-seconds is ", &decimal(within_seconds), ": at most ", &decimal(LONGEST_WINDOW), why];
-        return Err(Invalid::Argument(parts.concat()).into());
+        return Err(Invalid::Argument(joined(&parts)).into());
     }
-    let settings = Settings::resolve(options, host)?;
-    let call = Call::begin_with_time(host, &settings);
-    let ExpiryReport { now, clock, expiring, .. } = report(&call, &collection, within_seconds)?;
-    let due = expiring.into_iter().map(|due| refreshed(&call, &collection, due.token)).collect();
+    let mut call = Call::begin(host, collection, options)?;
+    call.ask_for_time();
+    let ExpiryReport { now, clock, expiring, .. } = report(&call, within_seconds)?;
+    let due = expiring.into_iter().map(|due| refreshed(&call, due.token)).collect();
     Ok(RefreshReport { now, clock, tokens: host.block_on(all(due)) })
 }
 
-async fn refreshed<H: Host>(call: &Call<'_, H>, collection: &Collection, token: ServiceToken) -> RefreshedToken {
+async fn refreshed<H: Host>(call: &Call<'_, H>, token: ServiceToken) -> RefreshedToken {
     let refreshed = match TokenId::new(token.id.clone()) {
-        Ok(id) => steps::refresh(call, collection, &id).await,
+        Ok(id) => steps::refresh(call, &id).await,
         Err(invalid) => Err(invalid.into()),
     };
     RefreshedToken { id: token.id, name: token.name, refreshed }
 }
 
-fn report<H: Host>(call: &Call<'_, H>, collection: &Collection, within_seconds: u64) -> Result<ExpiryReport, Error> {
+fn report<H: Host>(call: &Call<'_, H>, within_seconds: u64) -> Result<ExpiryReport, Error> {
     let everything = ListAllParams { name: None, search: None, per_page: None };
-    let tokens = list_all::within(call, collection, &everything)?;
+    let tokens = list_all::within(call, &everything)?;
     let (now, clock) = clock::now(call);
     let mut report = ExpiryReport {
         now: moment::text(now).unwrap_or_default(),

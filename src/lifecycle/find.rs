@@ -4,7 +4,6 @@ use crate::arguments::{self, Collection};
 use crate::bindings::exports::cloudflare::access::types::{Error, ListAllParams, RequestOptions, Scope, ServiceToken};
 use crate::call::Call;
 use crate::host::Host;
-use crate::settings::Settings;
 use crate::{list_all, moment};
 
 pub fn find(
@@ -15,8 +14,7 @@ pub fn find(
 ) -> Result<Vec<ServiceToken>, Error> {
     let collection = Collection::of(scope)?;
     arguments::name(name)?;
-    let settings = Settings::resolve(options, host)?;
-    within(&Call::begin(host, &settings), &collection, name)
+    within(&Call::begin(host, collection, options)?, name)
 }
 
 pub fn resolve_create(
@@ -34,7 +32,7 @@ pub fn resolve_create(
 }
 
 /// The tokens with exactly this name, as a part of a call.
-pub fn within<H: Host>(call: &Call<'_, H>, collection: &Collection, name: &str) -> Result<Vec<ServiceToken>, Error> {
+pub fn within<H: Host>(call: &Call<'_, H>, name: &str) -> Result<Vec<ServiceToken>, Error> {
     let params = ListAllParams { name: Some(name.to_owned()), search: None, per_page: None };
-    list_all::within(call, collection, &params)
+    list_all::within(call, &params)
 }

@@ -20,8 +20,7 @@ use crate::error::Invalid;
 use crate::host::{Duration, Host};
 use crate::lifecycle::find;
 use crate::operations::check_creation;
-use crate::settings::Settings;
-use crate::text::{hexadecimal, split_after};
+use crate::text::{hexadecimal, joined, split_after};
 use crate::{request, steps};
 
 /// How much of the caller's name the working name shows, so that a person who finds it knows what it is.
@@ -40,13 +39,13 @@ pub fn issue(
     let begun = |invalid| not_begun(invalid, progress);
     let collection = Collection::of_account(account_id).map_err(begun)?;
     check_creation(params).map_err(begun)?;
-    let settings = Settings::resolve(options, host).map_err(begun)?;
-    let call = Call::begin_with_recovery(host, &settings);
+    let mut call = Call::begin(host, collection, options).map_err(begun)?;
+    call.recover();
     let mut work = match progress {
         None => Work::new(working_name(host, &params.name)),
         Some(progress) => Work::resumed(progress, &params.name).map_err(begun)?,
     };
-    match work.finish(&call, &collection, params) {
+    match work.finish(&call, params) {
         Ok(issued) => Ok(issued),
         Err(error) => Err(work.unfinished(error)),
     }
@@ -70,13 +69,13 @@ fn say_what_there_is(error: &mut Error, token_id: Option<&String>) {
 /// A name that no other token has.
 fn working_name(host: &impl Host, name: &str) -> String {
     let number = || hexadecimal(host.random(), 16);
-    [&beginning(name), &number(), &number(), AFTER_NUMBER].concat()
+    joined(&[&beginning(name), &number(), &number(), AFTER_NUMBER])
 }
 
 /// What the working names for a name begin with.
 fn beginning(name: &str) -> String {
     let (shown, _) = split_after(name, NAME_SHOWN);
-    [shown, BEFORE_NUMBER].concat()
+    joined(&[shown, BEFORE_NUMBER])
 }
 
 /// Whether it is a working name for this name: a progress that was altered must not reach a token of somebody else.
@@ -112,7 +111,7 @@ impl Work {
     fn resumed(progress: &IssueProgress, name: &str) -> Result<Self, Invalid> {
         if !is_working_name(&progress.working_name, name) {
             let rule = ": no `issue` of this name began it; hand the progress back unchanged, with the same `params`";
-            let what = ["progress.working-name is ", &quoted(&progress.working_name), rule].concat();
+            let what = joined(&["progress.working-name is ", &quoted(&progress.working_name), rule]);
             return Err(Invalid::Argument(what));
         }
         if let Some(id) = &progress.token_id {
@@ -127,16 +126,11 @@ impl Work {
     }
 
     /// Goes from step to step. A failure that can pass is tried again, from wherever it left the work, until the time ends.
-    fn finish<H: Host>(
-        &mut self,
-        call: &Call<'_, H>,
-        collection: &Collection,
-        params: &CreateParams,
-    ) -> Result<IssuedToken, Error> {
+    fn finish<H: Host>(&mut self, call: &Call<'_, H>, params: &CreateParams) -> Result<IssuedToken, Error> {
         let mut failures = 0_u32;
         loop {
             let step = std::mem::replace(&mut self.step, Step::Look);
-            match self.take(step, call, collection, params) {
+            match self.take(step, call, params) {
                 Ok(Step::Done(issued)) => return Ok(*issued),
                 Ok(next) => self.step = next,
                 Err((next, error)) => {
@@ -156,13 +150,12 @@ impl Work {
         &mut self,
         step: Step,
         call: &Call<'_, H>,
-        collection: &Collection,
         params: &CreateParams,
     ) -> Result<Step, (Step, Box<Error>)> {
         match step {
             Step::Create => {
                 let params = CreateParams { name: self.working_name.clone(), ..params.clone() };
-                match steps::create(call, collection, &params) {
+                match steps::create(call, &params) {
                     Ok(issued) => {
                         self.id = Some(issued.token.id.clone());
                         Ok(Step::Rename(Box::new(issued)))
@@ -174,17 +167,17 @@ impl Work {
                     }
                 }
             }
-            Step::Look => self.look(call, collection, &params.name).map_err(|error| (Step::Look, Box::new(error))),
-            Step::Rotate(id) => match steps::rotate(call, collection, &id, &PreviousSecret::ExpiresNow) {
+            Step::Look => self.look(call, &params.name).map_err(|error| (Step::Look, Box::new(error))),
+            Step::Rotate(id) => match steps::rotate(call, &id, &PreviousSecret::ExpiresNow) {
                 Ok(issued) if issued.token.name.as_ref() == Some(&params.name) => Ok(self.named(Box::new(issued))),
                 Ok(issued) => Ok(Step::Rename(Box::new(issued))),
                 Err(error) => Err((Step::Rotate(id), Box::new(error))),
             },
-            Step::Rename(issued) => match rename(call, collection, &issued, &params.name) {
+            Step::Rename(issued) => match rename(call, &issued, &params.name) {
                 Ok(token) => Ok(self.named(Box::new(IssuedToken { token, client_secret: issued.client_secret }))),
                 Err(error) => Err((Step::Rename(issued), Box::new(error))),
             },
-            Step::Sweep(issued) => match self.remove_strays(call, collection, &issued.token.id) {
+            Step::Sweep(issued) => match self.remove_strays(call, &issued.token.id) {
                 Ok(()) => Ok(Step::Done(issued)),
                 Err(error) => Err((Step::Sweep(issued), Box::new(error))),
             },
@@ -198,27 +191,27 @@ impl Work {
     }
 
     /// Finds out which token there is, and leaves only that one.
-    fn look<H: Host>(&mut self, call: &Call<'_, H>, collection: &Collection, name: &str) -> Result<Step, Error> {
-        if !self.still_exists(call, collection, name)? {
-            let found = find::within(call, collection, &self.working_name)?;
+    fn look<H: Host>(&mut self, call: &Call<'_, H>, name: &str) -> Result<Step, Error> {
+        if !self.still_exists(call, name)? {
+            let found = find::within(call, &self.working_name)?;
             self.id = found.into_iter().next().map(|token| token.id);
         }
         let Some(id) = self.id.clone() else { return Ok(Step::Create) };
-        self.remove_strays(call, collection, &id)?;
+        self.remove_strays(call, &id)?;
         Ok(Step::Rotate(TokenId::new(id)?))
     }
 
     /// Whether the token that is known is still there. One with another name is none of this call's: it is left alone.
-    fn still_exists<H: Host>(&self, call: &Call<'_, H>, collection: &Collection, name: &str) -> Result<bool, Error> {
+    fn still_exists<H: Host>(&self, call: &Call<'_, H>, name: &str) -> Result<bool, Error> {
         let Some(id) = &self.id else { return Ok(false) };
-        match steps::get(call, collection, &TokenId::new(id.clone())?) {
+        match steps::get(call, &TokenId::new(id.clone())?) {
             Ok(token) if token.name.as_ref().is_none_or(|shown| shown == name || *shown == self.working_name) => {
                 Ok(true)
             }
             Ok(token) => {
                 let shown = token.name.as_deref().map(quoted).unwrap_or_default();
                 let what =
-                    ["the token of the progress, ", id, ", is now named ", &shown, "; it is left as it is"].concat();
+                    joined(&["the token of the progress, ", id, ", is now named ", &shown, "; it is left as it is"]);
                 Err(call.error_of_its_own("issue", ErrorKind::Conflict, &what))
             }
             Err(error) if steps::is_gone(&error) => Ok(false),
@@ -227,11 +220,11 @@ impl Work {
     }
 
     /// Deletes every token under the working name but this one.
-    fn remove_strays<H: Host>(&self, call: &Call<'_, H>, collection: &Collection, keep: &str) -> Result<(), Error> {
-        for stray in find::within(call, collection, &self.working_name)? {
+    fn remove_strays<H: Host>(&self, call: &Call<'_, H>, keep: &str) -> Result<(), Error> {
+        for stray in find::within(call, &self.working_name)? {
             if stray.id != keep {
                 let id = TokenId::new(stray.id)?;
-                match steps::delete(call, collection, &id) {
+                match steps::delete(call, &id) {
                     Err(error) if !steps::is_gone(&error) => return Err(error),
                     _ => {}
                 }
@@ -247,25 +240,20 @@ impl Work {
             return IssueError { error, progress: None };
         }
         let what_there_is = match &self.id {
-            Some(id) => ["token ", id, " exists and is not finished"].concat(),
+            Some(id) => joined(&["token ", id, " exists and is not finished"]),
             None => "whether there is a token is not known".to_owned(),
         };
         let remedy = ": call `issue` again with this progress";
-        error.message = ["issue: ", &error.message, "; ", &what_there_is, remedy].concat();
+        error.message = joined(&["issue: ", &error.message, "; ", &what_there_is, remedy]);
         say_what_there_is(&mut error, self.id.as_ref());
         IssueError { error, progress: Some(IssueProgress { working_name: self.working_name, token_id: self.id }) }
     }
 }
 
-fn rename<H: Host>(
-    call: &Call<'_, H>,
-    collection: &Collection,
-    issued: &IssuedToken,
-    name: &str,
-) -> Result<ServiceToken, Error> {
+fn rename<H: Host>(call: &Call<'_, H>, issued: &IssuedToken, name: &str) -> Result<ServiceToken, Error> {
     let id = TokenId::new(issued.token.id.clone())?;
     let params = UpdateParams { name: Some(name.to_owned()), ..request::unchanged() };
-    Ok(steps::update(call, collection, &id, &params)?.token)
+    Ok(steps::update(call, &id, &params)?.token)
 }
 
 /// Whether it may go better another time.

@@ -1,6 +1,6 @@
 //! Rotation with a time in which both secrets pass: begin it, end it, extend it.
 
-use crate::arguments::{Collection, TokenId};
+use crate::arguments::TokenId;
 use crate::bindings::exports::cloudflare::access::lifecycle::{Clock, OverlappingToken};
 use crate::bindings::exports::cloudflare::access::types::{
     Error, ErrorKind, PreviousSecret, RequestOptions, Scope, ServiceToken, UpdateParams,
@@ -10,8 +10,7 @@ use crate::error::Invalid;
 use crate::host::Host;
 use crate::lifecycle::clock;
 use crate::operations::{member, member_of_account};
-use crate::settings::Settings;
-use crate::text::decimal;
+use crate::text::{decimal, joined};
 use crate::{moment, request, steps};
 
 /// A time that has passed by every clock. The API ends an old secret whose time has passed, and asking twice does no harm.
@@ -26,11 +25,11 @@ pub fn rotate_with_overlap(
 ) -> Result<OverlappingToken, Error> {
     let (collection, id) = member_of_account(account_id, id)?;
     check(overlap_seconds)?;
-    let settings = Settings::resolve(options, host)?;
-    let call = Call::begin_with_time(host, &settings);
-    steps::get(&call, &collection, &id)?;
+    let mut call = Call::begin(host, collection, options)?;
+    call.ask_for_time();
+    steps::get(&call, &id)?;
     let (end, clock) = end_of(&call, overlap_seconds)?;
-    let issued = steps::rotate(&call, &collection, &id, &PreviousSecret::ExpiresAt(end.clone()))?;
+    let issued = steps::rotate(&call, &id, &PreviousSecret::ExpiresAt(end.clone()))?;
     let previous_secret_expires_at = issued.token.previous_client_secret_expires_at.clone().unwrap_or(end);
     Ok(OverlappingToken { issued, previous_secret_expires_at, clock })
 }
@@ -42,8 +41,7 @@ pub fn end_overlap(
     options: Option<RequestOptions>,
 ) -> Result<ServiceToken, Error> {
     let (collection, id) = member(scope, id)?;
-    let settings = Settings::resolve(options, host)?;
-    moved(&Call::begin(host, &settings), &collection, &id, LONG_AGO.to_owned())
+    moved(&Call::begin(host, collection, options)?, &id, LONG_AGO.to_owned())
 }
 
 pub fn extend_overlap(
@@ -55,32 +53,27 @@ pub fn extend_overlap(
 ) -> Result<ServiceToken, Error> {
     let (collection, id) = member(scope, id)?;
     check(overlap_seconds)?;
-    let settings = Settings::resolve(options, host)?;
-    let call = Call::begin_with_time(host, &settings);
-    let token = steps::get(&call, &collection, &id)?;
+    let mut call = Call::begin(host, collection, options)?;
+    call.ask_for_time();
+    let token = steps::get(&call, &id)?;
     let (end, _) = end_of(&call, overlap_seconds)?;
     let (now, _) = clock::now(&call);
     let ends = token.previous_client_secret_expires_at;
     if ends.as_deref().and_then(moment::parse).is_some_and(|ends| ends <= now) {
         let ended = ends.unwrap_or_default();
-        let what = ["the old secret ended at ", &ended, ", and what has ended does not come back"].concat();
+        let what = joined(&["the old secret ended at ", &ended, ", and what has ended does not come back"]);
         return Err(Error {
             token_id: Some(token.id),
             ..call.error_of_its_own("extend-overlap", ErrorKind::Conflict, &what)
         });
     }
-    moved(&call, &collection, &id, end)
+    moved(&call, &id, end)
 }
 
 /// Moves the end of the old secret.
-fn moved<H: Host>(
-    call: &Call<'_, H>,
-    collection: &Collection,
-    id: &TokenId,
-    end: String,
-) -> Result<ServiceToken, Error> {
+fn moved<H: Host>(call: &Call<'_, H>, id: &TokenId, end: String) -> Result<ServiceToken, Error> {
     let params = UpdateParams { previous_client_secret_expires_at: Some(end), ..request::unchanged() };
-    Ok(steps::update(call, collection, id, &params)?.token)
+    Ok(steps::update(call, id, &params)?.token)
 }
 
 fn check(overlap_seconds: u64) -> Result<(), Invalid> {
@@ -99,7 +92,7 @@ fn end_of<H: Host>(call: &Call<'_, H>, overlap_seconds: u64) -> Result<(String, 
     let end = i64::try_from(overlap_seconds).ok().and_then(|seconds| moment::text(now.checked_add(seconds)?));
     let too_far = || {
         let what = ["overlap-seconds is ", &decimal(overlap_seconds), ": that is after the year 9999"];
-        Invalid::Argument(what.concat())
+        Invalid::Argument(joined(&what))
     };
     Ok((end.ok_or_else(too_far)?, clock))
 }

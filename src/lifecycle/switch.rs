@@ -4,7 +4,6 @@ use crate::bindings::exports::cloudflare::access::types::{Error, RequestOptions,
 use crate::call::Call;
 use crate::host::Host;
 use crate::operations::member;
-use crate::settings::Settings;
 use crate::{request, steps};
 
 /// `enable` and `disable`.
@@ -16,7 +15,6 @@ pub fn switch(
     options: Option<RequestOptions>,
 ) -> Result<ServiceToken, Error> {
     let (collection, id) = member(scope, id)?;
-    let settings = Settings::resolve(options, host)?;
     let params = UpdateParams { enabled: Some(enabled), ..request::unchanged() };
-    Ok(steps::update(&Call::begin(host, &settings), &collection, &id, &params)?.token)
+    Ok(steps::update(&Call::begin(host, collection, options)?, &id, &params)?.token)
 }

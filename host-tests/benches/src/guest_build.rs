@@ -28,7 +28,9 @@ impl Guest {
         let (package, subfolder, settings): (_, _, &[&str]) = match self {
             Self::Floor => ("cloudflare-access-floor", "components", &[]),
             Self::Counted => ("cloudflare-access-counted", "components", &[]),
-            Self::Readable => ("cloudflare-access-counted", "readable", &["strip=\"debuginfo\"", "lto=false", "opt-level=0"]),
+            Self::Readable => {
+                ("cloudflare-access-counted", "readable", &["strip=\"debuginfo\"", "lto=false", "opt-level=0"])
+            }
             // With all of the debugging information the linker would not compress relocations, as it does for the released one.
             Self::Named => ("cloudflare-access", "named", &["strip=\"debuginfo\""]),
         };
