@@ -5,7 +5,7 @@
 use crate::arguments::quoted;
 use crate::error::Invalid;
 use crate::host::Scheme;
-use crate::text::{decimal, joined, number};
+use crate::text::{decimal, joined, number, parts};
 
 const URL_LIMIT: usize = 2048;
 
@@ -31,7 +31,7 @@ impl BaseUrl {
             .map(|rest| (Scheme::Https, rest))
             .or_else(|| Some((Scheme::Http, without_prefix(url, "http://")?)))
             .ok_or_else(|| refuse("it must begin with https://"))?;
-        let (authority, path) = split_before(rest, b'/');
+        let (authority, path) = split_before(rest, |byte| byte == b'/');
         let host = Host::of(authority).ok_or_else(|| refuse("it names no host or no port"))?;
         if scheme == Scheme::Http && !host.is_loopback() {
             return Err(refuse("plain http would show the credential to the network: use https"));
@@ -46,11 +46,9 @@ fn with_a_wrong_character(source: &str, url: &str) -> Invalid {
         let rule = " has user information in it: credentials go into `credentials` or the environment";
         return Invalid::Configuration(joined(&[source, rule]));
     }
-    match url.split(['?', '#']).next() {
-        Some(start) if start != url => {
-            refusal(source, start, "it has a query or a fragment, and paths are added at its end")
-        }
-        _ => refusal(source, url, "it is no URL such as \"https://api.cloudflare.com/client/v4\""),
+    match split_before(url, |byte| matches!(byte, b'?' | b'#')) {
+        (_, "") => refusal(source, url, "it is no URL such as \"https://api.cloudflare.com/client/v4\""),
+        (start, _) => refusal(source, start, "it has a query or a fragment, and paths are added at its end"),
     }
 }
 
@@ -59,8 +57,8 @@ fn refusal(source: &str, url: &str, rule: &str) -> Invalid {
 }
 
 /// What is before the first of these bytes, and the rest, which may be empty.
-fn split_before(text: &str, byte: u8) -> (&str, &str) {
-    let end = text.bytes().position(|each| each == byte).unwrap_or(text.len());
+fn split_before(text: &str, is_it: fn(u8) -> bool) -> (&str, &str) {
+    let end = text.bytes().position(is_it).unwrap_or(text.len());
     text.split_at_checked(end).unwrap_or((text, ""))
 }
 
@@ -90,7 +88,7 @@ impl<'a> Host<'a> {
             let (address, port) = inner.split_once(']')?;
             (Self::Ipv6(address), port)
         } else {
-            let (name, port) = split_before(authority, b':');
+            let (name, port) = split_before(authority, |byte| byte == b':');
             (Self::Name(name), port)
         };
         let is_port = |port: &str| number(port).is_some_and(|port| (1..=u16::MAX.into()).contains(&port));
@@ -116,7 +114,7 @@ impl<'a> Host<'a> {
         };
         let is_number =
             |part: &str| number(part).is_some_and(|part| part < 256) && (part.len() == 1 || !part.starts_with('0'));
-        let is_ipv4 = || name.starts_with("127.") && name.split('.').all(is_number) && name.split('.').count() == 4;
+        let is_ipv4 = || name.starts_with("127.") && parts(name, ".").all(is_number) && parts(name, ".").count() == 4;
         name.eq_ignore_ascii_case("localhost") || is_ipv4()
     }
 }

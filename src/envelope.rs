@@ -140,7 +140,7 @@ fn field<'a>(value: Json<'a>, key: &str) -> Option<Json<'a>> {
 
 /// A code as a number, or as text that is one.
 fn number(value: Json<'_>) -> Option<u32> {
-    value.whole_number().or_else(|| u32::try_from(text::number(value.text()?.trim())?).ok())
+    value.whole_number().or_else(|| u32::try_from(text::number(value.text()?.trim_ascii())?).ok())
 }
 
 #[cfg(test)]

@@ -6,13 +6,14 @@
 
 use crate::arguments::Collection;
 use crate::bindings::exports::cloudflare::access::types::{
-    Error, ErrorKind, ListAllParams, ListParams, RequestOptions, Scope, ServiceToken, TokenPage,
+    Error, ErrorKind, ListAllParams, RequestOptions, Scope, ServiceToken, TokenPage,
 };
 use crate::call::Call;
 use crate::concurrent::{AT_ONCE, all};
 use crate::host::Host;
 use crate::operations::check_filters;
 use crate::order::order;
+use crate::request::Query;
 use crate::steps;
 use crate::text::{decimal, joined};
 use crate::token::Budget;
@@ -30,24 +31,27 @@ pub fn list_all(
 ) -> Result<Vec<ServiceToken>, Error> {
     let collection = Collection::of(scope)?;
     check_filters(params.name.as_deref(), params.search.as_deref(), params.per_page)?;
-    within(&Call::begin(host, collection, options)?, params)
+    let query = Query {
+        name: params.name.as_deref(),
+        search: params.search.as_deref(),
+        per_page: params.per_page,
+        ..Query::default()
+    };
+    within(&Call::begin(host, collection, options)?, query)
 }
 
 /// The same as a part of a call.
-pub fn within<H: Host>(call: &Call<'_, H>, params: &ListAllParams) -> Result<Vec<ServiceToken>, Error> {
-    let mut tokens = every_page(call, params)?;
-    if let Some(name) = &params.name {
-        tokens.retain(|token| token.name.as_ref() == Some(name));
+pub fn within<H: Host>(call: &Call<'_, H>, query: Query<'_>) -> Result<Vec<ServiceToken>, Error> {
+    let mut tokens = every_page(call, query)?;
+    if query.name.is_some() {
+        tokens.retain(|token| token.name.as_deref() == query.name);
     }
     Ok(tokens)
 }
 
-fn every_page<H: Host>(call: &Call<'_, H>, params: &ListAllParams) -> Result<Vec<ServiceToken>, Error> {
+fn every_page<H: Host>(call: &Call<'_, H>, query: Query<'_>) -> Result<Vec<ServiceToken>, Error> {
     let budget = Budget::default();
-    let fetch = async |number: Option<u32>| {
-        let ListAllParams { name, search, per_page } = params.clone();
-        steps::list(call, &ListParams { name, search, page: number, per_page }, &budget).await
-    };
+    let fetch = |page: Option<u32>| steps::list(call, Query { page, ..query }, &budget);
     let mut gathered = Gathered::default();
     let mut last = 1_u32;
     let mut more = gathered.add(call.host().block_on(fetch(None))?, last);

@@ -51,7 +51,7 @@ fn padded(number: i64, power: i64) -> String {
 
 /// A date as HTTP writes it today: `Sun, 06 Nov 1994 08:49:37 GMT`. The two older forms are not in use on this API.
 pub fn http_date(value: &str) -> Option<i64> {
-    let mut rest = split_once(value.trim(), ", ")?.1;
+    let mut rest = split_once(value.trim_ascii(), ", ")?.1;
     let day = number(&mut rest, 2)?;
     let (name, after_name) = rest.strip_prefix(' ')?.split_at_checked(3)?;
     let month = (1..).zip(MONTHS).find_map(|(number, month)| (month == name).then_some(number))?;

@@ -10,6 +10,7 @@ use crate::bindings::exports::cloudflare::access::types::{
 use crate::call::Call;
 use crate::error::Invalid;
 use crate::host::Host;
+use crate::request::Query;
 use crate::steps;
 use crate::token::Budget;
 
@@ -19,7 +20,13 @@ pub fn list(host: &impl Host, scope: &Scope, params: &ListParams, options: Optio
     let collection = Collection::of(scope)?;
     check_filters(params.name.as_deref(), params.search.as_deref(), params.per_page)?;
     arguments::from_one("page", params.page)?;
-    host.block_on(steps::list(&Call::begin(host, collection, options)?, params, &Budget::default()))
+    let query = Query {
+        name: params.name.as_deref(),
+        search: params.search.as_deref(),
+        page: params.page,
+        per_page: params.per_page,
+    };
+    host.block_on(steps::list(&Call::begin(host, collection, options)?, query, &Budget::default()))
 }
 
 /// What `list` and `list-all` check alike.
@@ -37,7 +44,7 @@ pub fn get(host: &impl Host, scope: &Scope, id: String, options: Options) -> Res
 pub fn create(host: &impl Host, scope: &Scope, params: &CreateParams, options: Options) -> Result<IssuedToken, Error> {
     let collection = Collection::of(scope)?;
     check_creation(params)?;
-    steps::create(&Call::begin(host, collection, options)?, params)
+    steps::create(&Call::begin(host, collection, options)?, params.into())
 }
 
 /// What every function that may make a token checks alike.
@@ -61,7 +68,7 @@ pub fn update(
     let (collection, id) = member(scope, id)?;
     params.name.as_deref().map_or(Ok(()), arguments::name)?;
     check_times(params.duration.as_deref(), params.previous_client_secret_expires_at.as_deref())?;
-    steps::update(&Call::begin(host, collection, options)?, &id, params)
+    steps::update(&Call::begin(host, collection, options)?, &id, params.into())
 }
 
 pub fn delete(host: &impl Host, scope: &Scope, id: String, options: Options) -> Result<ServiceToken, Error> {

@@ -8,45 +8,81 @@ use std::borrow::Cow;
 use serde::Serialize;
 
 use crate::arguments::{Collection, TokenId, encoded};
-use crate::bindings::exports::cloudflare::access::types::{CreateParams, ListParams, PreviousSecret, UpdateParams};
+use crate::bindings::exports::cloudflare::access::types::{CreateParams, PreviousSecret, UpdateParams};
 use crate::host::{Method, Request};
+use crate::operation::Operation;
 use crate::settings::{Credentials, Settings};
 use crate::text::{decimal, joined};
 
-/// The bodies of `create`, `update` and `rotate`, which share their fields.
-#[derive(Default, Serialize)]
+/// The bodies of `create`, `update` and `rotate`, which share their fields. A field that is none is not sent.
+#[derive(Clone, Copy, Default, Serialize)]
 pub struct Body<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<&'a str>,
+    pub name: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    duration: Option<&'a str>,
+    pub duration: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    enabled: Option<bool>,
+    pub enabled: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    client_secret_version: Option<u32>,
+    pub client_secret_version: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    previous_client_secret_expires_at: Option<&'a str>,
+    pub previous_client_secret_expires_at: Option<&'a str>,
 }
 
-/// An update that changes nothing, to begin others from.
-pub fn unchanged() -> UpdateParams {
-    UpdateParams {
-        name: None,
-        duration: None,
-        enabled: None,
-        client_secret_version: None,
-        previous_client_secret_expires_at: None,
+impl<'a> From<&'a CreateParams> for Body<'a> {
+    fn from(params: &'a CreateParams) -> Self {
+        Self {
+            name: Some(&params.name),
+            duration: params.duration.as_deref(),
+            enabled: params.enabled,
+            client_secret_version: params.client_secret_version,
+            previous_client_secret_expires_at: params.previous_client_secret_expires_at.as_deref(),
+        }
     }
 }
 
+impl<'a> From<&'a UpdateParams> for Body<'a> {
+    fn from(params: &'a UpdateParams) -> Self {
+        Self {
+            name: params.name.as_deref(),
+            duration: params.duration.as_deref(),
+            enabled: params.enabled,
+            client_secret_version: params.client_secret_version,
+            previous_client_secret_expires_at: params.previous_client_secret_expires_at.as_deref(),
+        }
+    }
+}
+
+impl<'a> From<&'a PreviousSecret> for Body<'a> {
+    fn from(previous: &'a PreviousSecret) -> Self {
+        let time = match previous {
+            PreviousSecret::ExpiresNow => None,
+            PreviousSecret::ExpiresAt(time) => Some(time.as_str()),
+        };
+        Self { previous_client_secret_expires_at: time, ..Self::default() }
+    }
+}
+
+/// Which tokens of a scope, and which page of them.
+#[derive(Clone, Copy, Default)]
+pub struct Query<'a> {
+    pub name: Option<&'a str>,
+    pub search: Option<&'a str>,
+    pub page: Option<u32>,
+    pub per_page: Option<u32>,
+}
+
 /// One page of the tokens of a scope.
-pub fn list<'a>(settings: &'a Settings, collection: &Collection, params: &ListParams) -> Request<'a> {
+pub fn list<'a>(settings: &'a Settings, collection: &Collection, query: Query<'_>) -> Request<'a> {
     let mut path = joined(&[&settings.base.path, collection.path()]);
-    let page = params.page.map(decimal);
-    let per_page = params.per_page.map(decimal);
-    let query = [("name=", &params.name), ("search=", &params.search), ("page=", &page), ("per_page=", &per_page)];
+    let (page, per_page) = (query.page.map(decimal), query.per_page.map(decimal));
     let mut mark = "?";
-    for (name, value) in query {
+    for (name, value) in [
+        ("name=", query.name),
+        ("search=", query.search),
+        ("page=", page.as_deref()),
+        ("per_page=", per_page.as_deref()),
+    ] {
         if let Some(value) = value {
             for part in [mark, name, &encoded(value)] {
                 path.push_str(part);
@@ -57,57 +93,25 @@ pub fn list<'a>(settings: &'a Settings, collection: &Collection, params: &ListPa
     request(settings, Method::Get, path, None)
 }
 
-pub fn get<'a>(settings: &'a Settings, collection: &Collection, id: &TokenId) -> Request<'a> {
-    request(settings, Method::Get, member(settings, collection, id, ""), None)
-}
-
-pub fn create<'a>(settings: &'a Settings, collection: &Collection, params: &CreateParams) -> Request<'a> {
-    let body = Body {
-        name: Some(&params.name),
-        duration: params.duration.as_deref(),
-        enabled: params.enabled,
-        client_secret_version: params.client_secret_version,
-        previous_client_secret_expires_at: params.previous_client_secret_expires_at.as_deref(),
-    };
-    request(settings, Method::Post, joined(&[&settings.base.path, collection.path()]), Some(&body))
-}
-
-pub fn update<'a>(settings: &'a Settings, collection: &Collection, id: &TokenId, params: &UpdateParams) -> Request<'a> {
-    let body = Body {
-        name: params.name.as_deref(),
-        duration: params.duration.as_deref(),
-        enabled: params.enabled,
-        client_secret_version: params.client_secret_version,
-        previous_client_secret_expires_at: params.previous_client_secret_expires_at.as_deref(),
-    };
-    request(settings, Method::Put, member(settings, collection, id, ""), Some(&body))
-}
-
-pub fn delete<'a>(settings: &'a Settings, collection: &Collection, id: &TokenId) -> Request<'a> {
-    request(settings, Method::Delete, member(settings, collection, id, ""), None)
-}
-
-pub fn refresh<'a>(settings: &'a Settings, collection: &Collection, id: &TokenId) -> Request<'a> {
-    request(settings, Method::Post, member(settings, collection, id, "/refresh"), None)
-}
-
-pub fn rotate<'a>(
+/// An operation on one token: the one of this id, or a new one.
+pub fn on_token<'a>(
     settings: &'a Settings,
     collection: &Collection,
-    id: &TokenId,
-    previous: &PreviousSecret,
+    operation: Operation,
+    id: Option<&TokenId>,
+    body: Option<&Body<'_>>,
 ) -> Request<'a> {
-    let previous_client_secret_expires_at = match previous {
-        PreviousSecret::ExpiresNow => None,
-        PreviousSecret::ExpiresAt(time) => Some(time.as_str()),
+    let (method, action) = match operation {
+        Operation::List | Operation::Get => (Method::Get, ""),
+        Operation::Create => (Method::Post, ""),
+        Operation::Update { .. } => (Method::Put, ""),
+        Operation::Delete => (Method::Delete, ""),
+        Operation::Refresh => (Method::Post, "/refresh"),
+        Operation::Rotate => (Method::Post, "/rotate"),
     };
-    let body = Body { previous_client_secret_expires_at, ..Body::default() };
-    request(settings, Method::Post, member(settings, collection, id, "/rotate"), Some(&body))
-}
-
-/// The path of a token, and what is done to it.
-fn member(settings: &Settings, collection: &Collection, id: &TokenId, action: &str) -> String {
-    joined(&[&settings.base.path, collection.path(), "/", id.segment(), action])
+    let (slash, segment) = id.map_or(("", ""), |id| ("/", id.segment()));
+    let path = joined(&[&settings.base.path, collection.path(), slash, segment, action]);
+    request(settings, method, path, body)
 }
 
 fn request<'a>(

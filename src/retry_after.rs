@@ -5,7 +5,7 @@
 
 use crate::host::{Duration, Headers};
 use crate::moment::http_date;
-use crate::text::number;
+use crate::text::{number, parts};
 
 /// The wait that an answer names, if it names one.
 pub fn asked_wait(headers: &impl Headers) -> Option<Duration> {
@@ -17,7 +17,7 @@ pub fn asked_wait(headers: &impl Headers) -> Option<Duration> {
 
 /// Whole seconds. More digits than a `u64` has are still seconds: more than anyone waits.
 fn seconds(value: &str) -> Option<Duration> {
-    number(value.trim()).map(Duration::from_secs)
+    number(value.trim_ascii()).map(Duration::from_secs)
 }
 
 /// From one date to the other; zero if it has passed.
@@ -28,12 +28,12 @@ fn until(value: &str, from: &str) -> Option<Duration> {
 
 /// The reset of a used-up window: `"default";r=0;t=30`. A window with requests left asks for no wait.
 fn ratelimit(value: &str) -> Option<Duration> {
-    let window = value.split(',').find(|window| parameter(window, "r") == Some("0"))?;
+    let window = parts(value, ",").find(|window| parameter(window, "r") == Some("0"))?;
     seconds(parameter(window, "t")?)
 }
 
 fn parameter<'a>(window: &'a str, name: &str) -> Option<&'a str> {
-    window.split(';').find_map(|part| part.trim().strip_prefix(name)?.strip_prefix('='))
+    parts(window, ";").find_map(|part| part.trim_ascii().strip_prefix(name)?.strip_prefix('='))
 }
 
 #[cfg(test)]

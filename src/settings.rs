@@ -163,13 +163,15 @@ impl Settings {
     /// headers, which may be credentials for a proxy. Shorter ones are none, and would make holes in every text.
     pub fn secrets(&self) -> Vec<&str> {
         const SHORTEST: usize = 8;
-        let credential = match &self.credentials {
-            Credentials::ApiToken(secret) => vec![secret.reveal()],
-            Credentials::ApiKey { email, key } => vec![key.reveal(), email],
-            Credentials::Host => Vec::new(),
-        };
-        let values = self.headers.iter().map(|(_, value)| value.as_str()).filter(|value| value.len() >= SHORTEST);
-        credential.into_iter().chain(values).collect()
+        let mut secrets = Vec::new();
+        match &self.credentials {
+            Credentials::ApiToken(secret) => secrets.push(secret.reveal()),
+            Credentials::ApiKey { email, key } => secrets.extend([key.reveal(), email]),
+            Credentials::Host => {}
+        }
+        let values = self.headers.iter().map(|(_, value)| value.as_str());
+        secrets.extend(values.filter(|value| value.len() >= SHORTEST));
+        secrets
     }
 }
 
@@ -187,7 +189,7 @@ fn credential<'a>(source: &str, value: &'a str) -> Result<&'a str, Invalid> {
         ])));
     }
     header_value(source, value)?;
-    if value.trim() != value {
+    if value.trim_ascii() != value {
         return Err(Invalid::Configuration(joined(&[source, " begins or ends with a space"])));
     }
     Ok(value)

@@ -5,20 +5,19 @@
 
 use crate::arguments::TokenId;
 use crate::bindings::exports::cloudflare::access::types::{
-    ApiError, CreateParams, Error, ErrorKind, IssuedToken, ListParams, Outcome, PreviousSecret, ServiceToken,
-    TokenPage, UpdateParams, UpdatedToken,
+    ApiError, Error, ErrorKind, IssuedToken, Outcome, PreviousSecret, ServiceToken, TokenPage, UpdatedToken,
 };
 use crate::call::Call;
 use crate::envelope::Info;
-use crate::host::{Host, Request};
+use crate::host::Host;
 use crate::json::Cursor;
 use crate::operation::Operation;
-use crate::request;
+use crate::request::{self, Body, Query};
 use crate::token::{self, Budget};
 
 /// One page of the tokens of a scope.
-pub async fn list<H: Host>(call: &Call<'_, H>, params: &ListParams, budget: &Budget) -> Result<TokenPage, Error> {
-    let request = request::list(call.settings(), call.collection(), params);
+pub async fn list<H: Host>(call: &Call<'_, H>, query: Query<'_>, budget: &Budget) -> Result<TokenPage, Error> {
+    let request = request::list(call.settings(), call.collection(), query);
     let (mut tokens, mut left) = (Vec::new(), budget.clone());
     let mut read = |result: Option<&mut Cursor<'_>>| {
         left = budget.clone();
@@ -27,7 +26,7 @@ pub async fn list<H: Host>(call: &Call<'_, H>, params: &ListParams, budget: &Bud
     };
     let info = call.send(Operation::List, &request, None, &mut read).await?;
     budget.becomes(&left); // nothing else of the call has run since the answer was read
-    let page = info.page.or(params.page);
+    let page = info.page.or(query.page);
     Ok(TokenPage {
         next_page: next_page(page, info, tokens.len()),
         page,
@@ -50,24 +49,20 @@ fn next_page(page: Option<u32>, info: Info, tokens: usize) -> Option<u32> {
 }
 
 pub fn get<H: Host>(call: &Call<'_, H>, id: &TokenId) -> Result<ServiceToken, Error> {
-    let request = request::get(call.settings(), call.collection(), id);
-    Ok(one_alone(call, Operation::Get, &request, Some(id))?.token)
+    Ok(one_alone(call, Operation::Get, Some(id), None)?.token)
 }
 
-pub fn create<H: Host>(call: &Call<'_, H>, params: &CreateParams) -> Result<IssuedToken, Error> {
-    let request = request::create(call.settings(), call.collection(), params);
-    one_alone(call, Operation::Create, &request, None).map(issued)
+pub fn create<H: Host>(call: &Call<'_, H>, body: Body<'_>) -> Result<IssuedToken, Error> {
+    one_alone(call, Operation::Create, None, Some(body)).map(issued)
 }
 
-pub fn update<H: Host>(call: &Call<'_, H>, id: &TokenId, params: &UpdateParams) -> Result<UpdatedToken, Error> {
-    let request = request::update(call.settings(), call.collection(), id, params);
-    let operation = Operation::Update { raises_secret: params.client_secret_version.is_some() };
-    one_alone(call, operation, &request, Some(id))
+pub fn update<H: Host>(call: &Call<'_, H>, id: &TokenId, body: Body<'_>) -> Result<UpdatedToken, Error> {
+    let operation = Operation::Update { raises_secret: body.client_secret_version.is_some() };
+    one_alone(call, operation, Some(id), Some(body))
 }
 
 pub fn delete<H: Host>(call: &Call<'_, H>, id: &TokenId) -> Result<ServiceToken, Error> {
-    let request = request::delete(call.settings(), call.collection(), id);
-    match one_alone(call, Operation::Delete, &request, Some(id)) {
+    match one_alone(call, Operation::Delete, Some(id), None) {
         // An earlier attempt may have been what removed it: it was.
         Err(error) if error.outcome == Outcome::Unknown && is_gone(&error) => Ok(token::with_id(id.text())),
         deleted => Ok(deleted?.token),
@@ -82,23 +77,21 @@ pub fn is_gone(error: &Error) -> bool {
 }
 
 pub async fn refresh<H: Host>(call: &Call<'_, H>, id: &TokenId) -> Result<ServiceToken, Error> {
-    let request = request::refresh(call.settings(), call.collection(), id);
-    Ok(one(call, Operation::Refresh, &request, Some(id)).await?.token)
+    Ok(one(call, Operation::Refresh, Some(id), None).await?.token)
 }
 
 pub fn rotate<H: Host>(call: &Call<'_, H>, id: &TokenId, previous: &PreviousSecret) -> Result<IssuedToken, Error> {
-    let request = request::rotate(call.settings(), call.collection(), id, previous);
-    one_alone(call, Operation::Rotate, &request, Some(id)).map(issued)
+    one_alone(call, Operation::Rotate, Some(id), Some(previous.into())).map(issued)
 }
 
 /// A step on a single token while nothing else of the call is under way.
 fn one_alone<H: Host>(
     call: &Call<'_, H>,
     operation: Operation,
-    request: &Request<'_>,
     id: Option<&TokenId>,
+    body: Option<Body<'_>>,
 ) -> Result<UpdatedToken, Error> {
-    call.host().block_on(one(call, operation, request, id))
+    call.host().block_on(one(call, operation, id, body))
 }
 
 /// The request of a step on a single token, and the token of its answer. One function for all of them, so that the component holds
@@ -106,16 +99,17 @@ fn one_alone<H: Host>(
 async fn one<H: Host>(
     call: &Call<'_, H>,
     operation: Operation,
-    request: &Request<'_>,
     id: Option<&TokenId>,
+    body: Option<Body<'_>>,
 ) -> Result<UpdatedToken, Error> {
+    let request = request::on_token(call.settings(), call.collection(), operation, id, body.as_ref());
     let asked = id.map(TokenId::text);
     let mut updated = UpdatedToken { token: token::with_id(""), client_secret: None };
     let mut read = |result: Option<&mut Cursor<'_>>| {
         updated = token::read(result, asked, operation.makes_a_secret())?;
         Ok(())
     };
-    call.send(operation, request, asked, &mut read).await?;
+    call.send(operation, &request, asked, &mut read).await?;
     Ok(updated)
 }
 

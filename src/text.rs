@@ -4,6 +4,8 @@
 //! Own code, since the standard library's formatting took 6 kB of the component, and its search for text in text 9 kB, with what it needs to
 //! say why it fails.
 
+use std::iter;
+
 /// Parts put together.
 pub fn joined(parts: &[&str]) -> String {
     let mut joined = String::with_capacity(parts.iter().fold(0, |length, part| length.saturating_add(part.len())));
@@ -71,6 +73,17 @@ pub fn split_once<'a>(text: &'a str, separator: &str) -> Option<(&'a str, &'a st
     Some((before, after.strip_prefix(separator)?))
 }
 
+/// What stands between the places of a text in another.
+pub fn parts<'a>(text: &'a str, separator: &str) -> impl Iterator<Item = &'a str> {
+    let mut rest = Some(text);
+    iter::from_fn(move || {
+        let whole = rest?;
+        let (part, after) = split_once(whole, separator).map_or((whole, None), |(part, after)| (part, Some(after)));
+        rest = after;
+        Some(part)
+    })
+}
+
 /// Whether a text is in another.
 pub fn contains(text: &str, wanted: &str) -> bool {
     split_once(text, wanted).is_some()
@@ -117,6 +130,7 @@ mod tests {
         #[test]
         fn it_does_as_the_standard_library(text in "[abé€ 😀]{0,30}", wanted in "[abé€ ]{1,3}", by in "[xé]{0,2}", count in 0_usize..40) {
             prop_assert_eq!(split_once(&text, &wanted), text.split_once(&wanted));
+            prop_assert!(parts(&text, &wanted).eq(text.split(&wanted)));
             prop_assert_eq!(contains(&text, &wanted), text.contains(&wanted));
             prop_assert_eq!(replaced(&text, &wanted, &by), text.replace(&wanted, &by));
             prop_assert_eq!(length(&text), text.chars().count());

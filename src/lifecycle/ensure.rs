@@ -3,14 +3,15 @@
 use crate::arguments::{self, Collection, TokenId};
 use crate::bindings::exports::cloudflare::access::lifecycle::{EnsuredChange, EnsuredToken};
 use crate::bindings::exports::cloudflare::access::types::{
-    CreateParams, Error, ErrorKind, RequestOptions, Scope, ServiceToken, UpdateParams,
+    CreateParams, Error, ErrorKind, RequestOptions, Scope, ServiceToken,
 };
 use crate::call::Call;
 use crate::host::Host;
 use crate::lifecycle::find;
 use crate::operations::check_creation;
+use crate::request::Body;
+use crate::steps;
 use crate::text::decimal;
-use crate::{request, steps};
 
 pub fn ensure(
     host: &impl Host,
@@ -24,7 +25,7 @@ pub fn ensure(
     let mut tokens = find::within(&call, &params.name)?;
     match (tokens.pop(), tokens.is_empty()) {
         (None, _) => {
-            let issued = steps::create(&call, params)?;
+            let issued = steps::create(&call, params.into())?;
             Ok(EnsuredToken { token: issued.token, change: EnsuredChange::Created(issued.client_secret) })
         }
         (Some(token), true) => brought_in_line(&call, token, params),
@@ -49,15 +50,15 @@ fn brought_in_line<H: Host>(
     token: ServiceToken,
     params: &CreateParams,
 ) -> Result<EnsuredToken, Error> {
-    let duration = params.duration.clone().filter(|wanted| !is_same_duration(token.duration.as_deref(), wanted));
+    let duration = params.duration.as_deref().filter(|wanted| !is_same_duration(token.duration.as_deref(), wanted));
     // An answer without the field is one of an older API, where every token is enabled.
     let enabled = params.enabled.filter(|wanted| token.enabled.unwrap_or(true) != *wanted);
     if duration.is_none() && enabled.is_none() {
         return Ok(EnsuredToken { token, change: EnsuredChange::Unchanged });
     }
     let id = TokenId::new(token.id)?;
-    let params = UpdateParams { duration, enabled, ..request::unchanged() };
-    let updated = steps::update(call, &id, &params)?;
+    let change = Body { duration, enabled, ..Body::default() };
+    let updated = steps::update(call, &id, change)?;
     Ok(EnsuredToken { token: updated.token, change: EnsuredChange::Updated })
 }
 

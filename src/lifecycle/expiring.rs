@@ -4,13 +4,14 @@ use crate::arguments::{Collection, TokenId};
 use crate::bindings::exports::cloudflare::access::lifecycle::{
     ExpiringToken, ExpiryReport, RefreshReport, RefreshedToken,
 };
-use crate::bindings::exports::cloudflare::access::types::{Error, ListAllParams, RequestOptions, Scope, ServiceToken};
+use crate::bindings::exports::cloudflare::access::types::{Error, RequestOptions, Scope, ServiceToken};
 use crate::call::Call;
 use crate::concurrent::all;
 use crate::error::Invalid;
 use crate::host::Host;
 use crate::lifecycle::clock;
 use crate::order::order;
+use crate::request::Query;
 use crate::text::{decimal, joined};
 use crate::{list_all, moment, steps};
 
@@ -57,8 +58,7 @@ async fn refreshed<H: Host>(call: &Call<'_, H>, token: ServiceToken) -> Refreshe
 }
 
 fn report<H: Host>(call: &Call<'_, H>, within_seconds: u64) -> Result<ExpiryReport, Error> {
-    let everything = ListAllParams { name: None, search: None, per_page: None };
-    let tokens = list_all::within(call, &everything)?;
+    let tokens = list_all::within(call, Query::default())?;
     let (now, clock) = clock::now(call);
     let mut report = ExpiryReport {
         now: moment::text(now).unwrap_or_default(),

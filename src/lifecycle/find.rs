@@ -1,9 +1,10 @@
 //! Tokens by their names, which are not unique.
 
 use crate::arguments::{self, Collection};
-use crate::bindings::exports::cloudflare::access::types::{Error, ListAllParams, RequestOptions, Scope, ServiceToken};
+use crate::bindings::exports::cloudflare::access::types::{Error, RequestOptions, Scope, ServiceToken};
 use crate::call::Call;
 use crate::host::Host;
+use crate::request::Query;
 use crate::{list_all, moment};
 
 pub fn find(
@@ -33,6 +34,5 @@ pub fn resolve_create(
 
 /// The tokens with exactly this name, as a part of a call.
 pub fn within<H: Host>(call: &Call<'_, H>, name: &str) -> Result<Vec<ServiceToken>, Error> {
-    let params = ListAllParams { name: Some(name.to_owned()), search: None, per_page: None };
-    list_all::within(call, &params)
+    list_all::within(call, Query { name: Some(name), ..Query::default() })
 }

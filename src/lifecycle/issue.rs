@@ -13,15 +13,16 @@
 use crate::arguments::{Collection, TokenId, quoted};
 use crate::bindings::exports::cloudflare::access::lifecycle::{IssueError, IssueProgress};
 use crate::bindings::exports::cloudflare::access::types::{
-    CreateParams, Error, ErrorKind, IssuedToken, Outcome, PreviousSecret, RequestOptions, ServiceToken, UpdateParams,
+    CreateParams, Error, ErrorKind, IssuedToken, Outcome, PreviousSecret, RequestOptions,
 };
 use crate::call::Call;
 use crate::error::Invalid;
 use crate::host::{Duration, Host};
 use crate::lifecycle::find;
 use crate::operations::check_creation;
+use crate::request::Body;
+use crate::steps;
 use crate::text::{hexadecimal, joined, split_after};
-use crate::{request, steps};
 
 /// How much of the caller's name the working name shows, so that a person who finds it knows what it is.
 const NAME_SHOWN: usize = 250;
@@ -33,31 +34,38 @@ pub fn issue(
     host: &impl Host,
     account_id: &str,
     params: &CreateParams,
-    progress: Option<&IssueProgress>,
+    progress: Option<IssueProgress>,
     options: Option<RequestOptions>,
 ) -> Result<IssuedToken, IssueError> {
-    let begun = |invalid| not_begun(invalid, progress);
-    let collection = Collection::of_account(account_id).map_err(begun)?;
-    check_creation(params).map_err(begun)?;
-    let mut call = Call::begin(host, collection, options).map_err(begun)?;
-    call.recover();
-    let mut work = match progress {
-        None => Work::new(working_name(host, &params.name)),
-        Some(progress) => Work::resumed(progress, &params.name).map_err(begun)?,
-    };
-    match work.finish(&call, params) {
-        Ok(issued) => Ok(issued),
-        Err(error) => Err(work.unfinished(error)),
+    match begin(host, account_id, params, progress.as_ref(), options) {
+        Ok((call, mut work)) => work.finish(&call, params).map_err(|error| work.unfinished(error)),
+        // Nothing was sent, so what there is, is what the progress says.
+        Err(invalid) => {
+            let mut error = Error::from(invalid);
+            if let Some(progress) = &progress {
+                say_what_there_is(&mut error, progress.token_id.as_ref());
+            }
+            Err(IssueError { error, progress })
+        }
     }
 }
 
-/// The error of a call that sent nothing: what there is, is what the progress says.
-fn not_begun(invalid: Invalid, progress: Option<&IssueProgress>) -> IssueError {
-    let mut error = Error::from(invalid);
-    if let Some(progress) = progress {
-        say_what_there_is(&mut error, progress.token_id.as_ref());
-    }
-    IssueError { error, progress: progress.cloned() }
+fn begin<'a, H: Host>(
+    host: &'a H,
+    account_id: &str,
+    params: &CreateParams,
+    progress: Option<&IssueProgress>,
+    options: Option<RequestOptions>,
+) -> Result<(Call<'a, H>, Work), Invalid> {
+    let collection = Collection::of_account(account_id)?;
+    check_creation(params)?;
+    let mut call = Call::begin(host, collection, options)?;
+    call.recover();
+    let work = match progress {
+        None => Work::new(working_name(host, &params.name)),
+        Some(progress) => Work::resumed(progress, &params.name)?,
+    };
+    Ok((call, work))
 }
 
 /// The outcome of the whole: a token that is known exists, and one that is not may.
@@ -89,23 +97,27 @@ struct Work {
     working_name: String,
     /// The token, once it is known.
     id: Option<String>,
+    /// The token with its secret, once that is here.
+    issued: Option<IssuedToken>,
     /// Whether a create may have happened that nobody saw the answer of.
     may_have_strays: bool,
+    /// What is done next.
     step: Step,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Step {
     Create,
     Look,
-    Rotate(TokenId),
-    Rename(Box<IssuedToken>),
-    Sweep(Box<IssuedToken>),
-    Done(Box<IssuedToken>),
+    Rotate,
+    Rename,
+    Sweep,
+    Done,
 }
 
 impl Work {
     fn new(working_name: String) -> Self {
-        Self { working_name, id: None, may_have_strays: false, step: Step::Create }
+        Self { working_name, id: None, issued: None, may_have_strays: false, step: Step::Create }
     }
 
     fn resumed(progress: &IssueProgress, name: &str) -> Result<Self, Invalid> {
@@ -120,6 +132,7 @@ impl Work {
         Ok(Self {
             working_name: progress.working_name.clone(),
             id: progress.token_id.clone(),
+            issued: None,
             may_have_strays: true,
             step: Step::Look,
         })
@@ -129,76 +142,76 @@ impl Work {
     fn finish<H: Host>(&mut self, call: &Call<'_, H>, params: &CreateParams) -> Result<IssuedToken, Error> {
         let mut failures = 0_u32;
         loop {
-            let step = std::mem::replace(&mut self.step, Step::Look);
-            match self.take(step, call, params) {
-                Ok(Step::Done(issued)) => return Ok(*issued),
-                Ok(next) => self.step = next,
-                Err((next, error)) => {
-                    self.step = next;
-                    failures = failures.saturating_add(1);
-                    let asked = error.retry_after_ms.map(Duration::from_millis);
-                    if !can_pass(&error) || !call.pause(failures, asked) {
-                        return Err(*error);
-                    }
+            if self.step == Step::Done
+                && let Some(issued) = self.issued.take()
+            {
+                return Ok(issued);
+            }
+            if let Err(error) = self.take(call, params) {
+                failures = failures.saturating_add(1);
+                let asked = error.retry_after_ms.map(Duration::from_millis);
+                if !can_pass(&error) || !call.pause(failures, asked) {
+                    return Err(error);
                 }
             }
         }
     }
 
-    /// Takes one step. A failure comes with the step to take next.
-    fn take<H: Host>(
-        &mut self,
-        step: Step,
-        call: &Call<'_, H>,
-        params: &CreateParams,
-    ) -> Result<Step, (Step, Box<Error>)> {
-        match step {
+    /// Takes one step. After a failure the next one is the same, unless it may have been done all the same.
+    fn take<H: Host>(&mut self, call: &Call<'_, H>, params: &CreateParams) -> Result<(), Error> {
+        self.step = match self.step {
             Step::Create => {
-                let params = CreateParams { name: self.working_name.clone(), ..params.clone() };
-                match steps::create(call, &params) {
-                    Ok(issued) => {
-                        self.id = Some(issued.token.id.clone());
-                        Ok(Step::Rename(Box::new(issued)))
-                    }
-                    Err(error) if error.outcome == Outcome::NotApplied => Err((Step::Create, Box::new(error))),
-                    Err(error) => {
+                let working = Body { name: Some(&self.working_name), ..params.into() };
+                let issued = steps::create(call, working).inspect_err(|error| {
+                    if error.outcome != Outcome::NotApplied {
                         self.may_have_strays = true;
-                        Err((Step::Look, Box::new(error)))
+                        self.step = Step::Look;
                     }
-                }
+                })?;
+                self.id = Some(issued.token.id.clone());
+                self.issued = Some(issued);
+                Step::Rename
             }
-            Step::Look => self.look(call, &params.name).map_err(|error| (Step::Look, Box::new(error))),
-            Step::Rotate(id) => match steps::rotate(call, &id, &PreviousSecret::ExpiresNow) {
-                Ok(issued) if issued.token.name.as_ref() == Some(&params.name) => Ok(self.named(Box::new(issued))),
-                Ok(issued) => Ok(Step::Rename(Box::new(issued))),
-                Err(error) => Err((Step::Rotate(id), Box::new(error))),
-            },
-            Step::Rename(issued) => match rename(call, &issued, &params.name) {
-                Ok(token) => Ok(self.named(Box::new(IssuedToken { token, client_secret: issued.client_secret }))),
-                Err(error) => Err((Step::Rename(issued), Box::new(error))),
-            },
-            Step::Sweep(issued) => match self.remove_strays(call, &issued.token.id) {
-                Ok(()) => Ok(Step::Done(issued)),
-                Err(error) => Err((Step::Sweep(issued), Box::new(error))),
-            },
-            Step::Done(issued) => Ok(Step::Done(issued)),
-        }
+            Step::Look => {
+                if !self.still_exists(call, &params.name)? {
+                    let found = find::within(call, &self.working_name)?;
+                    self.id = found.into_iter().next().map(|token| token.id);
+                }
+                self.remove_strays(call)?;
+                if self.id.is_some() { Step::Rotate } else { Step::Create }
+            }
+            Step::Rotate => {
+                let issued = steps::rotate(call, &self.token_id()?, &PreviousSecret::ExpiresNow)?;
+                let is_named = issued.token.name.as_ref() == Some(&params.name);
+                self.issued = Some(issued);
+                if is_named { self.after_name() } else { Step::Rename }
+            }
+            Step::Rename => {
+                let name = Body { name: Some(&params.name), ..Body::default() };
+                let token = steps::update(call, &self.token_id()?, name)?.token;
+                if let Some(issued) = &mut self.issued {
+                    issued.token = token;
+                }
+                self.after_name()
+            }
+            Step::Sweep => {
+                self.remove_strays(call)?;
+                Step::Done
+            }
+            // Nothing is done without a token.
+            Step::Done => Step::Look,
+        };
+        Ok(())
     }
 
     /// What follows once the token has its name.
-    fn named(&self, issued: Box<IssuedToken>) -> Step {
-        if self.may_have_strays { Step::Sweep(issued) } else { Step::Done(issued) }
+    fn after_name(&self) -> Step {
+        if self.may_have_strays { Step::Sweep } else { Step::Done }
     }
 
-    /// Finds out which token there is, and leaves only that one.
-    fn look<H: Host>(&mut self, call: &Call<'_, H>, name: &str) -> Result<Step, Error> {
-        if !self.still_exists(call, name)? {
-            let found = find::within(call, &self.working_name)?;
-            self.id = found.into_iter().next().map(|token| token.id);
-        }
-        let Some(id) = self.id.clone() else { return Ok(Step::Create) };
-        self.remove_strays(call, &id)?;
-        Ok(Step::Rotate(TokenId::new(id)?))
+    /// The token that is known; the steps that need it come after it is.
+    fn token_id(&self) -> Result<TokenId, Invalid> {
+        TokenId::new(self.id.clone().unwrap_or_default())
     }
 
     /// Whether the token that is known is still there. One with another name is none of this call's: it is left alone.
@@ -219,10 +232,11 @@ impl Work {
         }
     }
 
-    /// Deletes every token under the working name but this one.
-    fn remove_strays<H: Host>(&self, call: &Call<'_, H>, keep: &str) -> Result<(), Error> {
+    /// Deletes every token under the working name but the one that is known. Where none is, there is none to delete.
+    fn remove_strays<H: Host>(&self, call: &Call<'_, H>) -> Result<(), Error> {
+        let Some(keep) = &self.id else { return Ok(()) };
         for stray in find::within(call, &self.working_name)? {
-            if stray.id != keep {
+            if stray.id != *keep {
                 let id = TokenId::new(stray.id)?;
                 match steps::delete(call, &id) {
                     Err(error) if !steps::is_gone(&error) => return Err(error),
@@ -248,12 +262,6 @@ impl Work {
         say_what_there_is(&mut error, self.id.as_ref());
         IssueError { error, progress: Some(IssueProgress { working_name: self.working_name, token_id: self.id }) }
     }
-}
-
-fn rename<H: Host>(call: &Call<'_, H>, issued: &IssuedToken, name: &str) -> Result<ServiceToken, Error> {
-    let id = TokenId::new(issued.token.id.clone())?;
-    let params = UpdateParams { name: Some(name.to_owned()), ..request::unchanged() };
-    Ok(steps::update(call, &id, &params)?.token)
 }
 
 /// Whether it may go better another time.

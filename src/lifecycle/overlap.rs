@@ -3,15 +3,16 @@
 use crate::arguments::TokenId;
 use crate::bindings::exports::cloudflare::access::lifecycle::{Clock, OverlappingToken};
 use crate::bindings::exports::cloudflare::access::types::{
-    Error, ErrorKind, PreviousSecret, RequestOptions, Scope, ServiceToken, UpdateParams,
+    Error, ErrorKind, PreviousSecret, RequestOptions, Scope, ServiceToken,
 };
 use crate::call::Call;
 use crate::error::Invalid;
 use crate::host::Host;
 use crate::lifecycle::clock;
 use crate::operations::{member, member_of_account};
+use crate::request::Body;
 use crate::text::{decimal, joined};
-use crate::{moment, request, steps};
+use crate::{moment, steps};
 
 /// A time that has passed by every clock. The API ends an old secret whose time has passed, and asking twice does no harm.
 const LONG_AGO: &str = "2000-01-01T00:00:00Z";
@@ -41,7 +42,7 @@ pub fn end_overlap(
     options: Option<RequestOptions>,
 ) -> Result<ServiceToken, Error> {
     let (collection, id) = member(scope, id)?;
-    moved(&Call::begin(host, collection, options)?, &id, LONG_AGO.to_owned())
+    moved(&Call::begin(host, collection, options)?, &id, LONG_AGO)
 }
 
 pub fn extend_overlap(
@@ -67,13 +68,13 @@ pub fn extend_overlap(
             ..call.error_of_its_own("extend-overlap", ErrorKind::Conflict, &what)
         });
     }
-    moved(&call, &id, end)
+    moved(&call, &id, &end)
 }
 
 /// Moves the end of the old secret.
-fn moved<H: Host>(call: &Call<'_, H>, id: &TokenId, end: String) -> Result<ServiceToken, Error> {
-    let params = UpdateParams { previous_client_secret_expires_at: Some(end), ..request::unchanged() };
-    Ok(steps::update(call, id, &params)?.token)
+fn moved<H: Host>(call: &Call<'_, H>, id: &TokenId, end: &str) -> Result<ServiceToken, Error> {
+    let change = Body { previous_client_secret_expires_at: Some(end), ..Body::default() };
+    Ok(steps::update(call, id, change)?.token)
 }
 
 fn check(overlap_seconds: u64) -> Result<(), Invalid> {

@@ -1,10 +1,11 @@
 //! Switching a token off and on.
 
-use crate::bindings::exports::cloudflare::access::types::{Error, RequestOptions, Scope, ServiceToken, UpdateParams};
+use crate::bindings::exports::cloudflare::access::types::{Error, RequestOptions, Scope, ServiceToken};
 use crate::call::Call;
 use crate::host::Host;
 use crate::operations::member;
-use crate::{request, steps};
+use crate::request::Body;
+use crate::steps;
 
 /// `enable` and `disable`.
 pub fn switch(
@@ -15,6 +16,6 @@ pub fn switch(
     options: Option<RequestOptions>,
 ) -> Result<ServiceToken, Error> {
     let (collection, id) = member(scope, id)?;
-    let params = UpdateParams { enabled: Some(enabled), ..request::unchanged() };
-    Ok(steps::update(&Call::begin(host, collection, options)?, &id, &params)?.token)
+    let change = Body { enabled: Some(enabled), ..Body::default() };
+    Ok(steps::update(&Call::begin(host, collection, options)?, &id, change)?.token)
 }
