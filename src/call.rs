@@ -110,7 +110,7 @@ impl<'a, H: Host> Call<'a, H> {
         request: &Request<'_>,
         about: Option<&str>,
         read: &mut Read<'_>,
-    ) -> Result<Info, Error> {
+    ) -> Result<Info, Box<Error>> {
         let mut retries_left = self.settings.retries;
         let mut attempt = 0_u32;
         let mut may_have_changed = false;
@@ -199,8 +199,8 @@ impl<'a, H: Host> Call<'a, H> {
     }
 
     /// An error that no answer is to blame for, and that no change came of. `function` is its name in the contract.
-    pub fn error_of_its_own(&self, function: &str, kind: ErrorKind, what: &str) -> Error {
-        Error {
+    pub fn error_of_its_own(&self, function: &str, kind: ErrorKind, what: &str) -> Box<Error> {
+        Box::new(Error {
             kind,
             outcome: Outcome::NotApplied,
             message: joined(&[function, ": ", what]),
@@ -210,10 +210,10 @@ impl<'a, H: Host> Call<'a, H> {
             retry_after_ms: None,
             attempts: self.requests.get(),
             token_id: None,
-        }
+        })
     }
 
-    fn error(&self, operation: Operation, trouble: Trouble, about: Option<&str>, may_have_changed: bool) -> Error {
+    fn error(&self, operation: Operation, trouble: Trouble, about: Option<&str>, may_have_changed: bool) -> Box<Error> {
         let outcome = match trouble.outcome {
             _ if !operation.changes() => Outcome::NotApplied,
             Outcome::NotApplied if may_have_changed => Outcome::Unknown,
@@ -223,7 +223,7 @@ impl<'a, H: Host> Call<'a, H> {
         let api_errors = cleaned(trouble.api_errors, &secrets);
         let told_id = trouble.token_id.filter(|id| clean(id, &secrets) == *id);
         let head = trouble.head.as_ref();
-        Error {
+        Box::new(Error {
             kind: trouble.kind,
             outcome,
             message: message(operation, &trouble.what, &api_errors, trouble.hint, outcome),
@@ -233,7 +233,7 @@ impl<'a, H: Host> Call<'a, H> {
             retry_after_ms: head.and_then(|head| head.asked_wait).map(Duration::as_millis),
             attempts: self.requests.get(),
             token_id: told_id.or_else(|| about.map(str::to_owned)),
-        }
+        })
     }
 }
 
@@ -263,7 +263,7 @@ mod tests {
         status(429).with_header("retry-after", seconds)
     }
 
-    fn send_with(operation: Operation, host: &ScriptedHost, options: RequestOptions) -> Result<(), Error> {
+    fn send_with(operation: Operation, host: &ScriptedHost, options: RequestOptions) -> Result<(), Box<Error>> {
         let collection = Collection::of_account("a").expect("good");
         let call = Call::begin(host, collection, Some(options)).expect("good settings");
         let request = Request {
@@ -281,7 +281,7 @@ mod tests {
         host.block_on(call.send(operation, &request, None, &mut pass)).map(drop)
     }
 
-    fn send(operation: Operation, replies: impl IntoIterator<Item = Reply>) -> (Result<(), Error>, ScriptedHost) {
+    fn send(operation: Operation, replies: impl IntoIterator<Item = Reply>) -> (Result<(), Box<Error>>, ScriptedHost) {
         let host = ScriptedHost::with_replies(replies);
         (send_with(operation, &host, options()), host)
     }

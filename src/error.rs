@@ -20,13 +20,14 @@ pub enum Invalid {
     Configuration(String),
 }
 
-impl From<Invalid> for Error {
+impl From<Invalid> for Box<Error> {
+    #[inline(never)]
     fn from(invalid: Invalid) -> Self {
         let (kind, message) = match invalid {
             Invalid::Argument(message) => (ErrorKind::InvalidArgument, message),
             Invalid::Configuration(message) => (ErrorKind::InvalidConfiguration, message),
         };
-        Self {
+        Self::new(Error {
             kind,
             outcome: Outcome::NotApplied,
             message,
@@ -36,7 +37,7 @@ impl From<Invalid> for Error {
             retry_after_ms: None,
             attempts: 0,
             token_id: None,
-        }
+        })
     }
 }
 

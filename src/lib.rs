@@ -87,27 +87,27 @@ type Options = Option<RequestOptions>;
 
 #[rustfmt::skip]
 impl Guest for Plugin {
-    fn list(scope: Scope, params: ListParams, options: Options) -> Result<TokenPage, Error> { operations::list(&WasiHost::default(), &scope, &params, options) }
-    fn list_all(scope: Scope, params: ListAllParams, options: Options) -> Result<Vec<ServiceToken>, Error> { list_all::list_all(&WasiHost::default(), &scope, &params, options) }
-    fn get(scope: Scope, id: String, options: Options) -> Result<ServiceToken, Error> { operations::get(&WasiHost::default(), &scope, id, options) }
-    fn create(scope: Scope, params: CreateParams, options: Options) -> Result<IssuedToken, Error> { operations::create(&WasiHost::default(), &scope, &params, options) }
-    fn update(scope: Scope, id: String, params: UpdateParams, options: Options) -> Result<UpdatedToken, Error> { operations::update(&WasiHost::default(), &scope, id, &params, options) }
-    fn delete(scope: Scope, id: String, options: Options) -> Result<ServiceToken, Error> { operations::delete(&WasiHost::default(), &scope, id, options) }
-    fn refresh(account_id: String, id: String, options: Options) -> Result<ServiceToken, Error> { operations::refresh(&WasiHost::default(), &account_id, id, options) }
-    fn rotate(account_id: String, id: String, previous: PreviousSecret, options: Options) -> Result<IssuedToken, Error> { operations::rotate(&WasiHost::default(), &account_id, id, &previous, options) }
+    fn list(scope: Scope, params: ListParams, options: Options) -> Result<TokenPage, Error> { operations::list(&WasiHost::default(), &scope, &params, options).map_err(|error| *error) }
+    fn list_all(scope: Scope, params: ListAllParams, options: Options) -> Result<Vec<ServiceToken>, Error> { list_all::list_all(&WasiHost::default(), &scope, &params, options).map_err(|error| *error) }
+    fn get(scope: Scope, id: String, options: Options) -> Result<ServiceToken, Error> { operations::get(&WasiHost::default(), &scope, id, options).map_err(|error| *error) }
+    fn create(scope: Scope, params: CreateParams, options: Options) -> Result<IssuedToken, Error> { operations::create(&WasiHost::default(), &scope, &params, options).map_err(|error| *error) }
+    fn update(scope: Scope, id: String, params: UpdateParams, options: Options) -> Result<UpdatedToken, Error> { operations::update(&WasiHost::default(), &scope, id, &params, options).map_err(|error| *error) }
+    fn delete(scope: Scope, id: String, options: Options) -> Result<ServiceToken, Error> { operations::delete(&WasiHost::default(), &scope, id, options).map_err(|error| *error) }
+    fn refresh(account_id: String, id: String, options: Options) -> Result<ServiceToken, Error> { operations::refresh(&WasiHost::default(), &account_id, id, options).map_err(|error| *error) }
+    fn rotate(account_id: String, id: String, previous: PreviousSecret, options: Options) -> Result<IssuedToken, Error> { operations::rotate(&WasiHost::default(), &account_id, id, &previous, options).map_err(|error| *error) }
 }
 
 #[rustfmt::skip]
 impl lifecycle_contract::Guest for Plugin {
-    fn expiring(scope: Scope, within_seconds: u64, options: Options) -> Result<ExpiryReport, Error> { expiring::expiring(&WasiHost::default(), &scope, within_seconds, options) }
-    fn refresh_expiring(account_id: String, within_seconds: u64, options: Options) -> Result<RefreshReport, Error> { expiring::refresh_expiring(&WasiHost::default(), &account_id, within_seconds, options) }
-    fn rotate_with_overlap(account_id: String, id: String, overlap_seconds: u64, options: Options) -> Result<OverlappingToken, Error> { overlap::rotate_with_overlap(&WasiHost::default(), &account_id, id, overlap_seconds, options) }
-    fn end_overlap(scope: Scope, id: String, options: Options) -> Result<ServiceToken, Error> { overlap::end_overlap(&WasiHost::default(), &scope, id, options) }
-    fn extend_overlap(scope: Scope, id: String, overlap_seconds: u64, options: Options) -> Result<ServiceToken, Error> { overlap::extend_overlap(&WasiHost::default(), &scope, id, overlap_seconds, options) }
-    fn find(scope: Scope, name: String, options: Options) -> Result<Vec<ServiceToken>, Error> { find::find(&WasiHost::default(), &scope, &name, options) }
-    fn ensure(scope: Scope, params: CreateParams, options: Options) -> Result<EnsuredToken, Error> { ensure::ensure(&WasiHost::default(), &scope, &params, options) }
+    fn expiring(scope: Scope, within_seconds: u64, options: Options) -> Result<ExpiryReport, Error> { expiring::expiring(&WasiHost::default(), &scope, within_seconds, options).map_err(|error| *error) }
+    fn refresh_expiring(account_id: String, within_seconds: u64, options: Options) -> Result<RefreshReport, Error> { expiring::refresh_expiring(&WasiHost::default(), &account_id, within_seconds, options).map_err(|error| *error) }
+    fn rotate_with_overlap(account_id: String, id: String, overlap_seconds: u64, options: Options) -> Result<OverlappingToken, Error> { overlap::rotate_with_overlap(&WasiHost::default(), &account_id, id, overlap_seconds, options).map_err(|error| *error) }
+    fn end_overlap(scope: Scope, id: String, options: Options) -> Result<ServiceToken, Error> { overlap::end_overlap(&WasiHost::default(), &scope, id, options).map_err(|error| *error) }
+    fn extend_overlap(scope: Scope, id: String, overlap_seconds: u64, options: Options) -> Result<ServiceToken, Error> { overlap::extend_overlap(&WasiHost::default(), &scope, id, overlap_seconds, options).map_err(|error| *error) }
+    fn find(scope: Scope, name: String, options: Options) -> Result<Vec<ServiceToken>, Error> { find::find(&WasiHost::default(), &scope, &name, options).map_err(|error| *error) }
+    fn ensure(scope: Scope, params: CreateParams, options: Options) -> Result<EnsuredToken, Error> { ensure::ensure(&WasiHost::default(), &scope, &params, options).map_err(|error| *error) }
     fn issue(account_id: String, params: CreateParams, progress: Option<IssueProgress>, options: Options) -> Result<IssuedToken, IssueError> { issue::issue(&WasiHost::default(), &account_id, &params, progress, options) }
-    fn resolve_create(scope: Scope, name: String, since: String, options: Options) -> Result<Vec<ServiceToken>, Error> { find::resolve_create(&WasiHost::default(), &scope, &name, &since, options) }
-    fn disable(scope: Scope, id: String, options: Options) -> Result<ServiceToken, Error> { switch::switch(&WasiHost::default(), &scope, id, false, options) }
-    fn enable(scope: Scope, id: String, options: Options) -> Result<ServiceToken, Error> { switch::switch(&WasiHost::default(), &scope, id, true, options) }
+    fn resolve_create(scope: Scope, name: String, since: String, options: Options) -> Result<Vec<ServiceToken>, Error> { find::resolve_create(&WasiHost::default(), &scope, &name, &since, options).map_err(|error| *error) }
+    fn disable(scope: Scope, id: String, options: Options) -> Result<ServiceToken, Error> { switch::switch(&WasiHost::default(), &scope, id, false, options).map_err(|error| *error) }
+    fn enable(scope: Scope, id: String, options: Options) -> Result<ServiceToken, Error> { switch::switch(&WasiHost::default(), &scope, id, true, options).map_err(|error| *error) }
 }

@@ -28,7 +28,7 @@ pub fn list_all(
     scope: &Scope,
     params: &ListAllParams,
     options: Option<RequestOptions>,
-) -> Result<Vec<ServiceToken>, Error> {
+) -> Result<Vec<ServiceToken>, Box<Error>> {
     let collection = Collection::of(scope)?;
     check_filters(params.name.as_deref(), params.search.as_deref(), params.per_page)?;
     let query = Query {
@@ -41,7 +41,7 @@ pub fn list_all(
 }
 
 /// The same as a part of a call.
-pub fn within<H: Host>(call: &Call<'_, H>, query: Query<'_>) -> Result<Vec<ServiceToken>, Error> {
+pub fn within<H: Host>(call: &Call<'_, H>, query: Query<'_>) -> Result<Vec<ServiceToken>, Box<Error>> {
     let mut tokens = every_page(call, query)?;
     if query.name.is_some() {
         tokens.retain(|token| token.name.as_deref() == query.name);
@@ -49,7 +49,7 @@ pub fn within<H: Host>(call: &Call<'_, H>, query: Query<'_>) -> Result<Vec<Servi
     Ok(tokens)
 }
 
-fn every_page<H: Host>(call: &Call<'_, H>, query: Query<'_>) -> Result<Vec<ServiceToken>, Error> {
+fn every_page<H: Host>(call: &Call<'_, H>, query: Query<'_>) -> Result<Vec<ServiceToken>, Box<Error>> {
     let budget = Budget::default();
     let fetch = |page: Option<u32>| steps::list(call, Query { page, ..query }, &budget);
     let mut gathered = Gathered::default();
@@ -138,7 +138,7 @@ mod tests {
         Reply::json(200, &format!(r#"{{"success":true,"result":[{}],"result_info":{info}}}"#, tokens.join(",")))
     }
 
-    fn run(host: &ScriptedHost, name: Option<&str>) -> Result<Vec<String>, Error> {
+    fn run(host: &ScriptedHost, name: Option<&str>) -> Result<Vec<String>, Box<Error>> {
         let options = RequestOptions { max_retries: Some(0), ..options() };
         let params = ListAllParams { name: name.map(str::to_owned), search: None, per_page: Some(2) };
         let tokens = list_all(host, &Scope::Account("a".into()), &params, Some(options))?;

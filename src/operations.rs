@@ -16,7 +16,7 @@ use crate::token::Budget;
 
 type Options = Option<RequestOptions>;
 
-pub fn list(host: &impl Host, scope: &Scope, params: &ListParams, options: Options) -> Result<TokenPage, Error> {
+pub fn list(host: &impl Host, scope: &Scope, params: &ListParams, options: Options) -> Result<TokenPage, Box<Error>> {
     let collection = Collection::of(scope)?;
     check_filters(params.name.as_deref(), params.search.as_deref(), params.per_page)?;
     arguments::from_one("page", params.page)?;
@@ -36,12 +36,17 @@ pub fn check_filters(name: Option<&str>, search: Option<&str>, per_page: Option<
     arguments::from_one("per-page", per_page)
 }
 
-pub fn get(host: &impl Host, scope: &Scope, id: String, options: Options) -> Result<ServiceToken, Error> {
+pub fn get(host: &impl Host, scope: &Scope, id: String, options: Options) -> Result<ServiceToken, Box<Error>> {
     let (collection, id) = member(scope, id)?;
     steps::get(&Call::begin(host, collection, options)?, &id)
 }
 
-pub fn create(host: &impl Host, scope: &Scope, params: &CreateParams, options: Options) -> Result<IssuedToken, Error> {
+pub fn create(
+    host: &impl Host,
+    scope: &Scope,
+    params: &CreateParams,
+    options: Options,
+) -> Result<IssuedToken, Box<Error>> {
     let collection = Collection::of(scope)?;
     check_creation(params)?;
     steps::create(&Call::begin(host, collection, options)?, params.into())
@@ -64,19 +69,19 @@ pub fn update(
     id: String,
     params: &UpdateParams,
     options: Options,
-) -> Result<UpdatedToken, Error> {
+) -> Result<UpdatedToken, Box<Error>> {
     let (collection, id) = member(scope, id)?;
     params.name.as_deref().map_or(Ok(()), arguments::name)?;
     check_times(params.duration.as_deref(), params.previous_client_secret_expires_at.as_deref())?;
     steps::update(&Call::begin(host, collection, options)?, &id, params.into())
 }
 
-pub fn delete(host: &impl Host, scope: &Scope, id: String, options: Options) -> Result<ServiceToken, Error> {
+pub fn delete(host: &impl Host, scope: &Scope, id: String, options: Options) -> Result<ServiceToken, Box<Error>> {
     let (collection, id) = member(scope, id)?;
     steps::delete(&Call::begin(host, collection, options)?, &id)
 }
 
-pub fn refresh(host: &impl Host, account_id: &str, id: String, options: Options) -> Result<ServiceToken, Error> {
+pub fn refresh(host: &impl Host, account_id: &str, id: String, options: Options) -> Result<ServiceToken, Box<Error>> {
     let (collection, id) = member_of_account(account_id, id)?;
     host.block_on(steps::refresh(&Call::begin(host, collection, options)?, &id))
 }
@@ -87,7 +92,7 @@ pub fn rotate(
     id: String,
     previous: &PreviousSecret,
     options: Options,
-) -> Result<IssuedToken, Error> {
+) -> Result<IssuedToken, Box<Error>> {
     let (collection, id) = member_of_account(account_id, id)?;
     if let PreviousSecret::ExpiresAt(time) = previous {
         arguments::time("previous.expires-at", time)?;

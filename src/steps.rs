@@ -16,7 +16,7 @@ use crate::request::{self, Body, Query};
 use crate::token::{self, Budget};
 
 /// One page of the tokens of a scope.
-pub async fn list<H: Host>(call: &Call<'_, H>, query: Query<'_>, budget: &Budget) -> Result<TokenPage, Error> {
+pub async fn list<H: Host>(call: &Call<'_, H>, query: Query<'_>, budget: &Budget) -> Result<TokenPage, Box<Error>> {
     let request = request::list(call.settings(), call.collection(), query);
     let (mut tokens, mut left) = (Vec::new(), budget.clone());
     let mut read = |result: Option<&mut Cursor<'_>>| {
@@ -48,20 +48,20 @@ fn next_page(page: Option<u32>, info: Info, tokens: usize) -> Option<u32> {
     page.checked_add(1).filter(|_| has_next)
 }
 
-pub fn get<H: Host>(call: &Call<'_, H>, id: &TokenId) -> Result<ServiceToken, Error> {
+pub fn get<H: Host>(call: &Call<'_, H>, id: &TokenId) -> Result<ServiceToken, Box<Error>> {
     Ok(one_alone(call, Operation::Get, Some(id), None)?.token)
 }
 
-pub fn create<H: Host>(call: &Call<'_, H>, body: Body<'_>) -> Result<IssuedToken, Error> {
+pub fn create<H: Host>(call: &Call<'_, H>, body: Body<'_>) -> Result<IssuedToken, Box<Error>> {
     one_alone(call, Operation::Create, None, Some(body)).map(issued)
 }
 
-pub fn update<H: Host>(call: &Call<'_, H>, id: &TokenId, body: Body<'_>) -> Result<UpdatedToken, Error> {
+pub fn update<H: Host>(call: &Call<'_, H>, id: &TokenId, body: Body<'_>) -> Result<UpdatedToken, Box<Error>> {
     let operation = Operation::Update { raises_secret: body.client_secret_version.is_some() };
     one_alone(call, operation, Some(id), Some(body))
 }
 
-pub fn delete<H: Host>(call: &Call<'_, H>, id: &TokenId) -> Result<ServiceToken, Error> {
+pub fn delete<H: Host>(call: &Call<'_, H>, id: &TokenId) -> Result<ServiceToken, Box<Error>> {
     match one_alone(call, Operation::Delete, Some(id), None) {
         // An earlier attempt may have been what removed it: it was.
         Err(error) if error.outcome == Outcome::Unknown && is_gone(&error) => Ok(token::with_id(id.text())),
@@ -76,11 +76,11 @@ pub fn is_gone(error: &Error) -> bool {
     (error.kind, error.status) == (ErrorKind::NotFound, Some(404)) && !error.api_errors.iter().any(is_about_the_route)
 }
 
-pub async fn refresh<H: Host>(call: &Call<'_, H>, id: &TokenId) -> Result<ServiceToken, Error> {
+pub async fn refresh<H: Host>(call: &Call<'_, H>, id: &TokenId) -> Result<ServiceToken, Box<Error>> {
     Ok(one(call, Operation::Refresh, Some(id), None).await?.token)
 }
 
-pub fn rotate<H: Host>(call: &Call<'_, H>, id: &TokenId, previous: &PreviousSecret) -> Result<IssuedToken, Error> {
+pub fn rotate<H: Host>(call: &Call<'_, H>, id: &TokenId, previous: &PreviousSecret) -> Result<IssuedToken, Box<Error>> {
     one_alone(call, Operation::Rotate, Some(id), Some(previous.into())).map(issued)
 }
 
@@ -90,7 +90,7 @@ fn one_alone<H: Host>(
     operation: Operation,
     id: Option<&TokenId>,
     body: Option<Body<'_>>,
-) -> Result<UpdatedToken, Error> {
+) -> Result<UpdatedToken, Box<Error>> {
     call.host().block_on(one(call, operation, id, body))
 }
 
@@ -101,7 +101,7 @@ async fn one<H: Host>(
     operation: Operation,
     id: Option<&TokenId>,
     body: Option<Body<'_>>,
-) -> Result<UpdatedToken, Error> {
+) -> Result<UpdatedToken, Box<Error>> {
     let request = request::on_token(call.settings(), call.collection(), operation, id, body.as_ref());
     let asked = id.map(TokenId::text);
     let mut updated = UpdatedToken { token: token::with_id(""), client_secret: None };

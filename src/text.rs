@@ -7,6 +7,7 @@
 use std::iter;
 
 /// Parts put together.
+#[inline(never)]
 pub fn joined(parts: &[&str]) -> String {
     let mut joined = String::with_capacity(parts.iter().fold(0, |length, part| length.saturating_add(part.len())));
     for part in parts {
@@ -21,6 +22,7 @@ pub fn decimal(number: impl TryInto<u64>) -> String {
 }
 
 /// A number in hexadecimal digits, at least so many.
+#[inline(never)]
 pub fn hexadecimal(number: u64, least: u32) -> String {
     let mut digits = String::new();
     for place in (0..16_u32).rev() {
@@ -33,6 +35,7 @@ pub fn hexadecimal(number: u64, least: u32) -> String {
 }
 
 /// The number of a text that is nothing but decimal digits, at least one. From 10^18 on it is just the largest number.
+#[inline(never)]
 pub fn number(digits: &str) -> Option<u64> {
     const TENTH_OF_LIMIT: u64 = 100_000_000_000_000_000;
     let mut number = 0_u64;
@@ -47,11 +50,13 @@ pub fn number(digits: &str) -> Option<u64> {
 }
 
 /// How many characters a text has.
+#[inline(never)]
 pub fn length(text: &str) -> usize {
     text.bytes().filter(|byte| starts_a_character(*byte)).count()
 }
 
 /// The first so many characters of a text, and what follows them.
+#[inline(never)]
 pub fn split_after(text: &str, characters: usize) -> (&str, &str) {
     let mut starts = text.bytes().enumerate().filter(|(_, byte)| starts_a_character(*byte));
     let end = starts.nth(characters).map_or(text.len(), |(at, _)| at);
@@ -64,6 +69,7 @@ fn starts_a_character(byte: u8) -> bool {
 }
 
 /// What stands before and after the first place of a text in another.
+#[inline(never)]
 pub fn split_once<'a>(text: &'a str, separator: &str) -> Option<(&'a str, &'a str)> {
     let mut rest = text.as_bytes();
     while !rest.starts_with(separator.as_bytes()) {
@@ -90,6 +96,7 @@ pub fn contains(text: &str, wanted: &str) -> bool {
 }
 
 /// A text with another one in every place of a third, which is not empty.
+#[inline(never)]
 pub fn replaced(text: &str, wanted: &str, by: &str) -> String {
     let mut replaced = String::new();
     let mut rest = text;

@@ -18,7 +18,7 @@ pub fn ensure(
     scope: &Scope,
     params: &CreateParams,
     options: Option<RequestOptions>,
-) -> Result<EnsuredToken, Error> {
+) -> Result<EnsuredToken, Box<Error>> {
     let collection = Collection::of(scope)?;
     check_creation(params)?;
     let call = Call::begin(host, collection, options)?;
@@ -49,7 +49,7 @@ fn brought_in_line<H: Host>(
     call: &Call<'_, H>,
     token: ServiceToken,
     params: &CreateParams,
-) -> Result<EnsuredToken, Error> {
+) -> Result<EnsuredToken, Box<Error>> {
     let duration = params.duration.as_deref().filter(|wanted| !is_same_duration(token.duration.as_deref(), wanted));
     // An answer without the field is one of an older API, where every token is enabled.
     let enabled = params.enabled.filter(|wanted| token.enabled.unwrap_or(true) != *wanted);

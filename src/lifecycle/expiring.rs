@@ -23,7 +23,7 @@ pub fn expiring(
     scope: &Scope,
     within_seconds: u64,
     options: Option<RequestOptions>,
-) -> Result<ExpiryReport, Error> {
+) -> Result<ExpiryReport, Box<Error>> {
     let collection = Collection::of(scope)?;
     let mut call = Call::begin(host, collection, options)?;
     call.ask_for_time();
@@ -35,7 +35,7 @@ pub fn refresh_expiring(
     account_id: &str,
     within_seconds: u64,
     options: Option<RequestOptions>,
-) -> Result<RefreshReport, Error> {
+) -> Result<RefreshReport, Box<Error>> {
     let collection = Collection::of_account(account_id)?;
     if within_seconds > LONGEST_WINDOW {
         let why = ", 364 days, since refreshing gives a year; else every run would refresh every token";
@@ -54,10 +54,10 @@ async fn refreshed<H: Host>(call: &Call<'_, H>, token: ServiceToken) -> Refreshe
         Ok(id) => steps::refresh(call, &id).await,
         Err(invalid) => Err(invalid.into()),
     };
-    RefreshedToken { id: token.id, name: token.name, refreshed }
+    RefreshedToken { id: token.id, name: token.name, refreshed: refreshed.map_err(|error| *error) }
 }
 
-fn report<H: Host>(call: &Call<'_, H>, within_seconds: u64) -> Result<ExpiryReport, Error> {
+fn report<H: Host>(call: &Call<'_, H>, within_seconds: u64) -> Result<ExpiryReport, Box<Error>> {
     let tokens = list_all::within(call, Query::default())?;
     let (now, clock) = clock::now(call);
     let mut report = ExpiryReport {

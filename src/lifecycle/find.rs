@@ -12,7 +12,7 @@ pub fn find(
     scope: &Scope,
     name: &str,
     options: Option<RequestOptions>,
-) -> Result<Vec<ServiceToken>, Error> {
+) -> Result<Vec<ServiceToken>, Box<Error>> {
     let collection = Collection::of(scope)?;
     arguments::name(name)?;
     within(&Call::begin(host, collection, options)?, name)
@@ -24,7 +24,7 @@ pub fn resolve_create(
     name: &str,
     since: &str,
     options: Option<RequestOptions>,
-) -> Result<Vec<ServiceToken>, Error> {
+) -> Result<Vec<ServiceToken>, Box<Error>> {
     let since = arguments::time("since", since)?;
     let mut tokens = find(host, scope, name, options)?;
     let created = |token: &ServiceToken| token.created_at.as_deref().and_then(moment::parse);
@@ -33,6 +33,6 @@ pub fn resolve_create(
 }
 
 /// The tokens with exactly this name, as a part of a call.
-pub fn within<H: Host>(call: &Call<'_, H>, name: &str) -> Result<Vec<ServiceToken>, Error> {
+pub fn within<H: Host>(call: &Call<'_, H>, name: &str) -> Result<Vec<ServiceToken>, Box<Error>> {
     list_all::within(call, Query { name: Some(name), ..Query::default() })
 }

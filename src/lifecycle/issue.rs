@@ -38,10 +38,10 @@ pub fn issue(
     options: Option<RequestOptions>,
 ) -> Result<IssuedToken, IssueError> {
     match begin(host, account_id, params, progress.as_ref(), options) {
-        Ok((call, mut work)) => work.finish(&call, params).map_err(|error| work.unfinished(error)),
+        Ok((call, mut work)) => work.finish(&call, params).map_err(|error| work.unfinished(*error)),
         // Nothing was sent, so what there is, is what the progress says.
         Err(invalid) => {
-            let mut error = Error::from(invalid);
+            let mut error = *Box::<Error>::from(invalid);
             if let Some(progress) = &progress {
                 say_what_there_is(&mut error, progress.token_id.as_ref());
             }
@@ -139,7 +139,7 @@ impl Work {
     }
 
     /// Goes from step to step. A failure that can pass is tried again, from wherever it left the work, until the time ends.
-    fn finish<H: Host>(&mut self, call: &Call<'_, H>, params: &CreateParams) -> Result<IssuedToken, Error> {
+    fn finish<H: Host>(&mut self, call: &Call<'_, H>, params: &CreateParams) -> Result<IssuedToken, Box<Error>> {
         let mut failures = 0_u32;
         loop {
             if self.step == Step::Done
@@ -158,7 +158,7 @@ impl Work {
     }
 
     /// Takes one step. After a failure the next one is the same, unless it may have been done all the same.
-    fn take<H: Host>(&mut self, call: &Call<'_, H>, params: &CreateParams) -> Result<(), Error> {
+    fn take<H: Host>(&mut self, call: &Call<'_, H>, params: &CreateParams) -> Result<(), Box<Error>> {
         self.step = match self.step {
             Step::Create => {
                 let working = Body { name: Some(&self.working_name), ..params.into() };
@@ -215,7 +215,7 @@ impl Work {
     }
 
     /// Whether the token that is known is still there. One with another name is none of this call's: it is left alone.
-    fn still_exists<H: Host>(&self, call: &Call<'_, H>, name: &str) -> Result<bool, Error> {
+    fn still_exists<H: Host>(&self, call: &Call<'_, H>, name: &str) -> Result<bool, Box<Error>> {
         let Some(id) = &self.id else { return Ok(false) };
         match steps::get(call, &TokenId::new(id.clone())?) {
             Ok(token) if token.name.as_ref().is_none_or(|shown| shown == name || *shown == self.working_name) => {
@@ -233,7 +233,7 @@ impl Work {
     }
 
     /// Deletes every token under the working name but the one that is known. Where none is, there is none to delete.
-    fn remove_strays<H: Host>(&self, call: &Call<'_, H>) -> Result<(), Error> {
+    fn remove_strays<H: Host>(&self, call: &Call<'_, H>) -> Result<(), Box<Error>> {
         let Some(keep) = &self.id else { return Ok(()) };
         for stray in find::within(call, &self.working_name)? {
             if stray.id != *keep {

@@ -23,7 +23,7 @@ pub fn rotate_with_overlap(
     id: String,
     overlap_seconds: u64,
     options: Option<RequestOptions>,
-) -> Result<OverlappingToken, Error> {
+) -> Result<OverlappingToken, Box<Error>> {
     let (collection, id) = member_of_account(account_id, id)?;
     check(overlap_seconds)?;
     let mut call = Call::begin(host, collection, options)?;
@@ -40,7 +40,7 @@ pub fn end_overlap(
     scope: &Scope,
     id: String,
     options: Option<RequestOptions>,
-) -> Result<ServiceToken, Error> {
+) -> Result<ServiceToken, Box<Error>> {
     let (collection, id) = member(scope, id)?;
     moved(&Call::begin(host, collection, options)?, &id, LONG_AGO)
 }
@@ -51,7 +51,7 @@ pub fn extend_overlap(
     id: String,
     overlap_seconds: u64,
     options: Option<RequestOptions>,
-) -> Result<ServiceToken, Error> {
+) -> Result<ServiceToken, Box<Error>> {
     let (collection, id) = member(scope, id)?;
     check(overlap_seconds)?;
     let mut call = Call::begin(host, collection, options)?;
@@ -63,16 +63,15 @@ pub fn extend_overlap(
     if ends.as_deref().and_then(moment::parse).is_some_and(|ends| ends <= now) {
         let ended = ends.unwrap_or_default();
         let what = joined(&["the old secret ended at ", &ended, ", and what has ended does not come back"]);
-        return Err(Error {
-            token_id: Some(token.id),
-            ..call.error_of_its_own("extend-overlap", ErrorKind::Conflict, &what)
-        });
+        let mut error = call.error_of_its_own("extend-overlap", ErrorKind::Conflict, &what);
+        error.token_id = Some(token.id);
+        return Err(error);
     }
     moved(&call, &id, &end)
 }
 
 /// Moves the end of the old secret.
-fn moved<H: Host>(call: &Call<'_, H>, id: &TokenId, end: &str) -> Result<ServiceToken, Error> {
+fn moved<H: Host>(call: &Call<'_, H>, id: &TokenId, end: &str) -> Result<ServiceToken, Box<Error>> {
     let change = Body { previous_client_secret_expires_at: Some(end), ..Body::default() };
     Ok(steps::update(call, id, change)?.token)
 }

@@ -14,7 +14,7 @@ pub fn switch(
     id: String,
     enabled: bool,
     options: Option<RequestOptions>,
-) -> Result<ServiceToken, Error> {
+) -> Result<ServiceToken, Box<Error>> {
     let (collection, id) = member(scope, id)?;
     let change = Body { enabled: Some(enabled), ..Body::default() };
     Ok(steps::update(&Call::begin(host, collection, options)?, &id, change)?.token)
