@@ -5,7 +5,7 @@
 use crate::bindings::exports::cloudflare::access::types::Scope;
 use crate::error::Invalid;
 use crate::moment;
-use crate::text::{self, decimal, hexadecimal, joined};
+use crate::text::{self, decimal, hexadecimal, joined, push};
 use std::borrow::Cow;
 
 /// What the path of a scope is followed by.
@@ -82,9 +82,9 @@ pub fn encoded(text: &str) -> Cow<'_, str> {
     let mut encoded = String::new();
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
-            encoded.push(char::from(byte));
+            push(&mut encoded, char::from(byte));
         } else {
-            encoded.push('%');
+            push(&mut encoded, '%');
             encoded.push_str(&hexadecimal(byte.into(), 2).to_ascii_uppercase());
         }
     }
@@ -198,7 +198,7 @@ pub fn time(argument: &str, text: &str) -> Result<i64, Invalid> {
 }
 
 fn invalid(argument: &str, value: &str, rule: &str) -> Invalid {
-    Invalid::Argument(joined(&[argument, " is ", value, ": ", rule]))
+    Invalid::argument(&[argument, " is ", value, ": ", rule])
 }
 
 /// A value in a message: in quotes, escaped, and cut after 60 characters.
@@ -206,15 +206,14 @@ pub fn quoted(value: &str) -> String {
     let (start, rest) = text::split_after(value, 60);
     let mut shown = String::from('"');
     for character in start.chars() {
-        match character {
-            '"' | '\\' => shown.extend(['\\', character]),
-            _ if is_unprintable(character) => {
-                for part in ["\\u{", &hexadecimal(u32::from(character).into(), 1), "}"] {
-                    shown.push_str(part);
-                }
-            }
-            _ => shown.push(character),
+        if is_unprintable(character) {
+            shown.push_str(&joined(&["\\u{", &hexadecimal(u32::from(character).into(), 1), "}"]));
+            continue;
         }
+        if matches!(character, '"' | '\\') {
+            push(&mut shown, '\\');
+        }
+        push(&mut shown, character);
     }
     shown.push_str(if rest.is_empty() { "\"" } else { "\u{2026}\"" });
     shown
@@ -233,7 +232,7 @@ mod tests {
     fn message<T>(result: Result<T, Invalid>) -> String {
         match result {
             Ok(_) => "accepted".to_owned(),
-            Err(Invalid::Argument(message) | Invalid::Configuration(message)) => message,
+            Err(invalid) => invalid.message(),
         }
     }
 

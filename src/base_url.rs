@@ -5,7 +5,7 @@
 use crate::arguments::quoted;
 use crate::error::Invalid;
 use crate::host::Scheme;
-use crate::text::{decimal, joined, number, parts};
+use crate::text::{decimal, number, parts, split_once};
 
 const URL_LIMIT: usize = 2048;
 
@@ -21,7 +21,7 @@ pub struct BaseUrl {
 impl BaseUrl {
     pub fn parse(source: &str, url: &str) -> Result<Self, Invalid> {
         if url.len() > URL_LIMIT {
-            return Err(Invalid::Configuration(joined(&[source, " is longer than ", &decimal(URL_LIMIT), " bytes"])));
+            return Err(Invalid::configuration(&[source, " is longer than ", &decimal(URL_LIMIT), " bytes"]));
         }
         if !url.bytes().all(may_stand_in_a_url) {
             return Err(with_a_wrong_character(source, url));
@@ -44,7 +44,7 @@ impl BaseUrl {
 fn with_a_wrong_character(source: &str, url: &str) -> Invalid {
     if url.as_bytes().contains(&b'@') {
         let rule = " has user information in it: credentials go into `credentials` or the environment";
-        return Invalid::Configuration(joined(&[source, rule]));
+        return Invalid::configuration(&[source, rule]);
     }
     match split_before(url, |byte| matches!(byte, b'?' | b'#')) {
         (_, "") => refusal(source, url, "it is no URL such as \"https://api.cloudflare.com/client/v4\""),
@@ -53,7 +53,7 @@ fn with_a_wrong_character(source: &str, url: &str) -> Invalid {
 }
 
 fn refusal(source: &str, url: &str, rule: &str) -> Invalid {
-    Invalid::Configuration(joined(&[source, " is ", &quoted(url), ": ", rule]))
+    Invalid::configuration(&[source, " is ", &quoted(url), ": ", rule])
 }
 
 /// What is before the first of these bytes, and the rest, which may be empty.
@@ -85,7 +85,7 @@ impl<'a> Host<'a> {
     /// That of `host` or `host:port`; none if it is no name or address in its form, or if the port is none.
     fn of(authority: &'a str) -> Option<Self> {
         let (host, port) = if let Some(inner) = authority.strip_prefix('[') {
-            let (address, port) = inner.split_once(']')?;
+            let (address, port) = split_once(inner, "]")?;
             (Self::Ipv6(address), port)
         } else {
             let (name, port) = split_before(authority, |byte| byte == b':');
@@ -129,7 +129,7 @@ mod tests {
     fn message(result: Result<BaseUrl, Invalid>) -> String {
         match result {
             Ok(url) => panic!("accepted: {url:?}"),
-            Err(Invalid::Argument(message) | Invalid::Configuration(message)) => message,
+            Err(invalid) => invalid.message(),
         }
     }
 

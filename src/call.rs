@@ -9,14 +9,13 @@ use std::cell::Cell;
 use crate::arguments::Collection;
 use crate::bindings::exports::cloudflare::access::types::{Error, ErrorKind, Outcome, RequestOptions};
 use crate::envelope::{self, Envelope, Info};
-use crate::error::{Invalid, clean, cleaned, message};
+use crate::error::{Invalid, clean, cleaned, message, without_answer};
 use crate::host::{Answer, Duration, Failure, Headers, Host, Instant, Limits, Request};
 use crate::json::{Cursor, Json};
 use crate::moment::http_date;
 use crate::operation::Operation;
 use crate::repeat::{Decision, Situation, backoff, decide};
 use crate::settings::Settings;
-use crate::text::joined;
 use crate::token::Unusable;
 use crate::trouble::{Head, Trouble};
 
@@ -200,17 +199,9 @@ impl<'a, H: Host> Call<'a, H> {
 
     /// An error that no answer is to blame for, and that no change came of. `function` is its name in the contract.
     pub fn error_of_its_own(&self, function: &str, kind: ErrorKind, what: &str) -> Box<Error> {
-        Box::new(Error {
-            kind,
-            outcome: Outcome::NotApplied,
-            message: joined(&[function, ": ", what]),
-            status: None,
-            api_errors: Vec::new(),
-            ray_id: None,
-            retry_after_ms: None,
-            attempts: self.requests.get(),
-            token_id: None,
-        })
+        let mut error = without_answer(kind, &[function, ": ", what]);
+        error.attempts = self.requests.get();
+        error
     }
 
     fn error(&self, operation: Operation, trouble: Trouble, about: Option<&str>, may_have_changed: bool) -> Box<Error> {

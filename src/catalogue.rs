@@ -66,35 +66,41 @@ fn by_status(status: u16) -> ErrorKind {
 
 /// The words for a status that people search for. The edge of Cloudflare has its own, from 520.
 pub fn reason(status: u16) -> &'static str {
-    match status {
-        200 => "OK",
-        201 => "Created",
-        301 | 302 | 303 | 307 | 308 => "a redirect",
-        400 => "Bad Request",
-        401 => "Unauthorized",
-        403 => "Forbidden",
-        404 => "Not Found",
-        405 => "Method Not Allowed",
-        408 => "Request Timeout",
-        409 => "Conflict",
-        413 => "Content Too Large",
-        422 => "Unprocessable Content",
-        429 => "Too Many Requests",
-        500 => "Internal Server Error",
-        502 => "Bad Gateway",
-        503 => "Service Unavailable",
-        504 => "Gateway Timeout",
-        520 => "Cloudflare: unknown error",
-        521 => "Cloudflare: web server is down",
-        522 => "Cloudflare: connection timed out",
-        523 => "Cloudflare: origin is unreachable",
-        524 => "Cloudflare: a timeout occurred",
-        525 => "Cloudflare: TLS handshake failed",
-        526 => "Cloudflare: invalid TLS certificate",
-        530 => "Cloudflare: origin error",
-        _ => "status",
-    }
+    let is_it = |(number, _): &&(u16, &str)| *number == status;
+    REASONS.iter().find(is_it).map_or("status", |(_, words)| words)
 }
+
+const REASONS: &[(u16, &str)] = &[
+    (200, "OK"),
+    (201, "Created"),
+    (301, "a redirect"),
+    (302, "a redirect"),
+    (303, "a redirect"),
+    (307, "a redirect"),
+    (308, "a redirect"),
+    (400, "Bad Request"),
+    (401, "Unauthorized"),
+    (403, "Forbidden"),
+    (404, "Not Found"),
+    (405, "Method Not Allowed"),
+    (408, "Request Timeout"),
+    (409, "Conflict"),
+    (413, "Content Too Large"),
+    (422, "Unprocessable Content"),
+    (429, "Too Many Requests"),
+    (500, "Internal Server Error"),
+    (502, "Bad Gateway"),
+    (503, "Service Unavailable"),
+    (504, "Gateway Timeout"),
+    (520, "Cloudflare: unknown error"),
+    (521, "Cloudflare: web server is down"),
+    (522, "Cloudflare: connection timed out"),
+    (523, "Cloudflare: origin is unreachable"),
+    (524, "Cloudflare: a timeout occurred"),
+    (525, "Cloudflare: TLS handshake failed"),
+    (526, "Cloudflare: invalid TLS certificate"),
+    (530, "Cloudflare: origin error"),
+];
 
 #[cfg(test)]
 mod tests {

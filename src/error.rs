@@ -7,7 +7,7 @@
 use crate::arguments::is_unprintable;
 use crate::bindings::exports::cloudflare::access::types::{ApiError, ApiErrorCause, Error, ErrorKind, Outcome};
 use crate::operation::Operation;
-use crate::text::{decimal, joined, replaced, split_after, split_once};
+use crate::text::{decimal, joined, push, replaced, split_after, split_once};
 
 /// A longer text of the server is cut: the API's own are below a hundred characters.
 const TEXT_LIMIT: usize = 500;
@@ -15,30 +15,47 @@ const REDACTED: &str = "[redacted]";
 
 /// What the caller gave breaks a rule; nothing was sent. The text names what, its value where it cannot be secret, and the rule.
 #[derive(Debug)]
-pub enum Invalid {
-    Argument(String),
-    Configuration(String),
+pub struct Invalid(Box<Error>);
+
+impl Invalid {
+    /// An argument breaks it.
+    #[inline(never)]
+    pub fn argument(text: &[&str]) -> Self {
+        Self(without_answer(ErrorKind::InvalidArgument, text))
+    }
+
+    /// The credential, the base URL or a header of the options or the environment does.
+    #[inline(never)]
+    pub fn configuration(text: &[&str]) -> Self {
+        Self(without_answer(ErrorKind::InvalidConfiguration, text))
+    }
+
+    #[cfg(test)]
+    pub fn message(self) -> String {
+        self.0.message
+    }
 }
 
 impl From<Invalid> for Box<Error> {
-    #[inline(never)]
     fn from(invalid: Invalid) -> Self {
-        let (kind, message) = match invalid {
-            Invalid::Argument(message) => (ErrorKind::InvalidArgument, message),
-            Invalid::Configuration(message) => (ErrorKind::InvalidConfiguration, message),
-        };
-        Self::new(Error {
-            kind,
-            outcome: Outcome::NotApplied,
-            message,
-            status: None,
-            api_errors: Vec::new(),
-            ray_id: None,
-            retry_after_ms: None,
-            attempts: 0,
-            token_id: None,
-        })
+        invalid.0
     }
+}
+
+/// An error that no answer is to blame for, and that no change came of. The message is these parts.
+#[inline(never)]
+pub fn without_answer(kind: ErrorKind, message: &[&str]) -> Box<Error> {
+    Box::new(Error {
+        kind,
+        outcome: Outcome::NotApplied,
+        message: joined(message),
+        status: None,
+        api_errors: Vec::new(),
+        ray_id: None,
+        retry_after_ms: None,
+        attempts: 0,
+        token_id: None,
+    })
 }
 
 /// The message of an error: what was done, what came of it, what the API said, and what to do.
@@ -67,9 +84,7 @@ pub fn message(operation: Operation, what: &str, errors: &[ApiError], hint: Opti
 fn append(message: &mut String, code: Option<u32>, text: &str) {
     message.push_str(if text.is_empty() { "an error without a text" } else { text });
     if let Some(code) = code {
-        for part in [" (code ", &decimal(code), ")"] {
-            message.push_str(part);
-        }
+        message.push_str(&joined(&[" (code ", &decimal(code), ")"]));
     }
 }
 
@@ -92,11 +107,13 @@ pub fn clean(text: &str, secrets: &[&str]) -> String {
     let given = secrets.iter().filter(|secret| !secret.is_empty());
     let text = given.fold(text.to_owned(), |text, secret| replaced(&text, secret, REDACTED));
     let text = without_client_secrets(&text);
-    let printable = |character| if is_unprintable(character) { ' ' } else { character };
     let (start, rest) = split_after(&text, TEXT_LIMIT);
-    let mut cleaned: String = start.chars().map(printable).collect();
+    let mut cleaned = String::new();
+    for character in start.chars() {
+        push(&mut cleaned, if is_unprintable(character) { ' ' } else { character });
+    }
     if !rest.is_empty() {
-        cleaned.push('\u{2026}');
+        push(&mut cleaned, '\u{2026}');
     }
     cleaned
 }

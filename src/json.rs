@@ -54,7 +54,7 @@ impl<'a> Json<'a> {
 
     /// A number without a sign that is whole: `3`, or `3.0` as clients with only one kind of number write it.
     pub fn whole_number(self) -> Option<u32> {
-        let (digits, zeros) = self.source.split_once('.').unwrap_or((self.source, "0"));
+        let (digits, zeros) = text::split_once(self.source, ".").unwrap_or((self.source, "0"));
         if zeros.bytes().all(|digit| digit == b'0') { u32::try_from(text::number(digits)?).ok() } else { None }
     }
 
@@ -480,7 +480,7 @@ fn unescaped(mut rest: &str) -> Option<String> {
             }
             itself => itself,
         };
-        text.push(character);
+        text::push(&mut text, character);
         rest = characters.as_str();
     }
 }

@@ -116,28 +116,25 @@ impl Credentials {
         match (environment.get(TOKEN), environment.get(KEY), environment.get(EMAIL)) {
             (Some(token), None, _) => Self::api_token(TOKEN, token),
             (None, Some(key), Some(email)) => Self::api_key((EMAIL, email), (KEY, key)),
-            (Some(_), Some(_), _) => Err(Invalid::Configuration(
+            (Some(_), Some(_), _) => Err(Invalid::configuration(&[
                 "CLOUDFLARE_API_TOKEN and CLOUDFLARE_API_KEY are both set: unset one, since which one the API would take is not \
-                 defined"
-                    .to_owned(),
-            )),
-            (None, Some(_), None) => Err(Invalid::Configuration(
-                "CLOUDFLARE_API_KEY is set without CLOUDFLARE_EMAIL: set both, or CLOUDFLARE_API_TOKEN alone".to_owned(),
-            )),
-            (None, None, Some(_)) => Err(Invalid::Configuration(
-                "CLOUDFLARE_EMAIL is set without CLOUDFLARE_API_KEY: set both, or CLOUDFLARE_API_TOKEN alone".to_owned(),
-            )),
+                 defined",
+            ])),
+            (None, Some(_), None) => Err(Invalid::configuration(&[
+                "CLOUDFLARE_API_KEY is set without CLOUDFLARE_EMAIL: set both, or CLOUDFLARE_API_TOKEN alone",
+            ])),
+            (None, None, Some(_)) => Err(Invalid::configuration(&[
+                "CLOUDFLARE_EMAIL is set without CLOUDFLARE_API_KEY: set both, or CLOUDFLARE_API_TOKEN alone",
+            ])),
             (None, None, None) if environment.get("CLOUDFLARE_API_USER_SERVICE_KEY").is_some() => {
-                Err(Invalid::Configuration(
+                Err(Invalid::configuration(&[
                     "only CLOUDFLARE_API_USER_SERVICE_KEY is set, and service keys stopped working on 2026-09-30: set \
-                     CLOUDFLARE_API_TOKEN"
-                        .to_owned(),
-                ))
+                     CLOUDFLARE_API_TOKEN",
+                ]))
             }
-            (None, None, None) => Err(Invalid::Configuration(
-                "no credential: set CLOUDFLARE_API_TOKEN, or CLOUDFLARE_API_KEY with CLOUDFLARE_EMAIL, or pass `credentials`"
-                    .to_owned(),
-            )),
+            (None, None, None) => Err(Invalid::configuration(&[
+                "no credential: set CLOUDFLARE_API_TOKEN, or CLOUDFLARE_API_KEY with CLOUDFLARE_EMAIL, or pass `credentials`",
+            ])),
         }
     }
 
@@ -145,7 +142,7 @@ impl Credentials {
         let token = credential(source, token)?;
         let scheme = token.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("bearer "));
         if scheme {
-            return Err(Invalid::Configuration(joined(&[source, " begins with \"Bearer\": give the token alone"])));
+            return Err(Invalid::configuration(&[source, " begins with \"Bearer\": give the token alone"]));
         }
         Ok(Self::ApiToken(Secret::new(token.to_owned())))
     }
@@ -178,19 +175,14 @@ impl Settings {
 /// A part of a credential, fit for a header value.
 fn credential<'a>(source: &str, value: &'a str) -> Result<&'a str, Invalid> {
     if value.is_empty() {
-        return Err(Invalid::Configuration(joined(&[source, " is empty"])));
+        return Err(Invalid::configuration(&[source, " is empty"]));
     }
     if value.len() > CREDENTIAL_LIMIT {
-        return Err(Invalid::Configuration(joined(&[
-            source,
-            " is longer than ",
-            &decimal(CREDENTIAL_LIMIT),
-            " bytes",
-        ])));
+        return Err(Invalid::configuration(&[source, " is longer than ", &decimal(CREDENTIAL_LIMIT), " bytes"]));
     }
     header_value(source, value)?;
     if value.trim_ascii() != value {
-        return Err(Invalid::Configuration(joined(&[source, " begins or ends with a space"])));
+        return Err(Invalid::configuration(&[source, " begins or ends with a space"]));
     }
     Ok(value)
 }
@@ -202,7 +194,7 @@ fn header_value(source: &str, value: &str) -> Result<(), Invalid> {
         Some(position) => {
             let (before, after) =
                 (" has a character that no header can carry, after ", " good ones (a line break at the end?)");
-            Err(Invalid::Configuration(joined(&[source, before, &decimal(position), after])))
+            Err(Invalid::configuration(&[source, before, &decimal(position), after]))
         }
     }
 }
@@ -250,7 +242,7 @@ fn additional_headers(given: Vec<(String, String)>) -> Result<AdditionalHeaders,
             &largest,
             " bytes can be sent",
         ];
-        return Err(Invalid::Configuration(joined(&parts)));
+        return Err(Invalid::configuration(&parts));
     }
     let mut user_agent = None;
     let mut headers = Vec::new();
@@ -258,11 +250,11 @@ fn additional_headers(given: Vec<(String, String)>) -> Result<AdditionalHeaders,
         let name = name.to_ascii_lowercase();
         let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
         if name.is_empty() || !name.bytes().all(is_token) {
-            return Err(Invalid::Configuration(joined(&["headers: ", &quoted(&name), " is no name of a header"])));
+            return Err(Invalid::configuration(&["headers: ", &quoted(&name), " is no name of a header"]));
         }
         if OURS.contains(&name.as_str()) {
             let rule = " is set by the component or by HTTP itself; credentials go into `credentials`";
-            return Err(Invalid::Configuration(joined(&["headers: ", &name, rule])));
+            return Err(Invalid::configuration(&["headers: ", &name, rule]));
         }
         header_value(&joined(&["headers: ", &name]), &value)?;
         match name.as_str() {
@@ -275,7 +267,7 @@ fn additional_headers(given: Vec<(String, String)>) -> Result<AdditionalHeaders,
 
 fn milliseconds(option: &str, given: Option<u32>) -> Result<Option<Duration>, Invalid> {
     match given {
-        Some(0) => Err(Invalid::Argument(joined(&[option, " is 0: no call is that fast, give milliseconds from 1"]))),
+        Some(0) => Err(Invalid::argument(&[option, " is 0: no call is that fast, give milliseconds from 1"])),
         given => Ok(given.map(|milliseconds| Duration::from_millis(milliseconds.into()))),
     }
 }
@@ -285,7 +277,7 @@ fn retries(given: Option<u32>) -> Result<u32, Invalid> {
         Some(number) if number > RETRIES_LIMIT => {
             let why = ", since every try counts against the API's rate limit";
             let parts = ["max-retries is ", &decimal(number), ": at most ", &decimal(RETRIES_LIMIT), why];
-            Err(Invalid::Argument(joined(&parts)))
+            Err(Invalid::argument(&parts))
         }
         given => Ok(given.unwrap_or(DEFAULT_RETRIES)),
     }
@@ -304,7 +296,7 @@ mod tests {
     fn refusal<T>(result: Result<T, Invalid>) -> String {
         match result {
             Ok(_) => panic!("accepted"),
-            Err(Invalid::Argument(message) | Invalid::Configuration(message)) => message,
+            Err(invalid) => invalid.message(),
         }
     }
 

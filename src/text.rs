@@ -16,6 +16,12 @@ pub fn joined(parts: &[&str]) -> String {
     joined
 }
 
+/// Adds a character. The standard library's is repeated wherever it is used.
+#[inline(never)]
+pub fn push(text: &mut String, character: char) {
+    text.push(character);
+}
+
 /// A number in decimal digits. One larger than 64 bits would be shown as the largest of those; nothing here has one.
 pub fn decimal(number: impl TryInto<u64>) -> String {
     number.try_into().unwrap_or(u64::MAX).to_string()
@@ -28,7 +34,7 @@ pub fn hexadecimal(number: u64, least: u32) -> String {
     for place in (0..16_u32).rev() {
         let digit = u32::try_from(number.wrapping_shr(place.wrapping_mul(4)) & 15).unwrap_or(0);
         if digit > 0 || place < least || !digits.is_empty() {
-            digits.extend(char::from_digit(digit, 16));
+            push(&mut digits, char::from_digit(digit, 16).unwrap_or_default());
         }
     }
     digits

@@ -11,7 +11,7 @@ use crate::error::clean;
 use crate::host::{Cause, Duration, Headers};
 use crate::repeat::Class;
 use crate::retry_after::asked_wait;
-use crate::text::{contains, decimal, joined};
+use crate::text::{contains, decimal, joined, split_once};
 use crate::token::Unusable;
 
 /// A failed attempt.
@@ -170,9 +170,9 @@ fn is_refusal(status: u16) -> bool {
 
 /// Whether a text is a ray id, such as `9f1c2ab34cd56ef7-AMS`, and no part of a secret, which may well look like one.
 fn is_ray_id(text: &str, secrets: &[&str]) -> bool {
-    let (number, place) = text.split_once('-').unwrap_or((text, ""));
-    let is_number = number.len() == 16 && number.chars().all(|digit| digit.is_ascii_hexdigit());
-    let is_place = place.len() <= 8 && place.chars().all(|letter| letter.is_ascii_alphanumeric());
+    let (number, place) = split_once(text, "-").unwrap_or((text, ""));
+    let is_number = number.len() == 16 && number.bytes().all(|digit| digit.is_ascii_hexdigit());
+    let is_place = place.len() <= 8 && place.bytes().all(|letter| letter.is_ascii_alphanumeric());
     is_number && is_place && !secrets.iter().any(|secret| contains(secret, number) || contains(text, secret))
 }
 

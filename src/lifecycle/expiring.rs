@@ -12,7 +12,7 @@ use crate::host::Host;
 use crate::lifecycle::clock;
 use crate::order::order;
 use crate::request::Query;
-use crate::text::{decimal, joined};
+use crate::text::decimal;
 use crate::{list_all, moment, steps};
 
 /// `refresh` gives 365 days; a day between is enough for clocks that differ.
@@ -40,7 +40,7 @@ pub fn refresh_expiring(
     if within_seconds > LONGEST_WINDOW {
         let why = ", 364 days, since refreshing gives a year; else every run would refresh every token";
         let parts = ["within-seconds is ", &decimal(within_seconds), ": at most ", &decimal(LONGEST_WINDOW), why];
-        return Err(Invalid::Argument(joined(&parts)).into());
+        return Err(Invalid::argument(&parts).into());
     }
     let mut call = Call::begin(host, collection, options)?;
     call.ask_for_time();

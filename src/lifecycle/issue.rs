@@ -123,8 +123,8 @@ impl Work {
     fn resumed(progress: &IssueProgress, name: &str) -> Result<Self, Invalid> {
         if !is_working_name(&progress.working_name, name) {
             let rule = ": no `issue` of this name began it; hand the progress back unchanged, with the same `params`";
-            let what = joined(&["progress.working-name is ", &quoted(&progress.working_name), rule]);
-            return Err(Invalid::Argument(what));
+            let what = ["progress.working-name is ", &quoted(&progress.working_name), rule];
+            return Err(Invalid::argument(&what));
         }
         if let Some(id) = &progress.token_id {
             TokenId::new(id.clone())?;

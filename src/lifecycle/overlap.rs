@@ -78,10 +78,9 @@ fn moved<H: Host>(call: &Call<'_, H>, id: &TokenId, end: &str) -> Result<Service
 
 fn check(overlap_seconds: u64) -> Result<(), Invalid> {
     match overlap_seconds {
-        0 => Err(Invalid::Argument(
-            "overlap-seconds is 0: to end the old secret at once, call `service-tokens.rotate` with `expires-now`, or `end-overlap`"
-                .to_owned(),
-        )),
+        0 => Err(Invalid::argument(&[
+            "overlap-seconds is 0: to end the old secret at once, call `service-tokens.rotate` with `expires-now`, or `end-overlap`",
+        ])),
         _ => Ok(()),
     }
 }
@@ -92,7 +91,7 @@ fn end_of<H: Host>(call: &Call<'_, H>, overlap_seconds: u64) -> Result<(String, 
     let end = i64::try_from(overlap_seconds).ok().and_then(|seconds| moment::text(now.checked_add(seconds)?));
     let too_far = || {
         let what = ["overlap-seconds is ", &decimal(overlap_seconds), ": that is after the year 9999"];
-        Invalid::Argument(joined(&what))
+        Invalid::argument(&what)
     };
     Ok((end.ok_or_else(too_far)?, clock))
 }
