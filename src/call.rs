@@ -140,12 +140,12 @@ impl<'a, H: Host> Call<'a, H> {
                     retries_left = retries_left.saturating_sub(1);
                     self.host.sleep_until(now.after(wait)).await;
                 }
-                Decision::GiveUp => return Err(self.error(operation, trouble, about, may_have_changed)),
+                Decision::GiveUp => return Err(self.error(operation, *trouble, about, may_have_changed)),
             }
         }
     }
 
-    async fn attempt(&self, request: &Request<'_>, limits: Limits, read: &mut Read<'_>) -> Result<Info, Trouble> {
+    async fn attempt(&self, request: &Request<'_>, limits: Limits, read: &mut Read<'_>) -> Result<Info, Box<Trouble>> {
         if limits.from >= self.deadline {
             return Err(Trouble::too_late());
         }
@@ -204,7 +204,13 @@ impl<'a, H: Host> Call<'a, H> {
         error
     }
 
-    fn error(&self, operation: Operation, trouble: Trouble, about: Option<&str>, may_have_changed: bool) -> Box<Error> {
+    fn error(
+        &self,
+        operation: Operation,
+        trouble: Trouble,
+        about: Option<&str>,
+        may_have_changed: bool,
+    ) -> Box<Error> {
         let outcome = match trouble.outcome {
             _ if !operation.changes() => Outcome::NotApplied,
             Outcome::NotApplied if may_have_changed => Outcome::Unknown,

@@ -41,7 +41,7 @@ impl Reactor {
             if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
                 return output;
             }
-            self.change(&mut wait_for_any);
+            self.change(&mut |waiting| wait_for_any(waiting));
         }
     }
 
@@ -67,7 +67,7 @@ impl Reactor {
 }
 
 /// Waits for the host.
-fn wait_for_any(waiting: &mut Vec<Waiting>) {
+fn wait_for_any(waiting: &mut [Waiting]) {
     // `poll` traps on an empty list; and who is ready already has yet to be asked.
     if waiting.is_empty() || waiting.iter().any(|waiting| waiting.is_ready) {
         return;

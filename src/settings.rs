@@ -189,7 +189,7 @@ fn credential<'a>(source: &str, value: &'a str) -> Result<&'a str, Invalid> {
 
 /// Accepts visible ASCII and spaces. The value may be secret, so the message tells only where it breaks the rule.
 fn header_value(source: &str, value: &str) -> Result<(), Invalid> {
-    match value.chars().position(|character| !matches!(character, ' '..='~')) {
+    match value.bytes().position(|byte| !matches!(byte, b' '..=b'~')) {
         None => Ok(()),
         Some(position) => {
             let (before, after) =

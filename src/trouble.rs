@@ -51,47 +51,51 @@ impl Head {
     }
 }
 
+/// What a failure means: for the caller, for the state of the API, and for another try.
+type Judgement = (ErrorKind, Outcome, Class);
+
 impl Trouble {
+    #[inline(never)]
+    fn new(
+        (kind, outcome, class): Judgement,
+        what: String,
+        hint: Option<&'static str>,
+        head: Option<Head>,
+    ) -> Box<Self> {
+        Box::new(Self { kind, outcome, class, what, hint, head, api_errors: Vec::new(), token_id: None })
+    }
+
     /// No whole answer came. With a head the status counts; a server that says 503 and breaks off still says 503.
-    pub fn without_answer(cause: Cause, head: Option<Head>) -> Self {
-        let (kind, class, outcome, what, hint) = match cause {
-            Cause::NotSent(what) => (ErrorKind::Connection, Class::NotSent, Outcome::NotApplied, what, None),
-            Cause::Denied(what) => (ErrorKind::DeniedByHost, Class::Final, Outcome::NotApplied, what, None),
-            Cause::Lost(what) => (ErrorKind::Connection, Class::Passing, Outcome::Unknown, what, None),
-            Cause::TimedOut(what) => (ErrorKind::Timeout, Class::Passing, Outcome::Unknown, what, None),
-            Cause::Unreadable(what) => (ErrorKind::InvalidResponse, Class::Final, Outcome::Unknown, what, None),
+    pub fn without_answer(cause: Cause, head: Option<Head>) -> Box<Self> {
+        let (kind, outcome, class, what) = match cause {
+            Cause::NotSent(what) => (ErrorKind::Connection, Outcome::NotApplied, Class::NotSent, what),
+            Cause::Denied(what) => (ErrorKind::DeniedByHost, Outcome::NotApplied, Class::Final, what),
+            Cause::Lost(what) => (ErrorKind::Connection, Outcome::Unknown, Class::Passing, what),
+            Cause::TimedOut(what) => (ErrorKind::Timeout, Outcome::Unknown, Class::Passing, what),
+            Cause::Unreadable(what) => (ErrorKind::InvalidResponse, Outcome::Unknown, Class::Final, what),
         };
-        let trouble = |kind, outcome, class, what, head| Self {
-            kind,
-            outcome,
-            class,
-            what,
-            hint,
-            head,
-            api_errors: Vec::new(),
-            token_id: None,
-        };
-        match head {
-            None => trouble(kind, outcome, class, what.to_owned(), None),
+        let (judgement, what) = match &head {
+            None => ((kind, outcome, class), what.to_owned()),
             Some(head) => {
-                let what = joined(&[&head.described(), ", but ", what]);
-                match head.status {
-                    429 => trouble(ErrorKind::RateLimited, Outcome::NotApplied, Class::RateLimited, what, Some(head)),
-                    status if is_refusal(status) => trouble(kind, Outcome::NotApplied, class, what, Some(head)),
-                    _ => trouble(kind, outcome, class, what, Some(head)),
-                }
+                let judgement = match head.status {
+                    429 => (ErrorKind::RateLimited, Outcome::NotApplied, Class::RateLimited),
+                    status if is_refusal(status) => (kind, Outcome::NotApplied, class),
+                    _ => (kind, outcome, class),
+                };
+                (judgement, joined(&[&head.described(), ", but ", what]))
             }
-        }
+        };
+        Self::new(judgement, what, None, head)
     }
 
     /// The time of the call was over before the request left.
-    pub fn too_late() -> Self {
+    pub fn too_late() -> Box<Self> {
         let what = "the time of the call was over before the request could be sent";
-        Self { outcome: Outcome::NotApplied, class: Class::Final, ..Self::without_answer(Cause::TimedOut(what), None) }
+        Self::new((ErrorKind::Timeout, Outcome::NotApplied, Class::Final), what.to_owned(), None, None)
     }
 
     /// The API says no.
-    pub fn refused(head: Head, api_errors: Vec<ApiError>) -> Self {
+    pub fn refused(head: Head, api_errors: Vec<ApiError>) -> Box<Self> {
         let status = head.status;
         let (kind, hint) = meaning(status, &api_errors);
         let class = match (status, kind) {
@@ -115,11 +119,13 @@ impl Trouble {
         } else {
             head.described()
         };
-        Self { kind, outcome, class, what, hint, head: Some(head), api_errors, token_id: None }
+        let mut trouble = Self::new((kind, outcome, class), what, hint, Some(head));
+        trouble.api_errors = api_errors;
+        trouble
     }
 
     /// An answer that is not this API's.
-    pub fn foreign(mut head: Head, foreign: Foreign, body: &[u8], secrets: &[&str]) -> Self {
+    pub fn foreign(mut head: Head, foreign: Foreign, body: &[u8], secrets: &[&str]) -> Box<Self> {
         head.ray_id = head.ray_id.or_else(|| ray_id_in_page(body, secrets));
         let status = head.status;
         let body = match foreign {
@@ -133,29 +139,24 @@ impl Trouble {
         };
         let what = joined(&[&head.described(), " with ", &body]);
         let is_cut = matches!(foreign, Foreign::Empty | Foreign::CutShort);
-        let (kind, class, outcome, hint) = match status {
-            429 => (ErrorKind::RateLimited, Class::RateLimited, Outcome::NotApplied, None),
-            408 | 500.. => (ErrorKind::Unavailable, Class::Passing, Outcome::Unknown, None),
-            200..300 if is_cut => (ErrorKind::InvalidResponse, Class::Passing, Outcome::Unknown, None),
-            300..400 => (ErrorKind::InvalidResponse, Class::Final, Outcome::Unknown, Some(REDIRECT)),
-            _ if is_refusal(status) => (ErrorKind::InvalidResponse, Class::Final, Outcome::NotApplied, Some(BASE_URL)),
-            _ => (ErrorKind::InvalidResponse, Class::Final, Outcome::Unknown, Some(BASE_URL)),
+        let (kind, outcome, class, hint) = match status {
+            429 => (ErrorKind::RateLimited, Outcome::NotApplied, Class::RateLimited, None),
+            408 | 500.. => (ErrorKind::Unavailable, Outcome::Unknown, Class::Passing, None),
+            200..300 if is_cut => (ErrorKind::InvalidResponse, Outcome::Unknown, Class::Passing, None),
+            300..400 => (ErrorKind::InvalidResponse, Outcome::Unknown, Class::Final, Some(REDIRECT)),
+            _ if is_refusal(status) => (ErrorKind::InvalidResponse, Outcome::NotApplied, Class::Final, Some(BASE_URL)),
+            _ => (ErrorKind::InvalidResponse, Outcome::Unknown, Class::Final, Some(BASE_URL)),
         };
-        Self { kind, outcome, class, what, hint, head: Some(head), api_errors: Vec::new(), token_id: None }
+        Self::new((kind, outcome, class), what, hint, Some(head))
     }
 
     /// `success: true`, with a result that is no use.
-    pub fn unusable(head: Head, unusable: Unusable) -> Self {
-        Self {
-            kind: ErrorKind::InvalidResponse,
-            outcome: Outcome::Applied,
-            class: Class::Final,
-            what: joined(&[&head.described(), ", but ", &unusable.reason]),
-            hint: None,
-            head: Some(head),
-            api_errors: Vec::new(),
-            token_id: unusable.token_id,
-        }
+    pub fn unusable(head: Head, unusable: Unusable) -> Box<Self> {
+        let what = joined(&[&head.described(), ", but ", &unusable.reason]);
+        let mut trouble =
+            Self::new((ErrorKind::InvalidResponse, Outcome::Applied, Class::Final), what, None, Some(head));
+        trouble.token_id = unusable.token_id;
+        trouble
     }
 }
 

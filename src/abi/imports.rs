@@ -63,6 +63,7 @@ pub fn fields(headers: &[(&str, Cow<'_, str>)]) -> Option<Fields> {
 }
 
 /// `outgoing-handler.handle`.
+#[expect(clippy::needless_pass_by_value, reason = "both are given away")]
 pub fn send(request: OutgoingRequest, options: RequestOptions) -> Result<FutureIncomingResponse, ErrorCode> {
     let (request, options) = (request.take_handle(), options.take_handle());
     // SAFETY: both are given away, and the result is a `result<own<future-incoming-response>, error-code>`.
