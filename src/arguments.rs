@@ -2,11 +2,12 @@
 //!
 //! Every refusal names the argument, its value (shortened, in quotes, control characters escaped) and the rule.
 
+use std::borrow::Cow;
+
 use crate::bindings::exports::cloudflare::access::types::Scope;
 use crate::error::Invalid;
 use crate::moment;
 use crate::text::{self, decimal, hexadecimal, joined, push};
-use std::borrow::Cow;
 
 /// What the path of a scope is followed by.
 const TOKENS: &str = "/access/service_tokens";

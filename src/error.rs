@@ -7,7 +7,7 @@
 use crate::arguments::is_unprintable;
 use crate::bindings::exports::cloudflare::access::types::{ApiError, ApiErrorCause, Error, ErrorKind, Outcome};
 use crate::operation::Operation;
-use crate::text::{decimal, joined, push, replaced, split_after, split_once};
+use crate::text::{decimal, joined, parts, push, replaced, split_after};
 
 /// A longer text of the server is cut: the API's own are below a hundred characters.
 const TEXT_LIMIT: usize = 500;
@@ -120,14 +120,12 @@ pub fn clean(text: &str, secrets: &[&str]) -> String {
 
 /// Text in which nothing begins like a client secret: `cfast_` and what follows it.
 fn without_client_secrets(text: &str) -> String {
-    let mut cleaned = String::new();
-    let mut rest = text;
-    while let Some((before, after)) = split_once(rest, "cfast_") {
-        cleaned.push_str(before);
+    let mut parts = parts(text, "cfast_");
+    let mut cleaned = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
         cleaned.push_str(REDACTED);
-        rest = after.trim_start_matches(|character: char| character.is_ascii_alphanumeric());
+        cleaned.push_str(part.trim_start_matches(|character: char| character.is_ascii_alphanumeric()));
     }
-    cleaned.push_str(rest);
     cleaned
 }
 
@@ -159,6 +157,7 @@ mod tests {
             "a  b c [redacted] d [redacted][redacted]"
         );
         assert_eq!(clean("secret=cfast_aB3, cfast_", &[]), "secret=[redacted], [redacted]");
+        assert_eq!(clean("cfast_aB3cfast_cD4.", &[]), "[redacted][redacted].");
         assert_eq!(clean(&"x".repeat(501), &[]).chars().count(), 501);
         let mut error = api_error(None, "s3cret");
         error.documentation_url = Some("https://s3cret".into());

@@ -51,3 +51,11 @@ fn the_vendored_packages_are_those_of_the_lock_file() {
     }
     assert_eq!(found, locked, "run wit/refresh-deps");
 }
+
+/// Bytes. What they are is in `docs/performance.md`.
+const LARGEST: usize = 180_000;
+
+#[test]
+fn it_is_as_small_as_it_was_promised_to_be() {
+    assert!(COMPONENT.len() <= LARGEST, "{} bytes of {LARGEST}", COMPONENT.len());
+}

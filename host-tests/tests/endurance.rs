@@ -1,11 +1,12 @@
 //! A thousand calls that fail, in one instance: it still works, and it needs no more memory than after the first hundred. So it is
-//! after two hundred that fail for their size.
+//! after two hundred that fail for their size, and after the errors of the host that come with text.
 
 use bytes::Bytes;
 use cloudflare_access_host_tests::hooks::{InMemory, Reply};
 use cloudflare_access_host_tests::types::RequestOptions;
 use cloudflare_access_host_tests::{Action, Host, Setup, options};
 use cloudflare_access_simulator::{Fault, FaultKind, Simulator};
+use wasmtime_wasi_http::Error as HttpError;
 
 const CALLS: usize = 1000;
 const WARM_UP: usize = 100;
@@ -72,4 +73,38 @@ async fn two_hundred_answers_that_are_too_large_leave_an_instance_as_it_was() {
         }
     }
     assert_eq!(plugin.memory(), memory, "after twice as many calls");
+}
+
+/// The errors of `wasi:http` that can hold text, with a long one.
+fn error_with_text(number: usize) -> HttpError {
+    let text = || Some("x".repeat(100_000));
+    match number % 9 {
+        0 => HttpError::DnsError { rcode: text(), info_code: None },
+        1 => HttpError::TlsAlertReceived { alert_id: None, alert_message: text() },
+        2 => HttpError::HttpRequestHeaderSize { field_name: text(), field_size: Some(1) },
+        3 => HttpError::HttpRequestTrailerSize { field_name: text(), field_size: None },
+        4 => HttpError::HttpResponseHeaderSize { field_name: text(), field_size: None },
+        5 => HttpError::HttpResponseTrailerSize { field_name: text(), field_size: Some(1) },
+        6 => HttpError::HttpResponseTransferCoding(text()),
+        7 => HttpError::HttpResponseContentCoding(text()),
+        _ => HttpError::InternalError(text()),
+    }
+}
+
+#[tokio::test]
+async fn the_text_of_an_error_of_the_host_is_given_back() {
+    let (host, replies) = InMemory::new();
+    let setup = Setup { hooks: Some(Box::new(host)), ..Setup::default() };
+    let mut plugin = Host::shared().instance_with(setup).await;
+    let simulator = Simulator::start().await.expect("a simulator");
+    let options = RequestOptions { max_retries: Some(0), ..options(&simulator) };
+    let mut memory = 0;
+    for number in 0..WARM_UP {
+        replies.set(move |_| Reply::Error(error_with_text(number)));
+        Action::Get.call(&mut plugin, simulator.account(), "id", &options).await.expect_err("an error of the host");
+        if number == 9 {
+            memory = plugin.memory();
+        }
+    }
+    assert_eq!(plugin.memory(), memory, "after {WARM_UP} and after 10 errors");
 }
