@@ -204,13 +204,7 @@ impl<'a, H: Host> Call<'a, H> {
         error
     }
 
-    fn error(
-        &self,
-        operation: Operation,
-        trouble: Trouble,
-        about: Option<&str>,
-        may_have_changed: bool,
-    ) -> Box<Error> {
+    fn error(&self, operation: Operation, trouble: Trouble, about: Option<&str>, may_have_changed: bool) -> Box<Error> {
         let outcome = match trouble.outcome {
             _ if !operation.changes() => Outcome::NotApplied,
             Outcome::NotApplied if may_have_changed => Outcome::Unknown,

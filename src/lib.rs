@@ -1,9 +1,11 @@
 //! The guest of `cloudflare_access.wasm`: Cloudflare Access service tokens over `wasi:http`.
 //!
-//! This file is the bindings and the export; how arguments come in and results go out is `abi`. A call goes through the rooms in this order: `operations` (or `list_all`, or one of `lifecycle`) checks
-//! its `arguments`, resolves its `settings` and takes one of the `steps`, which makes a `request`; `call` sends it through a `host` as often as `repeat` allows;
-//! the answer is read by `envelope` and `token`; a failed attempt is judged by `trouble` with the `catalogue` and becomes an
-//! `error`. The functions of `lifecycle` are calls of several `steps`. `wasi_host` is the host that WASI offers.
+//! This file is the bindings and the export; how arguments come in and results go out is `abi`, how text is put together and taken apart is
+//! `text`. A call goes through the rooms in this order: `operations` (or `list_all`, or one of `lifecycle`) checks its `arguments`, begins a
+//! `call`, which resolves its `settings`, and takes one of the `steps`, which makes a `request`; `call` sends it through a `host` as often as
+//! `repeat` allows; the answer is read by `envelope` and `token`; a failed attempt is judged by `trouble` with the `catalogue` and becomes an
+//! `error`. The functions of `lifecycle` are calls of several `steps`. `wasi_host` is the host that WASI offers, `error_code` what its
+//! failures prove.
 
 // The wall of lints stands around what runs in the guest; a test may count.
 #![cfg_attr(

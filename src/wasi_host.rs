@@ -1,4 +1,4 @@
-//! The host as WASI offers it, and the only file that touches `wasi:http`. One exchange, in the order in which it happens.
+//! The host as WASI offers it, and the only file that uses `wasi:http`. One exchange, in the order in which it happens.
 //!
 //! The rules it keeps, each with the failure that taught it:
 //! - `handle` comes before the body is written; the other way round, the write waits for a reader that is not there yet.
@@ -6,6 +6,7 @@
 //! - A write that fails is no failure of the exchange: a server may answer early (413, 401) and close. The answer decides.
 //! - Every wait ends at the limit of the exchange by a timer of its own, since hosts may ignore the timeouts of a request.
 //! - Children are dropped before their parents: pollable, stream, body, response. Here that is the order of scopes.
+//! - What an error code proves stands in `error_code`.
 //! - `http-error-code` and `to-debug-string` are never called: the first throws on one host and knows nothing on others,
 //!   the second prints the host's backtrace. A read that fails is a lost answer; how late it failed tells a timeout.
 
