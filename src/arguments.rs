@@ -252,6 +252,8 @@ mod tests {
             "1ns",
             "forever",
             "2562047h",
+            "1000000000000000000ns",
+            "9223372036854775807ns",
         ] {
             assert_eq!(message(duration(accepted)), "accepted", "{accepted}");
         }

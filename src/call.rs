@@ -260,7 +260,7 @@ mod tests {
         let request = Request {
             method: Method::Post,
             scheme: Scheme::Https,
-            authority: "a.example".into(),
+            authority: "a.example",
             path_with_query: "/x".into(),
             headers: Vec::new(),
             body: None,

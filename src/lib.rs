@@ -108,7 +108,7 @@ impl lifecycle_contract::Guest for Plugin {
     fn extend_overlap(scope: Scope, id: String, overlap_seconds: u64, options: Options) -> Result<ServiceToken, Error> { overlap::extend_overlap(&WasiHost::default(), &scope, id, overlap_seconds, options).map_err(|error| *error) }
     fn find(scope: Scope, name: String, options: Options) -> Result<Vec<ServiceToken>, Error> { find::find(&WasiHost::default(), &scope, &name, options).map_err(|error| *error) }
     fn ensure(scope: Scope, params: CreateParams, options: Options) -> Result<EnsuredToken, Error> { ensure::ensure(&WasiHost::default(), &scope, &params, options).map_err(|error| *error) }
-    fn issue(account_id: String, params: CreateParams, progress: Option<IssueProgress>, options: Options) -> Result<IssuedToken, IssueError> { issue::issue(&WasiHost::default(), &account_id, &params, progress, options) }
+    fn issue(account_id: String, params: CreateParams, progress: Option<IssueProgress>, options: Options) -> Result<IssuedToken, IssueError> { issue::issue(&WasiHost::default(), &account_id, &params, progress, options).map_err(|error| *error) }
     fn resolve_create(scope: Scope, name: String, since: String, options: Options) -> Result<Vec<ServiceToken>, Error> { find::resolve_create(&WasiHost::default(), &scope, &name, &since, options).map_err(|error| *error) }
     fn disable(scope: Scope, id: String, options: Options) -> Result<ServiceToken, Error> { switch::switch(&WasiHost::default(), &scope, id, false, options).map_err(|error| *error) }
     fn enable(scope: Scope, id: String, options: Options) -> Result<ServiceToken, Error> { switch::switch(&WasiHost::default(), &scope, id, true, options).map_err(|error| *error) }

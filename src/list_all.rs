@@ -74,8 +74,8 @@ fn every_page<H: Host>(call: &Call<'_, H>, query: Query<'_>) -> Result<Vec<Servi
             }
         }
     }
-    // On one page nothing can have moved.
-    Ok(if last > 1 { distinct(gathered.tokens) } else { gathered.tokens })
+    drop_repeated(&mut gathered.tokens);
+    Ok(gathered.tokens)
 }
 
 /// Whether there are pages after this one.
@@ -114,19 +114,20 @@ fn id(token: &ServiceToken) -> &str {
     &token.id
 }
 
-/// Each token once, where it came first: one that comes again has moved between two pages.
-fn distinct(tokens: Vec<ServiceToken>) -> Vec<ServiceToken> {
+/// Leaves each token once, where it came first: one that comes again has moved between two pages.
+fn drop_repeated(tokens: &mut Vec<ServiceToken>) {
     let id = |index: usize| tokens.get(index).map(id);
-    let mut is_again = vec![false; tokens.len()];
+    let mut is_repeated = vec![false; tokens.len()];
     let mut before = None;
     for index in order(tokens.len(), &|first, second| id(first) < id(second)) {
         if before.replace(id(index)) == Some(id(index))
-            && let Some(is_again) = is_again.get_mut(index)
+            && let Some(is_repeated) = is_repeated.get_mut(index)
         {
-            *is_again = true;
+            *is_repeated = true;
         }
     }
-    tokens.into_iter().zip(is_again).filter_map(|(token, is_again)| (!is_again).then_some(token)).collect()
+    let mut is_repeated = is_repeated.into_iter();
+    tokens.retain(|_| is_repeated.next() != Some(true));
 }
 
 #[cfg(test)]
@@ -195,6 +196,12 @@ mod tests {
         let info = |page| format!(r#"{{"page":{page},"per_page":2,"total_pages":2}}"#);
         let host = ScriptedHost::with_replies([page_of(&["1", "2"], &info(1)), page_of(&["2", "3"], &info(2))]);
         assert_eq!(run(&host, None).expect("a list"), ["1", "2", "3"]);
+    }
+
+    #[test]
+    fn a_token_that_is_twice_on_a_page_comes_once() {
+        let host = ScriptedHost::with_replies([page_of(&["2", "1", "2"], "null")]);
+        assert_eq!(run(&host, None).expect("a list"), ["2", "1"]);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::concurrent::all;
 use crate::error::Invalid;
 use crate::host::Host;
 use crate::lifecycle::clock;
-use crate::order::order;
+use crate::order::{order, put_in_order};
 use crate::request::Query;
 use crate::text::decimal;
 use crate::{list_all, moment, steps};
@@ -73,16 +73,15 @@ fn report<H: Host>(call: &Call<'_, H>, within_seconds: u64) -> Result<ExpiryRepo
     for token in tokens {
         sort(token, now, window, &mut report);
     }
-    report.expiring = soonest_first(report.expiring);
-    report.disabled = soonest_first(report.disabled);
+    soonest_first(&mut report.expiring);
+    soonest_first(&mut report.disabled);
     Ok(report)
 }
 
-fn soonest_first(tokens: Vec<ExpiringToken>) -> Vec<ExpiringToken> {
+fn soonest_first(tokens: &mut [ExpiringToken]) {
     let seconds = |index: usize| tokens.get(index).map(|token| token.seconds_left);
     let order = order(tokens.len(), &|first, second| seconds(first) < seconds(second));
-    let mut tokens: Vec<_> = tokens.into_iter().map(Some).collect();
-    order.into_iter().filter_map(|index| tokens.get_mut(index)?.take()).collect()
+    put_in_order(tokens, &order);
 }
 
 /// Puts a token into the list that it belongs to.

@@ -36,16 +36,16 @@ pub fn issue(
     params: &CreateParams,
     progress: Option<IssueProgress>,
     options: Option<RequestOptions>,
-) -> Result<IssuedToken, IssueError> {
+) -> Result<IssuedToken, Box<IssueError>> {
     match begin(host, account_id, params, progress.as_ref(), options) {
-        Ok((call, mut work)) => work.finish(&call, params).map_err(|error| work.unfinished(*error)),
+        Ok((call, mut work)) => work.finish(&call, params).map_err(|error| work.unfinished(*error).into()),
         // Nothing was sent, so what there is, is what the progress says.
         Err(invalid) => {
             let mut error = *Box::<Error>::from(invalid);
             if let Some(progress) = &progress {
                 say_what_there_is(&mut error, progress.token_id.as_ref());
             }
-            Err(IssueError { error, progress })
+            Err(IssueError { error, progress }.into())
         }
     }
 }
