@@ -137,8 +137,8 @@ async fn a_page_of_100_000_tokens_is_too_large_or_right() {
 
 #[tokio::test]
 async fn a_list_that_just_fits_is_told_by_expiry_in_the_memory_that_it_has() {
-    let (simulator, mut plugin, replies, options) = in_memory().await;
     for count in [60_000, 66_000, 69_904] {
+        let (simulator, mut plugin, options) = setting().await;
         let mut tokens = String::from("[");
         for number in 0..count {
             let comma = if number == 0 { "" } else { "," };
@@ -147,8 +147,7 @@ async fn a_list_that_just_fits_is_told_by_expiry_in_the_memory_that_it_has() {
             let time = format!("2026-12-24T{hours:02}:{:02}:{:02}Z", seconds / 60, seconds % 60);
             write!(tokens, r#"{comma}{{"id":"{number:08}","expires_at":"{time}"}}"#).expect("text");
         }
-        let answer = success(&(tokens + "]"), "null");
-        replies.set(move |_| Reply::json(200, answer.clone()));
+        simulator.inject(Fault::new(answer(200, success(&(tokens + "]"), "null"))));
         let report = plugin.expiring(&scope(simulator.account()), 8_640_000_000, Some(&options)).await;
         let expiring = report.expect("a report").expiring;
         assert_eq!(expiring.len(), count);
