@@ -1,6 +1,6 @@
 //! The memory that the guest allocates.
 //!
-//! A call allocates some forty small blocks and frees nearly all of them, so what counts is a short way for those: one list of free
+//! A call allocates some thirty small blocks and frees nearly all of them, so what counts is a short way for those: one list of free
 //! blocks for each size. Larger blocks come from spans in the order of their addresses, which grow together again. Against the allocator
 //! of the standard library this takes 8 kB off the component and a sixth off the instructions of a `get`; the crates that are as
 //! small (talc, rlsf) take 5 to 10 % more instructions than the standard library's.
