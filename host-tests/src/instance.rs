@@ -11,6 +11,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView};
 
 use crate::contract::{Stranger, StrangerPre, lifecycle, types};
+use crate::hooks::{InMemory, Replies};
 use lifecycle::{EnsuredToken, ExpiryReport, IssueError, IssueProgress, OverlappingToken, RefreshReport};
 use types::{
     CreateParams, Error, IssuedToken, ListAllParams, ListParams, PreviousSecret, RequestOptions, Scope, ServiceToken,
@@ -87,6 +88,13 @@ impl Host {
     /// An instance with no environment.
     pub async fn instance(&self) -> Instance {
         self.instance_with(Setup::default()).await
+    }
+
+    /// An instance whose host answers from memory, and the way to tell it what.
+    pub async fn instance_in_memory(&self) -> (Instance, Replies) {
+        let (host, replies) = InMemory::new();
+        let setup = Setup { hooks: Some(Box::new(host)), ..Setup::default() };
+        (self.instance_with(setup).await, replies)
     }
 
     /// An instance.

@@ -8,7 +8,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use cloudflare_access_host_tests::hooks::{InMemory, OptionsIgnored, Reply};
+use cloudflare_access_host_tests::hooks::{OptionsIgnored, Reply};
 use cloudflare_access_host_tests::types::{Error, ErrorKind, Outcome, RequestOptions};
 use cloudflare_access_host_tests::{Action, Host, Instance, RawServer, Setup, options};
 use cloudflare_access_simulator::{Fault, FaultKind, Simulator, Wait};
@@ -156,14 +156,13 @@ async fn against_a_server_that_sends_many_small_pieces_without_a_pause() {
 
 #[tokio::test]
 async fn on_a_host_that_always_has_one_more_byte() {
-    let (host, replies) = InMemory::new();
+    let (mut plugin, replies) = Host::shared().instance_in_memory().await;
     replies.set(|_| Reply::Answer {
         status: http::StatusCode::OK,
         headers: http::HeaderMap::new(),
         chunks: vec![Bytes::from_static(b" "); 4_000_000],
         breaks: false,
     });
-    let mut plugin = Host::shared().instance_with(Setup { hooks: Some(Box::new(host)), ..Setup::default() }).await;
     let simulator = Simulator::start().await.expect("a simulator");
     let options = within_the_deadline(&simulator);
     let (error, took) = measured(Action::Create, &mut plugin, &simulator, &options).await;

@@ -2,9 +2,9 @@
 //! after two hundred that fail for their size, and after the errors of the host that come with text.
 
 use bytes::Bytes;
-use cloudflare_access_host_tests::hooks::{InMemory, Reply};
+use cloudflare_access_host_tests::hooks::Reply;
 use cloudflare_access_host_tests::types::RequestOptions;
-use cloudflare_access_host_tests::{Action, Host, Setup, options};
+use cloudflare_access_host_tests::{Action, Host, options};
 use cloudflare_access_simulator::{Fault, FaultKind, Simulator};
 use wasmtime_wasi_http::Error as HttpError;
 
@@ -51,9 +51,7 @@ async fn a_thousand_failing_calls_over_sockets_leave_an_instance_as_it_was() {
 
 #[tokio::test]
 async fn two_hundred_answers_that_are_too_large_leave_an_instance_as_it_was() {
-    let (host, replies) = InMemory::new();
-    let setup = Setup { hooks: Some(Box::new(host)), ..Setup::default() };
-    let mut plugin = Host::shared().instance_with(setup).await;
+    let (mut plugin, replies) = Host::shared().instance_in_memory().await;
     let simulator = Simulator::start().await.expect("a simulator");
     let options = options(&simulator);
     let filling = Bytes::from(vec![b' '; 1 << 20]);
@@ -93,11 +91,9 @@ fn error_with_text(number: usize) -> HttpError {
 
 #[tokio::test]
 async fn the_text_of_an_error_of_the_host_is_given_back() {
-    let (host, replies) = InMemory::new();
-    let setup = Setup { hooks: Some(Box::new(host)), ..Setup::default() };
-    let mut plugin = Host::shared().instance_with(setup).await;
+    let (mut plugin, replies) = Host::shared().instance_in_memory().await;
     let simulator = Simulator::start().await.expect("a simulator");
-    let options = RequestOptions { max_retries: Some(0), ..options(&simulator) };
+    let options = options(&simulator);
     let mut memory = 0;
     for number in 0..WARM_UP {
         replies.set(move |_| Reply::Error(error_with_text(number)));

@@ -1,6 +1,6 @@
 //! Every error of the API's catalogue, and every form in which errors really come, as the caller sees them.
 
-use cloudflare_access_host_tests::hooks::{InMemory, Reply};
+use cloudflare_access_host_tests::hooks::Reply;
 use cloudflare_access_host_tests::requests::{first_page, named};
 use cloudflare_access_host_tests::types::{Error, ErrorKind, Outcome, RequestOptions};
 use cloudflare_access_host_tests::{Host, Instance, Setup, options, scope};
@@ -83,11 +83,9 @@ async fn the_chain_below_an_error_is_in_the_record_and_in_the_message() {
 #[tokio::test]
 async fn where_an_error_points_and_where_it_is_explained_are_told_apart() {
     const ANSWER: &str = include_str!("../answers/refused.json");
-    let (host, replies) = InMemory::new();
+    let (mut plugin, replies) = Host::shared().instance_in_memory().await;
     replies.set(|_| Reply::json(400, ANSWER.to_owned()));
     let (simulator, _, options) = setting().await;
-    let setup = Setup { hooks: Some(Box::new(host)), ..Setup::default() };
-    let mut plugin = Host::shared().instance_with(setup).await;
     let listed = plugin.list(&scope(simulator.account()), &first_page(), Some(&options)).await;
     let error = &listed.expect_err("refused").api_errors[0];
     assert_eq!(error.pointer.as_deref(), Some("/a"));

@@ -5,12 +5,12 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use cloudflare_access_host_tests::hooks::{InMemory, Replies, Reply};
+use cloudflare_access_host_tests::hooks::{Replies, Reply};
 use cloudflare_access_host_tests::requests::{everything, first_page, named, unchanged};
 use cloudflare_access_host_tests::types::{
     CreateParams, Credentials, PreviousSecret, RequestOptions, Scope, UpdateParams,
 };
-use cloudflare_access_host_tests::{Host, Instance, Setup};
+use cloudflare_access_host_tests::{Host, Instance};
 use cloudflare_access_simulator::ACCOUNT_ID;
 use serde_json::{Value, json};
 
@@ -99,9 +99,7 @@ impl Counter {
 }
 
 async fn counted() -> BTreeMap<String, u64> {
-    let (host, replies) = InMemory::new();
-    let setup = Setup { hooks: Some(Box::new(host)), ..Setup::default() };
-    let plugin = Host::counting_instructions().instance_with(setup).await;
+    let (plugin, replies) = Host::counting_instructions().instance_in_memory().await;
     let mut counter =
         Counter { counted: BTreeMap::from([("an instance".to_owned(), plugin.instructions())]), plugin, replies };
     let (options, account) = (options(), Scope::Account(ACCOUNT_ID.to_owned()));

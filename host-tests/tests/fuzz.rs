@@ -8,9 +8,9 @@ use std::cell::RefCell;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use cloudflare_access_host_tests::hooks::{InMemory, Replies, Reply};
+use cloudflare_access_host_tests::hooks::{Replies, Reply};
 use cloudflare_access_host_tests::types::{Credentials, Error, Outcome, RequestOptions};
-use cloudflare_access_host_tests::{Action, Done, Host, Instance, RawServer, Setup};
+use cloudflare_access_host_tests::{Action, Done, Host, Instance, RawServer};
 use cloudflare_access_simulator::{ACCOUNT_ID, Scope};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -149,12 +149,9 @@ impl Bench {
     /// Calls once, on a host that answers from memory.
     async fn call(&self, action: Action, reply: impl Fn() -> Reply + Send + 'static) -> Result<Done, Error> {
         let kept = self.0.borrow_mut().take();
-        let (mut plugin, replies) = if let Some(both) = kept {
-            both
-        } else {
-            let (host, replies) = InMemory::new();
-            let setup = Setup { hooks: Some(Box::new(host)), ..Setup::default() };
-            (Host::shared().instance_with(setup).await, replies)
+        let (mut plugin, replies) = match kept {
+            Some(both) => both,
+            None => Host::shared().instance_in_memory().await,
         };
         replies.set(move |_| reply());
         let result = call(&mut plugin, action, "http://127.0.0.1:9").await;

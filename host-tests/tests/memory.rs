@@ -4,9 +4,9 @@
 use std::fmt::Write as _;
 
 use bytes::Bytes;
-use cloudflare_access_host_tests::hooks::{InMemory, Replies, Reply};
+use cloudflare_access_host_tests::hooks::{Replies, Reply};
 use cloudflare_access_host_tests::types::{Error, ErrorKind, ListAllParams, Outcome, RequestOptions};
-use cloudflare_access_host_tests::{Action, Done, Host, Instance, Setup, options, requests::everything, scope};
+use cloudflare_access_host_tests::{Action, Done, Host, Instance, options, requests::everything, scope};
 use cloudflare_access_simulator::{Fault, FaultKind, Simulator};
 
 const MIB: usize = 1 << 20;
@@ -22,11 +22,10 @@ async fn setting() -> (Simulator, Instance, RequestOptions) {
 
 /// An instance whose host answers from memory.
 async fn in_memory() -> (Simulator, Instance, Replies, RequestOptions) {
-    let (host, replies) = InMemory::new();
-    let setup = Setup { hooks: Some(Box::new(host)), ..Setup::default() };
+    let (plugin, replies) = Host::shared().instance_in_memory().await;
     let simulator = Simulator::start().await.expect("a simulator");
     let options = options(&simulator);
-    (simulator, Host::shared().instance_with(setup).await, replies, options)
+    (simulator, plugin, replies, options)
 }
 
 /// The fault is met by the next request; what came of it. Afterwards the instance lists.
