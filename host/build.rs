@@ -1,11 +1,13 @@
-//! Puts the component where `src/component.rs` includes it from: `OUT_DIR/cloudflare_access.wasm`.
+//! Provides what the crate is built around, in `OUT_DIR`: the component (`cloudflare_access.wasm`, included by `src/component.rs`), and the
+//! call of `bindgen!` with the folder of the contract (`bindings.rs`, included by `src/bindings.rs`).
 //!
-//! Three sources, the first that applies:
-//! 1. `CLOUDFLARE_ACCESS_COMPONENT`: a component that somebody built already.
-//! 2. The workspace's guest: built here by a cargo of its own, with the profile and the target that the release has. That
-//!    cargo uses other folders of the same target directory than the one that runs this script, so they share what is
-//!    built and do not wait for each other's lock.
+//! The component comes from the first of these that applies:
+//! 1. `CLOUDFLARE_ACCESS_COMPONENT`: a component that has been built already.
+//! 2. The workspace's guest: built here by another cargo, with the profile and the target that a release has. That cargo uses
+//!    other folders of the same target directory than the one that runs this script, so neither waits for the other's lock.
 //! 3. `component/cloudflare_access.wasm` inside this package, which a published crate carries.
+//!
+//! The contract is the folder `wit` of the workspace, or else the one inside this package.
 
 use std::env;
 use std::fs;
@@ -22,7 +24,11 @@ fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-env-changed=CLOUDFLARE_ACCESS_COMPONENT");
 
-    let component = match (env::var_os("CLOUDFLARE_ACCESS_COMPONENT"), guest_workspace(&package)) {
+    let workspace = guest_workspace(&package);
+    let contract = workspace.as_ref().unwrap_or(&package).join("wit");
+    write_bindings(&contract, &out_dir);
+
+    let component = match (env::var_os("CLOUDFLARE_ACCESS_COMPONENT"), workspace) {
         (Some(given), _) => PathBuf::from(given),
         (None, Some(workspace)) => build(&workspace, &out_dir),
         (None, None) => package.join("component").join(FILE_NAME),
@@ -34,6 +40,30 @@ fn main() {
              the workspace of cloudflare-access.",
             component.display()
         ));
+    }
+}
+
+/// Writes the call of `bindgen!`. The macro takes the path of the contract as a literal only, and where the contract lies differs between the
+/// workspace and a published package.
+fn write_bindings(contract: &Path, out_dir: &Path) {
+    println!("cargo::rerun-if-changed={}", contract.display());
+    let bindings = format!(
+        "wasmtime::component::bindgen!({{
+            path: {contract:?},
+            inline: \"
+                package cloudflare:access-host;
+                world plugin {{
+                    export cloudflare:access/service-tokens@0.1.0;
+                    export cloudflare:access/lifecycle@0.1.0;
+                }}
+            \",
+            world: \"cloudflare:access-host/plugin\",
+            exports: {{ default: async }},
+            require_store_data_send: true,
+        }});\n"
+    );
+    if let Err(error) = fs::write(out_dir.join("bindings.rs"), bindings) {
+        fail(&format!("{} cannot be written: {error}", out_dir.join("bindings.rs").display()));
     }
 }
 

@@ -6,19 +6,7 @@
 
 #![allow(missing_docs, clippy::pedantic, reason = "generated; the documentation is in the WIT files")]
 
-wasmtime::component::bindgen!({
-    path: "wit",
-    inline: "
-        package cloudflare:access-host;
-        world plugin {
-            export cloudflare:access/service-tokens@0.1.0;
-            export cloudflare:access/lifecycle@0.1.0;
-        }
-    ",
-    world: "cloudflare:access-host/plugin",
-    exports: { default: async },
-    require_store_data_send: true,
-});
+include!(concat!(env!("OUT_DIR"), "/bindings.rs"));
 
 pub use cloudflare::access::types;
 pub use exports::cloudflare::access::{lifecycle, service_tokens};

@@ -14,7 +14,7 @@ use cloudflare_access_host_tests::{Host, Instance};
 use cloudflare_access_simulator::ACCOUNT_ID;
 use serde_json::{Value, json};
 
-const WRITTEN_DOWN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fuel/instructions.json");
+const WRITTEN_DOWN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/component/fuel/instructions.json");
 const ID: &str = "3bd5a7cc-9fd6-4d8e-a4c9-3d1c5b1b8a21";
 /// A call is made this often, and the least counts: a pause more in an answer is no matter of the guest's.
 const TIMES: usize = 3;

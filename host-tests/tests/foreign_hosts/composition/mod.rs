@@ -10,9 +10,9 @@ use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use self::serve::Served;
 use cloudflare_access_host_tests::registry::Registry;
 use cloudflare_access_simulator::{Fault, FaultKind, Simulator};
-use serve::Served;
 use wasmtime::component::Component;
 use wasmtime::{Config, Engine};
 

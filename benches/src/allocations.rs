@@ -113,7 +113,7 @@ unsafe impl GlobalAlloc for CountingAllocator {
     }
 }
 
-/// What the second `get` of an instance allocates in the guest, where `counted` is the component of `counted/`.
+/// What the second `get` of an instance allocates in the guest, where `counted` is the component of `guests/counted/`.
 ///
 /// # Panics
 /// The component does not load or does not count, or a `get` fails.
@@ -137,7 +137,7 @@ pub struct Place {
     pub through: Option<String>,
 }
 
-/// Where each of them is, in their order. `readable` is the component of `counted/` with nothing inlined.
+/// Where each of them is, in their order. `readable` is the component of `guests/counted/` with nothing inlined.
 ///
 /// # Panics
 /// As [`guest_allocations_of_get`].
@@ -177,7 +177,7 @@ impl Place {
     }
 }
 
-/// The component of `counted/`, and a server for its calls.
+/// The component of `guests/counted/`, and a server for its calls.
 struct CountedGuest {
     linked: Linked,
     server: Server,

@@ -82,7 +82,7 @@ async fn the_chain_below_an_error_is_in_the_record_and_in_the_message() {
 
 #[tokio::test]
 async fn where_an_error_points_and_where_it_is_explained_are_told_apart() {
-    const ANSWER: &str = include_str!("../answers/refused.json");
+    const ANSWER: &str = include_str!("../../answers/refused.json");
     let (mut plugin, replies) = Host::shared().instance_in_memory().await;
     replies.set(|_| Reply::json(400, ANSWER.to_owned()));
     let (simulator, _, options) = setting().await;

@@ -1,13 +1,13 @@
 //! Runs the blocks of `docs/embedding.md` as they stand there: each makes a token and prints its id and its secret.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
 
 use cloudflare_access_host_tests::fetched;
 use cloudflare_access_simulator::{API_TOKEN, Simulator};
 use tempfile::TempDir;
 
-const GUIDE: &str = include_str!("../../docs/embedding.md");
+const GUIDE: &str = include_str!("../../../docs/embedding.md");
 
 /// The one block in a language.
 fn block(language: &str) -> &'static str {
@@ -61,20 +61,10 @@ async fn the_command_line_makes_a_token() {
 
 #[tokio::test]
 async fn the_rust_block_makes_a_token() {
-    let example = include_str!("../examples/embedding.rs");
-    assert!(example.ends_with(block("rust")), "examples/embedding.rs and the block in docs/embedding.md differ");
-    makes_a_token(folder("main.rs", ""), Command::new(built_example())).await;
-}
-
-/// What cargo built of `examples/embedding.rs` beside this test.
-fn built_example() -> PathBuf {
-    let test = std::env::current_exe().expect("the test knows its path");
-    let example = test.ancestors().nth(2).expect("the profile's folder").join("examples/embedding");
-    assert!(
-        example.exists(),
-        "cargo test --test builds no examples: cargo build -p cloudflare-access-host-tests --example embedding"
-    );
-    example
+    // A user copies the folder `wit`; here it lies beside the crate.
+    let example = include_str!("../../src/bin/embedding.rs").replace("path: \"../wit\"", "path: \"wit\"");
+    assert!(example.ends_with(block("rust")), "src/bin/embedding.rs and the block in docs/embedding.md differ");
+    makes_a_token(folder("main.rs", ""), Command::new(env!("CARGO_BIN_EXE_embedding"))).await;
 }
 
 #[tokio::test]

@@ -9,8 +9,8 @@ use cloudflare_access_host_tests::fetched::{self, HOSTS};
 use cloudflare_access_simulator::{API_TOKEN, Simulator};
 use serde_json::{Value, json};
 
-use crate::embedding::Embedding;
-use crate::wave;
+use crate::real_hosts::embedding::Embedding;
+use crate::real_hosts::wave;
 
 /// A host that has loaded the component.
 pub trait Driver {

@@ -27,8 +27,8 @@ use measured::Ratios;
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator;
 
-const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/performance.md");
-const PLOTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/performance");
+const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/performance.md");
+const PLOTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/performance");
 const ROUNDS: usize = 9;
 const MOST_BYTES: usize = 180_000;
 const MOST_MICROSECONDS: f64 = 10.0;
@@ -42,7 +42,7 @@ const HEAD: &str = "# Performance
 
 Written by `cargo bench -p cloudflare-access-benches --bench report`; not by hand.
 
-The component through the host crate against a plain hyper client (`host-tests/benches/src/native.rs`: no deadline, no limits, no
+The component through the host crate against a plain hyper client (`benches/src/native.rs`: no deadline, no limits, no
 reading of errors), against the same simulator on loopback. Medians of 9 interleaved rounds; one core for client and server
 where one caller makes one request at a time. Only the ratios say something on another machine. Processor time is that of the
 calling thread, so the server is not in it.

@@ -12,7 +12,7 @@ use cloudflare_access_host_tests::fetched;
 use cloudflare_access_simulator::{API_TOKEN, Simulator};
 use serde_json::{Value, json};
 
-use crate::nats::Nats;
+use crate::composition::nats::Nats;
 
 /// The name by which hosts know the service.
 pub const SERVICE: &str = "rotate.example";

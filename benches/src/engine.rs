@@ -128,7 +128,6 @@ fn config() -> Config {
     config.wasm_backtrace_max_frames(NonZeroUsize::new(100));
     config
         .epoch_interruption(true)
-        .wasm_component_model_async(false)
         .concurrency_support(false)
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     config

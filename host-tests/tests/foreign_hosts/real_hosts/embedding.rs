@@ -6,7 +6,7 @@ use cloudflare_access_simulator::{API_TOKEN, Simulator};
 use serde_json::{Value, json};
 use tokio::runtime::Handle;
 
-use crate::drivers::Driver;
+use crate::real_hosts::drivers::Driver;
 
 /// The shared host of the tests, an instance a call.
 pub struct Embedding {

@@ -20,7 +20,7 @@ struct Limit {
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/hosts.md");
 const BEGIN: &str =
-    "<!-- the table: written by `UPDATE=1 cargo test -p cloudflare-access-host-tests --test real_hosts` -->\n";
+    "<!-- the table: written by `UPDATE=1 cargo test -p cloudflare-access-host-tests --test foreign_hosts` -->\n";
 const END: &str = "<!-- end of the table -->";
 
 /// A host, and for each case what was wrong.

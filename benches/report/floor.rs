@@ -50,14 +50,14 @@ impl Floor {
     /// Whether the host calls are the same and in the same order is told with it.
     pub fn section(&self, same_calls: bool) -> String {
         let mut page = String::from(
-            "\n## The floor\n\nWhere a bar is not reached, this is what is below it: `host-tests/benches/floor` is a component of the same \
+            "\n## The floor\n\nWhere a bar is not reached, this is what is below it: `benches/guests/floor` is a component of the same \
              world whose `get`\nmakes the host calls of the real one and nothing else: it checks nothing, reads nothing of the answer and \
              returns a constant\ntoken. A `get`, one layer more with each line, all in the same rounds; a share is what the layer adds of \
              what the component\ntakes more than native. The third line leaves the reading of the answer out; the last one has it again.\n\n",
         );
         if !same_calls {
             page.push_str(
-                "**The floor's host calls are not those of the component any more**, see below: `floor/src/lib.rs` has to follow it.\n\n",
+                "**The floor's host calls are not those of the component any more**, see below: `benches/guests/floor/src/lib.rs` has to follow it.\n\n",
             );
         }
         page.push_str("| `get` | wall, times native | share | CPU, times native | share |\n|---|---|---|---|---|\n");

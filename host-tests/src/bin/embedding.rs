@@ -12,7 +12,7 @@ use wasmtime::{Engine, Store};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
-wasmtime::component::bindgen!({ path: "wit", world: "plugin", exports: { default: async } });
+wasmtime::component::bindgen!({ path: "../wit", world: "plugin", exports: { default: async } });
 
 struct State {
     wasi: WasiCtx,

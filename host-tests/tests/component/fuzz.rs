@@ -19,10 +19,10 @@ use proptest::test_runner::FileFailurePersistence;
 use wasmtime_wasi_http::Error as HttpError;
 
 const REAL: [&str; 4] = [
-    include_str!("../answers/create.json"),
-    include_str!("../answers/list.json"),
-    include_str!("../answers/refused.json"),
-    include_str!("../answers/flat.json"),
+    include_str!("../../answers/create.json"),
+    include_str!("../../answers/list.json"),
+    include_str!("../../answers/refused.json"),
+    include_str!("../../answers/flat.json"),
 ];
 const CREDENTIAL: &str = "a-credential-that-nobody-may-see";
 /// How often each test tries.

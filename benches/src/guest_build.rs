@@ -3,14 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const WORKSPACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+const WORKSPACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 /// A component that is built for the report alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Guest {
-    /// `floor/`: the host calls of a `get` and nothing else.
+    /// `guests/floor/`: the host calls of a `get` and nothing else.
     Floor,
-    /// `counted/`: the component with an allocator that counts.
+    /// `guests/counted/`: the component with an allocator that counts.
     Counted,
     /// The same, with nothing inlined and with the names of its functions.
     Readable,

@@ -1,0 +1,18 @@
+//! The component in stock wasmtime, in this process: what it does, what it sends, and what no fault, no answer and no argument can make it do.
+
+mod artifact;
+mod bad_bytes;
+mod credentials;
+mod deadlines;
+mod endurance;
+mod errors;
+mod fuel;
+mod fuzz;
+mod input_attack;
+mod issue;
+mod lifecycle;
+mod matrix;
+mod memory;
+mod model;
+mod operations;
+mod secrets;
