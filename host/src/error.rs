@@ -129,7 +129,8 @@ pub struct ApiErrorCause {
     pub message: String,
 }
 
-/// Why a call failed. `Display` is one line for a person, safe to log: no credential, no secret, no response body.
+/// Why a call failed. `Display` is one line for a person, safe to log: no credential, no secret, no response body. All text of
+/// the server in it, and in its fields, has lost credentials and control characters, and is cut where it is long.
 #[derive(Debug, Clone)]
 pub struct Error(Box<Details>);
 

@@ -17,6 +17,7 @@ use crate::error::Error;
 use crate::exports::Interface;
 use crate::operation::Operation;
 use crate::options::CallOptions;
+use crate::redactor::Received;
 use crate::state::HostState;
 use crate::types::{
     CreateParams, IssuedToken, ListAllParams, ListParams, PreviousSecret, ServiceToken, TokenPage, UpdateParams,
@@ -172,6 +173,7 @@ impl<S: Clone + Into<Scope>> Tokens<S> {
 
     async fn call<T, F>(&self, operation: Operation, export: F) -> Result<T, Error>
     where
+        T: Received,
         F: for<'a> FnOnce(&'a Guest, &'a mut Store<HostState>, &'a contract::RequestOptions) -> Answer<'a, T>,
     {
         self.call_interface(operation, export).await
@@ -181,6 +183,7 @@ impl<S: Clone + Into<Scope>> Tokens<S> {
     pub(crate) async fn call_interface<I, T, E, F>(&self, operation: Operation, export: F) -> Result<T, E>
     where
         I: Interface + 'static,
+        T: Received,
         E: CallError,
         F: for<'a> FnOnce(&'a I, &'a mut Store<HostState>, &'a contract::RequestOptions) -> Answer<'a, T, E::Contract>,
     {

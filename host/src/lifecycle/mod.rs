@@ -19,6 +19,7 @@ use crate::call::Answer;
 use crate::error::Error;
 use crate::lifecycle::types::{EnsuredToken, ExpiryReport, OverlappingToken, RefreshReport};
 use crate::operation::Operation;
+use crate::redactor::Received;
 use crate::state::HostState;
 use crate::tokens::{Account, Scope, Tokens};
 use crate::types::{CreateParams, ServiceToken};
@@ -140,6 +141,7 @@ impl<S: Clone + Into<Scope>> Tokens<S> {
 
     async fn lifecycle<T, F>(&self, operation: Operation, export: F) -> Result<T, Error>
     where
+        T: Received,
         F: for<'a> FnOnce(&'a Guest, &'a mut Store<HostState>, &'a contract::RequestOptions) -> Answer<'a, T>,
     {
         self.call_interface(operation, export).await
