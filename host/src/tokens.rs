@@ -148,8 +148,8 @@ impl<S: Clone + Into<Scope>> Tokens<S> {
     ///
     /// # Errors
     ///
-    /// [`Error`]. With outcome `Unknown` the token may have changed; where a new secret was asked for, that secret is lost and
-    /// the old one may have ended. Make the call again, with a higher version for a secret.
+    /// [`Error`]. With outcome `Unknown` the token may have changed. Without a version, make the call again; with one, look before
+    /// you do, as after a [`rotate`](Tokens::rotate).
     pub async fn update(&self, id: &str, params: UpdateParams) -> Result<UpdatedToken, Error> {
         let (scope, id, params) = (self.contract_scope(), id.to_owned(), params.into());
         let updated = self.call(Operation::Update, |guest, store, options| {
@@ -217,8 +217,11 @@ impl Tokens<Account> {
     ///
     /// # Errors
     ///
-    /// [`Error`]. With outcome `Unknown` or `Applied` there may be, or is, a new secret that nobody has: rotate again. With
-    /// [`PreviousSecret::ExpiresNow`] the old secret may have ended.
+    /// [`Error`]. With outcome `Unknown` or `Applied` there may be, or is, a new secret that nobody has. Look with
+    /// [`get`](Self::get) before another rotation, which would end the old secret at once; [`Outcome::Unknown`] says how to read
+    /// what it shows. With [`PreviousSecret::ExpiresNow`] the old secret may have ended.
+    ///
+    /// [`Outcome::Unknown`]: crate::Outcome::Unknown
     pub async fn rotate(&self, id: &str, previous: PreviousSecret) -> Result<IssuedToken, Error> {
         let (account, id, previous) = (self.account_id(), id.to_owned(), previous.into());
         let issued = self.call(Operation::Rotate, |guest, store, options| {

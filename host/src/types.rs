@@ -45,7 +45,7 @@ pub struct ServiceToken {
 /// A token with its new secret.
 ///
 /// **The API shows a secret once, in this answer, and never again.** Store it before anything else; a lost one can only be
-/// replaced, by rotating.
+/// replaced, by rotating, which ends the secret before it.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct IssuedToken {
