@@ -218,7 +218,9 @@ impl Received for lifecycle::EnsuredToken {
 
 impl<T: Received> Received for Vec<T> {
     fn clean(&mut self, redactor: &Redactor) {
-        self.iter_mut().for_each(|received| received.clean(redactor));
+        for received in self {
+            received.clean(redactor);
+        }
     }
 }
 

@@ -98,8 +98,7 @@ impl Connection {
             .into_iter()
             .filter_map(|(option, variable, value)| Some((option, variable, value?)))
             .filter(|(_, variable, value)| !is_in_environment(variable, value))
-            .map(|(option, _, value)| format!(" {option} {}", quoted(&value)))
-            .collect()
+            .fold(String::new(), |options, (option, _, value)| options + " " + option + " " + &quoted(&value))
     }
 }
 

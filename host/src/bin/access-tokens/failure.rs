@@ -78,6 +78,19 @@ impl Failure {
     }
 }
 
+impl Failure {
+    /// A failed call, with the advice that fits what was attempted.
+    pub fn of_call(error: &Error, advice: Option<String>) -> Self {
+        let advice: Vec<String> = advice.into_iter().chain(wait(error.retry_after)).collect();
+        Self {
+            code: code(error),
+            message: error.message.clone(),
+            advice: (!advice.is_empty()).then(|| advice.join(" ")),
+            ray_id: error.ray_id.clone(),
+        }
+    }
+}
+
 impl From<BuildError> for Failure {
     fn from(error: BuildError) -> Self {
         match error {
@@ -134,12 +147,7 @@ impl Attempt {
             Outcome::Unknown => Some(self.if_unknown()),
             Outcome::Applied => Some(self.if_applied(error.token_id.as_deref())),
         };
-        failure(error, advice)
-    }
-
-    /// The same with advice that knows more than the error.
-    pub fn failed_with(&self, error: &Error, advice: String) -> Failure {
-        failure(error, Some(advice))
+        Failure::of_call(error, advice)
     }
 
     /// The true thing to say when the command is stopped in the middle.
@@ -217,16 +225,6 @@ impl Attempt {
             (Self::NewSecret(change), _) => change.without_a_look(Outcome::Applied),
             _ => format!("The change was made, but the answer could not be read. {}", self.if_unknown()),
         }
-    }
-}
-
-fn failure(error: &Error, advice: Option<String>) -> Failure {
-    let advice: Vec<String> = advice.into_iter().chain(wait(error.retry_after)).collect();
-    Failure {
-        code: code(error),
-        message: error.message.clone(),
-        advice: (!advice.is_empty()).then(|| advice.join(" ")),
-        ray_id: error.ray_id.clone(),
     }
 }
 

@@ -97,7 +97,8 @@ impl SecretChange {
         let end = Instant::now() + timeout;
         let within = |time| tokens.clone().with(&CallOptions::new().timeout(time));
         let attempt = Attempt::NewSecret(self.clone());
-        let changed = unless_interrupted(what, &attempt, change(within(timeout - LOOK.min(timeout / 6)))).await?;
+        let time = timeout.saturating_sub(LOOK.min(timeout / 6));
+        let changed = unless_interrupted(what, &attempt, change(within(time))).await?;
         let error = match changed {
             Ok(done) => return Ok(done),
             Err(error) if error.outcome == Outcome::NotApplied => return Err(attempt.failed(&error)),
@@ -110,7 +111,7 @@ impl SecretChange {
         let looked = within(left);
         let look = looked.get(&self.id);
         match unless_interrupted("looking at the token", &attempt, look).await? {
-            Ok(token) => Err(attempt.failed_with(&error, self.after_a_look(&error, &token, Timestamp::now()))),
+            Ok(token) => Err(Failure::of_call(&error, Some(self.after_a_look(&error, &token, Timestamp::now())))),
             Err(_) => Err(attempt.failed(&error)),
         }
     }
@@ -180,15 +181,8 @@ impl SecretChange {
         let lost = format!("The token has a new secret{version} that nobody has");
         match overlap(token, now) {
             Some(end) => {
-                let mut advice =
-                    format!("{lost}. {} Look at the token:\n  {}", old_secret_passes(end, now), self.get());
-                if end.duration_since(now) < MORE_TIME.0 {
-                    let (id, more, options) = (quoted(&self.id), MORE_TIME.1, &self.options);
-                    advice += &format!(
-                        "\nLet the old secret pass for longer:\n  access-tokens extend-overlap {id} --overlap {more}{options}"
-                    );
-                }
-                advice
+                let more_time = if end.duration_since(now) < MORE_TIME.0 { self.more_time() } else { String::new() };
+                format!("{lost}. {} Look at the token:\n  {}{more_time}", old_secret_passes(end, now), self.get())
             }
             None if !self.ends_old_secret && token.previous_client_secret_expires_at.is_none() => format!(
                 "{lost}, and it does not show until when the old one passes. Another rotation ends the old one at once: decide \
@@ -200,6 +194,13 @@ impl SecretChange {
                 self.next_secret(token.client_secret_version)
             ),
         }
+    }
+
+    fn more_time(&self) -> String {
+        let (id, overlap, options) = (quoted(&self.id), MORE_TIME.1, &self.options);
+        format!(
+            "\nLet the old secret pass for longer:\n  access-tokens extend-overlap {id} --overlap {overlap}{options}"
+        )
     }
 
     fn next_secret(&self, version: Option<u32>) -> String {
