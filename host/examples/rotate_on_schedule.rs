@@ -104,7 +104,9 @@ pub(crate) enum Turn {
 /// Rotates the token if that is due and ends no secret that machines may use.
 pub(crate) async fn turn(account: &Tokens<Account>, token_id: &str, rotated_at: Option<Timestamp>) -> Turn {
     let now = Timestamp::now();
-    if let Some(time) = rotated_at.and_then(|rotated_at| until(rotated_at + EVERY, now)) {
+    if let Some(time) =
+        rotated_at.and_then(|rotated_at| until(rotated_at.checked_add(EVERY).unwrap_or(Timestamp::MAX), now))
+    {
         return Turn::Wait(time);
     }
     match account.get(token_id).await {

@@ -94,7 +94,7 @@ impl SecretChange {
         timeout: Duration,
         change: impl AsyncFnOnce(Tokens<S>) -> Result<T, Error>,
     ) -> Result<T, Failure> {
-        let end = Instant::now() + timeout;
+        let begun = Instant::now();
         let within = |time| tokens.clone().with(&CallOptions::new().timeout(time));
         let attempt = Attempt::NewSecret(self.clone());
         let time = timeout.saturating_sub(LOOK.min(timeout / 6));
@@ -104,7 +104,7 @@ impl SecretChange {
             Err(error) if error.outcome == Outcome::NotApplied => return Err(attempt.failed(&error)),
             Err(error) => error,
         };
-        let left = end.saturating_duration_since(Instant::now());
+        let left = timeout.saturating_sub(begun.elapsed());
         if left.is_zero() {
             return Err(attempt.failed(&error));
         }
