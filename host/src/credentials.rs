@@ -1,6 +1,6 @@
 //! Who asks: one credential, kept on the host.
 //!
-//! The component is told `credentials::host` and never sees it; [`AccessHooks`](crate::hooks::AccessHooks) adds the headers
+//! The component is told `credentials::host` and is never given it; [`AccessHooks`](crate::hooks::AccessHooks) adds the headers
 //! as a request leaves, and only to the API's own origin. `Debug` shows the kind and nothing of the value.
 
 use std::fmt;
@@ -143,6 +143,14 @@ impl CredentialHeaders {
         for (name, value) in &self.0 {
             headers.insert(name, value.clone());
         }
+    }
+
+    /// What must not be shown, by the header that carries it: the token or the key, and the address beside a key.
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = (&HeaderName, &str)> {
+        self.0.iter().filter_map(|(name, value)| {
+            let value = value.to_str().ok()?;
+            Some((name, value.strip_prefix("Bearer ").unwrap_or(value)))
+        })
     }
 }
 

@@ -1,8 +1,9 @@
 //! Any sequence of operations, each of which may meet a fault, against a model of what should be: at the end the tokens that
 //! the model has are those that there are, and exactly the pairs that it says pass do.
 //!
-//! A caller of the model does what the contract says: after an unknown outcome it makes the call again. Only whether a rotation
-//! happened once or twice on the way is looked up with the simulator, since it decides about the old secret.
+//! After an unknown outcome a caller of the model makes the call again: after a rotation without the look that the contract asks
+//! for, so that the model also has what a second rotation ends. Whether a rotation happened once or twice on the way is looked up
+//! with the simulator, since it decides about the old secret.
 
 use std::time::Duration;
 
@@ -420,8 +421,8 @@ fn assert_may_go_again(error: &Error) {
     assert!(error.attempts > 0 && error.outcome != Outcome::NotApplied || error.status.is_some(), "{error:?}");
 }
 
-/// Makes a call until it succeeds: what the contract says to do after an unknown outcome. A step has one fault; what comes on top
-/// of it is a machine that stands still for longer than an attempt may take.
+/// Makes a call until it succeeds. A step has one fault; what comes on top of it is a machine that stands still for longer than an
+/// attempt may take.
 async fn until_done<T>(mut call: impl AsyncFnMut() -> Result<T, Error>) -> T {
     for _ in 0..10 {
         match call().await {

@@ -2,6 +2,7 @@
 
 mod calls;
 mod credential_stays_outside;
+mod example_rotate_on_schedule;
 mod issue;
 mod lifecycle;
 mod transport;
