@@ -309,6 +309,6 @@ pub(crate) fn config() -> Config {
     let mut config = Config::new();
     config.epoch_interruption(true);
     // The contract is of WASI 0.2: nothing in it is async in the sense of the component model.
-    config.wasm_component_model_async(false).concurrency_support(false);
+    config.concurrency_support(false);
     config
 }
