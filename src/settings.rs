@@ -156,9 +156,10 @@ impl Credentials {
 }
 
 impl Settings {
-    /// What must not appear in anything that leaves the guest towards the caller: the credential, and the values of additional
-    /// headers, which may be credentials for a proxy. Shorter ones are none, and would make holes in every text.
-    pub fn secrets(&self) -> Vec<&str> {
+    /// What must not appear in anything that leaves the guest towards the caller: the credential, the values of additional
+    /// headers, which may be credentials for a proxy, and the client secrets that answers of the call have `shown`. Shorter
+    /// values are none, and would make holes in every text.
+    pub fn secrets<'s>(&'s self, shown: &'s [String]) -> Vec<&'s str> {
         const SHORTEST: usize = 8;
         let mut secrets = Vec::new();
         match &self.credentials {
@@ -167,7 +168,8 @@ impl Settings {
             Credentials::Host => {}
         }
         let values = self.headers.iter().map(|(_, value)| value.as_str());
-        secrets.extend(values.filter(|value| value.len() >= SHORTEST));
+        let shown = shown.iter().map(String::as_str);
+        secrets.extend(values.chain(shown).filter(|value| value.len() >= SHORTEST));
         secrets
     }
 }
