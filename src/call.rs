@@ -167,7 +167,9 @@ impl<'a, H: Host> Call<'a, H> {
         let Answer { status, headers, body } = &answer;
         // Made only where the answer is of no use: what it shows of secrets is kept out of the error first.
         let head = || {
-            client_secrets(body).into_iter().for_each(|secret| self.keep_out(secret));
+            for secret in client_secrets(body) {
+                self.keep_out(secret);
+            }
             self.with_secrets(|secrets| Head::new(*status, headers, secrets))
         };
         let is_good = (200..300).contains(status);

@@ -17,6 +17,8 @@ const ERRORS_LIMIT: usize = 1000;
 /// The length of the API's ids, which are UUIDs.
 const ID_LIMIT: usize = 36;
 const REDACTED: &str = "[redacted]";
+/// What client secrets begin with since 2026-08-26.
+const CLIENT_SECRET_MARK: &str = "cfast_";
 
 /// What the caller gave breaks a rule; nothing was sent. The text names what, its value where it cannot be secret, and the rule.
 #[derive(Debug)]
@@ -136,16 +138,17 @@ pub fn is_presentable_id(id: &str, secrets: &[&str]) -> bool {
     has_its_form && !is_step && id.len() <= ID_LIMIT && holds_no_secret(id, secrets)
 }
 
-/// Whether a text is fit to be shown as it is: no part of a secret, without one in it, on one line and short.
+/// Whether nothing of a text is secret: it is no part of a secret, nor has one in it.
 pub fn holds_no_secret(text: &str, secrets: &[&str]) -> bool {
     const SHORTEST_PART: usize = 8;
-    let is_part = |secret: &&str| text.len() >= SHORTEST_PART && contains(secret, text);
-    clean(text, secrets) == text && !secrets.iter().any(is_part)
+    let is_part_of = |secret: &str| text.len() >= SHORTEST_PART && contains(secret, text);
+    let touches = |secret: &&str| !secret.is_empty() && (contains(text, secret) || is_part_of(secret));
+    !secrets.iter().any(touches) && !contains(text, CLIENT_SECRET_MARK)
 }
 
 /// Text in which nothing begins like a client secret: `cfast_` and what follows it.
 fn without_client_secrets(text: &str) -> String {
-    let mut parts = parts(text, "cfast_");
+    let mut parts = parts(text, CLIENT_SECRET_MARK);
     let mut cleaned = parts.next().unwrap_or_default().to_owned();
     for part in parts {
         cleaned.push_str(REDACTED);

@@ -25,7 +25,9 @@ pub async fn list<H: Host>(call: &Call<'_, H>, query: Query<'_>, budget: &Budget
         Ok(())
     };
     let info = call.send(Operation::List, &request, None, &mut read).await?;
-    secrets.into_iter().for_each(|secret| call.keep_out(secret));
+    for secret in secrets {
+        call.keep_out(secret);
+    }
     budget.becomes(&left); // nothing else of the call has run since the answer was read
     let page = info.page.or(query.page);
     Ok(TokenPage {
