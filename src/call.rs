@@ -4,23 +4,26 @@
 //! is judged (`trouble`), the repetition decided (`repeat`), and the error, if it comes to one, tells the whole call: how many
 //! attempts there were, and whether any of them may have made the change.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
-use crate::arguments::Collection;
+use crate::arguments::{Collection, TokenId};
 use crate::bindings::exports::cloudflare::access::types::{Error, ErrorKind, Outcome, RequestOptions};
 use crate::envelope::{self, Envelope, Info};
-use crate::error::{Invalid, clean, cleaned, message, without_answer};
+use crate::error::{Invalid, clean, cleaned, holds_no_secret, is_presentable_id, message, without_answer};
 use crate::host::{Answer, Duration, Failure, Headers, Host, Instant, Limits, Request};
 use crate::json::{Cursor, Json};
 use crate::moment::http_date;
 use crate::operation::Operation;
 use crate::repeat::{Decision, Situation, backoff, decide};
 use crate::settings::Settings;
-use crate::token::Unusable;
-use crate::trouble::{Head, Trouble};
+use crate::text::{self, decimal, joined};
+use crate::token::{Unusable, client_secrets};
+use crate::trouble::{BASE_URL, Head, Trouble};
 
 /// The most bytes an answer may have. A page of 1000 tokens has about 400 kB.
 const BODY_LIMIT: usize = 8 * 1024 * 1024;
+/// A call makes a secret or two. A server that shows more of what it makes up must not make every text cost a search for each.
+const CLIENT_SECRETS_KEPT: usize = 100;
 /// The longest pause in the middle of an answer.
 const BETWEEN_BYTES: Duration = Duration::from_secs(15);
 
@@ -42,6 +45,8 @@ pub struct Call<'a, H> {
     tells_time: bool,
     requests: Cell<u32>,
     server_time: Cell<Option<i64>>,
+    /// The client secrets that answers have shown so far, which no error may show.
+    client_secrets: RefCell<Vec<String>>,
 }
 
 impl<'a, H: Host> Call<'a, H> {
@@ -59,6 +64,7 @@ impl<'a, H: Host> Call<'a, H> {
             tells_time: false,
             requests: Cell::new(0),
             server_time: Cell::new(None),
+            client_secrets: RefCell::default(),
         })
     }
 
@@ -153,12 +159,19 @@ impl<'a, H: Host> Call<'a, H> {
         let answer = match self.host.exchange(request, limits).await {
             Ok(answer) => answer,
             Err(Failure { cause, head }) => {
-                let head = head.map(|(status, headers)| Head::new(status, &headers, &self.settings.secrets()));
+                let head =
+                    head.map(|(status, headers)| self.with_secrets(|secrets| Head::new(status, &headers, secrets)));
                 return Err(Trouble::without_answer(cause, head));
             }
         };
         let Answer { status, headers, body } = &answer;
-        let head = || Head::new(*status, headers, &self.settings.secrets());
+        // Made only where the answer is of no use: what it shows of secrets is kept out of the error first.
+        let head = || {
+            for secret in client_secrets(body) {
+                self.keep_out(secret);
+            }
+            self.with_secrets(|secrets| Head::new(*status, headers, secrets))
+        };
         let is_good = (200..300).contains(status);
         let mut has_read = false;
         let mut read_in_place = |cursor: &mut Cursor<'_>| {
@@ -179,8 +192,49 @@ impl<'a, H: Host> Call<'a, H> {
             // A yes under a status that says no: the status counts.
             Envelope::Success { .. } => Err(Trouble::refused(head(), Vec::new())),
             Envelope::Failure { errors } => Err(Trouble::refused(head(), errors)),
-            Envelope::Foreign(foreign) => Err(Trouble::foreign(head(), foreign, body, &self.settings.secrets())),
+            Envelope::Foreign(foreign) => {
+                let head = head();
+                Err(self.with_secrets(|secrets| Trouble::foreign(head, foreign, body, secrets)))
+            }
         }
+    }
+
+    /// Keeps a client secret that an answer has shown out of every error of this call.
+    pub fn keep_out(&self, client_secret: String) {
+        let mut known = self.client_secrets.borrow_mut();
+        if known.len() < CLIENT_SECRETS_KEPT && !known.contains(&client_secret) {
+            known.push(client_secret);
+        }
+    }
+
+    fn with_secrets<T>(&self, use_them: impl FnOnce(&[&str]) -> T) -> T {
+        use_them(&self.settings.secrets(&self.client_secrets.borrow()))
+    }
+
+    /// Text of the server as an error may show it.
+    pub fn clean(&self, text: &str) -> String {
+        self.with_secrets(|secrets| clean(text, secrets))
+    }
+
+    /// Whether an error may show an id that the server sent.
+    pub fn may_show_id(&self, id: &str) -> bool {
+        self.with_secrets(|secrets| is_presentable_id(id, secrets))
+    }
+
+    /// The id of a token as an answer gave it, for the next request. One that is none is not shown. `function` is the name of the
+    /// caller's function in the contract.
+    pub fn id_of_answer(&self, function: &str, id: &str) -> Result<TokenId, Box<Error>> {
+        let checked = Some(id).filter(|id| self.may_show_id(id)).and_then(|id| TokenId::new(id.to_owned()).ok());
+        checked.ok_or_else(|| {
+            let length = decimal(text::length(id));
+            let what = [
+                "the server names a token by ",
+                &length,
+                " characters that are no id: an id is a UUID, 36 letters, digits and hyphens; ",
+                BASE_URL,
+            ];
+            self.error_of_its_own(function, ErrorKind::InvalidResponse, &joined(&what))
+        })
     }
 
     /// Half of the call's time where another attempt may follow, all of it where none may: giving up early on a `create` only
@@ -197,7 +251,8 @@ impl<'a, H: Host> Call<'a, H> {
         own.min(self.deadline)
     }
 
-    /// An error that no answer is to blame for, and that no change came of. `function` is its name in the contract.
+    /// An error that no answer is to blame for, and that no change came of. `function` is its name in the contract. What `what` shows
+    /// of the server has been cleaned.
     pub fn error_of_its_own(&self, function: &str, kind: ErrorKind, what: &str) -> Box<Error> {
         let mut error = without_answer(kind, &[function, ": ", what]);
         error.attempts = self.requests.get();
@@ -210,9 +265,10 @@ impl<'a, H: Host> Call<'a, H> {
             Outcome::NotApplied if may_have_changed => Outcome::Unknown,
             outcome => outcome,
         };
-        let secrets = self.settings.secrets();
-        let api_errors = cleaned(trouble.api_errors, &secrets);
-        let told_id = trouble.token_id.filter(|id| clean(id, &secrets) == *id);
+        let api_errors = self.with_secrets(|secrets| cleaned(trouble.api_errors, secrets));
+        let told_id = trouble.token_id.filter(|id| self.may_show_id(id));
+        // An id that an earlier answer gave may have turned out to be a secret since.
+        let about = about.filter(|id| self.with_secrets(|secrets| holds_no_secret(id, secrets)));
         let head = trouble.head.as_ref();
         Box::new(Error {
             kind: trouble.kind,

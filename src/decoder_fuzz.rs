@@ -155,7 +155,7 @@ fn decode_result(result: Option<Cursor<'_>>) {
             }
         }
     }
-    if let Ok(tokens) = token::list(result.clone().as_mut(), &Budget::default()) {
+    if let Ok((tokens, _)) = token::list(result.clone().as_mut(), &Budget::default()) {
         assert!(tokens.iter().all(|token| !token.id.is_empty()));
     }
 }

@@ -1,17 +1,24 @@
 //! The error of the contract: made here and nowhere else, so that nothing secret can get into one.
 //!
-//! Text of the server is cleaned before it becomes part of an error: the credential of the call and whatever has the form of a
-//! client secret is taken out wherever it appears, what could break or turn a line of a log becomes a space, and long text is
-//! cut.
+//! Text of the server enters an error through [`clean`] and [`is_presentable_id`] alone. `clean` takes out the secrets of the call
+//! and whatever has the form of a client secret, makes a space of what could break or turn a line of a log, and cuts long
+//! text. An id is shown whole or not at all.
 
 use crate::arguments::is_unprintable;
 use crate::bindings::exports::cloudflare::access::types::{ApiError, ApiErrorCause, Error, ErrorKind, Outcome};
 use crate::operation::Operation;
-use crate::text::{decimal, joined, parts, push, replaced, split_after};
+use crate::order::order;
+use crate::text::{contains, decimal, joined, parts, push, replaced, split_after};
 
 /// A longer text of the server is cut: the API's own are below a hundred characters.
 const TEXT_LIMIT: usize = 500;
+/// What a message shows of all the API's errors together.
+const ERRORS_LIMIT: usize = 1000;
+/// The length of the API's ids, which are UUIDs.
+const ID_LIMIT: usize = 36;
 const REDACTED: &str = "[redacted]";
+/// What client secrets begin with since 2026-08-26.
+const CLIENT_SECRET_MARK: &str = "cfast_";
 
 /// What the caller gave breaks a rule; nothing was sent. The text names what, its value where it cannot be secret, and the rule.
 #[derive(Debug)]
@@ -60,15 +67,16 @@ pub fn without_answer(kind: ErrorKind, message: &[&str]) -> Box<Error> {
 
 /// The message of an error: what was done, what came of it, what the API said, and what to do.
 pub fn message(operation: Operation, what: &str, errors: &[ApiError], hint: Option<&str>, outcome: Outcome) -> String {
-    let mut message = joined(&[operation.name(), ": ", what]);
+    let mut said = String::new();
     for error in errors.iter().take(3) {
-        message.push_str("; ");
-        append(&mut message, error.code, &error.message);
+        said.push_str("; ");
+        append(&mut said, error.code, &error.message);
         for cause in error.chain.iter().take(3) {
-            message.push_str(" <- ");
-            append(&mut message, cause.code, &cause.message);
+            said.push_str(" <- ");
+            append(&mut said, cause.code, &cause.message);
         }
     }
+    let mut message = joined(&[operation.name(), ": ", what, &cut(&said, ERRORS_LIMIT)]);
     let effect = match (operation.changes(), outcome) {
         (true, Outcome::Unknown) => Some("it may have been done all the same"),
         (true, Outcome::Applied) => Some("it was done all the same"),
@@ -104,23 +112,43 @@ pub fn cleaned(errors: Vec<ApiError>, secrets: &[&str]) -> Vec<ApiError> {
 
 /// Text of the server without the secrets, on one line, not too long.
 pub fn clean(text: &str, secrets: &[&str]) -> String {
-    let given = secrets.iter().filter(|secret| !secret.is_empty());
+    // The longest first: a secret may be a part of another, whose rest would stay.
+    let length = |index: usize| secrets.get(index).map_or(0, |secret| secret.len());
+    let longest_first = order(secrets.len(), &|first, second| length(first) > length(second));
+    let given = longest_first.into_iter().filter_map(|index| secrets.get(index)).filter(|secret| !secret.is_empty());
     let text = given.fold(text.to_owned(), |text, secret| replaced(&text, secret, REDACTED));
-    let text = without_client_secrets(&text);
-    let (start, rest) = split_after(&text, TEXT_LIMIT);
     let mut cleaned = String::new();
-    for character in start.chars() {
+    for character in cut(&without_client_secrets(&text), TEXT_LIMIT).chars() {
         push(&mut cleaned, if is_unprintable(character) { ' ' } else { character });
-    }
-    if !rest.is_empty() {
-        push(&mut cleaned, '\u{2026}');
     }
     cleaned
 }
 
+/// The first so many characters, with a mark where something follows.
+fn cut(text: &str, limit: usize) -> String {
+    let (start, rest) = split_after(text, limit);
+    joined(&[start, if rest.is_empty() { "" } else { "\u{2026}" }])
+}
+
+/// Whether an id that the server sent may be shown, and may stand in the next request: it has the form of an id, and it is no
+/// part of a secret, nor has one in it. The limit of its length alone keeps out API tokens, keys and client secrets of today.
+pub fn is_presentable_id(id: &str, secrets: &[&str]) -> bool {
+    let has_its_form = id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~'));
+    let is_step = matches!(id, "" | "." | "..");
+    has_its_form && !is_step && id.len() <= ID_LIMIT && holds_no_secret(id, secrets)
+}
+
+/// Whether nothing of a text is secret: it is no part of a secret, nor has one in it.
+pub fn holds_no_secret(text: &str, secrets: &[&str]) -> bool {
+    const SHORTEST_PART: usize = 8;
+    let is_part_of = |secret: &str| text.len() >= SHORTEST_PART && contains(secret, text);
+    let touches = |secret: &&str| !secret.is_empty() && (contains(text, secret) || is_part_of(secret));
+    !secrets.iter().any(touches) && !contains(text, CLIENT_SECRET_MARK)
+}
+
 /// Text in which nothing begins like a client secret: `cfast_` and what follows it.
 fn without_client_secrets(text: &str) -> String {
-    let mut parts = parts(text, "cfast_");
+    let mut parts = parts(text, CLIENT_SECRET_MARK);
     let mut cleaned = parts.next().unwrap_or_default().to_owned();
     for part in parts {
         cleaned.push_str(REDACTED);
@@ -148,6 +176,46 @@ mod tests {
              text; it may have been done all the same; check it"
         );
         assert_eq!(message(Operation::Get, "500", &[], None, Outcome::NotApplied), "get: 500");
+    }
+
+    #[test]
+    fn a_message_stays_short_and_keeps_the_remedy_whatever_the_api_says() {
+        let mut long = api_error(Some(1), &"x".repeat(500));
+        long.chain = vec![ApiErrorCause { code: Some(1), message: "y".repeat(500) }; 3];
+        let message =
+            message(Operation::Get, "400", &[long.clone(), long.clone(), long], Some("check it"), Outcome::Unknown);
+        assert!(message.ends_with("\u{2026}; check it") && message.len() < 1100, "{message}");
+    }
+
+    #[test]
+    fn a_secret_within_another_does_not_keep_the_longer_one_from_being_taken_out() {
+        for secrets in [["tok3n", "pre-tok3n-post"], ["pre-tok3n-post", "tok3n"]] {
+            assert_eq!(clean("pre-tok3n-post tok3n", &secrets), "[redacted] [redacted]");
+        }
+    }
+
+    #[test]
+    fn an_id_is_presentable_in_its_form_and_without_a_part_of_a_secret() {
+        const SECRET: &str = "cfut_AbCdEfGhIjKlMnOpQrStUvWxYz0123456789abcd1234";
+        for (id, expected) in [
+            ("f174e90a-fafe-4643-bbbc-4a0ed4fc8415", true),
+            ("1", true),
+            ("AbC", true),
+            ("", false),
+            (".", false),
+            ("..", false),
+            ("a b", false),
+            ("a/b", false),
+            ("a\nb", false),
+            ("\u{e9}", false),
+            ("f174e90a-fafe-4643-bbbc-4a0ed4fc84159", false),
+            (SECRET, false),
+            ("cfut_AbCdEfGhIjKlMnOpQr", false),
+            ("x-s3cret", false),
+            ("cfast_aB3", false),
+        ] {
+            assert_eq!(is_presentable_id(id, &[SECRET, "s3cret"]), expected, "{id}");
+        }
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! How a call is carried out: the options of the call first, then the environment, then the defaults.
 //!
 //! The environment is read only where the options leave the credential or the base URL out. Exactly one complete
-//! credential is accepted; a mixture is refused, because the clients that pick one of several pick different ones. No
-//! message repeats the value of a credential, nor a base URL that could hold one.
+//! credential is accepted; a mixture is refused, because the clients that pick one of several pick different ones. The
+//! credential of the environment is sent to the base URL of the environment and nowhere else, so options that name a base
+//! URL must bring a credential. No message repeats the value of a credential, nor a base URL that could hold one.
 
 use std::borrow::Cow;
 
@@ -14,7 +15,12 @@ use crate::host::{Duration, Host};
 use crate::secret::Secret;
 use crate::text::{decimal, joined};
 
+const BASE_URL: &str = "CLOUDFLARE_BASE_URL";
+/// Another name for the same, which Cloudflare's own tools read.
+const API_BASE_URL: &str = "CLOUDFLARE_API_BASE_URL";
+const COMPLIANCE_REGION: &str = "CLOUDFLARE_COMPLIANCE_REGION";
 const DEFAULT_BASE_URL: &str = "https://api.cloudflare.com/client/v4";
+const FEDRAMP_HIGH_BASE_URL: &str = "https://api.fed.cloudflare.com/client/v4";
 const DEFAULT_TIMEOUT_MS: u32 = 60_000;
 const DEFAULT_RETRIES: u32 = 2;
 const RETRIES_LIMIT: u32 = 10;
@@ -51,16 +57,21 @@ impl Settings {
         let options = options.unwrap_or_else(no_options);
         let environment = match (&options.credentials, &options.base_url) {
             (Some(_), Some(_)) => Environment(Vec::new()),
-            _ => Environment(host.environment()),
+            (None, Some(_)) => {
+                return Err(Invalid::configuration(&[
+                    "base-url is given without credentials: the credential of the environment is sent only to the base URL \
+                     of the environment; pass `credentials` with `base-url`, or set CLOUDFLARE_BASE_URL in the environment",
+                ]));
+            }
+            (_, None) => Environment(host.environment()),
         };
         let credentials = match options.credentials {
             Some(given) => Credentials::given(given)?,
             None => Credentials::from_environment(&environment)?,
         };
-        let base = match (&options.base_url, environment.get("CLOUDFLARE_BASE_URL")) {
-            (Some(url), _) => BaseUrl::parse("base-url", url)?,
-            (None, Some(url)) => BaseUrl::parse("CLOUDFLARE_BASE_URL", url)?,
-            (None, None) => BaseUrl::parse("the default base URL", DEFAULT_BASE_URL)?,
+        let base = match &options.base_url {
+            Some(url) => BaseUrl::parse("base-url", url)?,
+            None => environment.base_url()?,
         };
         let (user_agent, headers) = additional_headers(options.headers)?;
         Ok(Self {
@@ -96,6 +107,39 @@ impl Environment {
         let (_, value) = self.0.iter().find(|(variable, value)| variable == name && !value.is_empty())?;
         Some(value)
     }
+
+    /// The one base URL that the variables name, or the default. Two that differ are refused: a credential of one API is not
+    /// sent to another.
+    fn base_url(&self) -> Result<BaseUrl, Invalid> {
+        let mut named: Option<(&str, BaseUrl)> = None;
+        for name in [BASE_URL, API_BASE_URL, COMPLIANCE_REGION] {
+            let Some(value) = self.get(name) else { continue };
+            let url = BaseUrl::parse(name, if name == COMPLIANCE_REGION { base_url_of_region(value)? } else { value })?;
+            match &named {
+                Some((_, first)) if *first == url => {}
+                Some((first, _)) => return Err(contradiction(first, name)),
+                None => named = Some((name, url)),
+            }
+        }
+        named.map_or_else(|| BaseUrl::parse("the default base URL", DEFAULT_BASE_URL), |(_, url)| Ok(url))
+    }
+}
+
+/// Where the API of a compliance region is.
+fn base_url_of_region(region: &str) -> Result<&'static str, Invalid> {
+    match region {
+        "public" => Ok(DEFAULT_BASE_URL),
+        "fedramp_high" => Ok(FEDRAMP_HIGH_BASE_URL),
+        _ => {
+            let rule = ": the regions are `public` and `fedramp_high`; for another API set CLOUDFLARE_BASE_URL alone";
+            Err(Invalid::configuration(&[COMPLIANCE_REGION, " is ", &quoted(region), rule]))
+        }
+    }
+}
+
+fn contradiction(first: &str, second: &str) -> Invalid {
+    let what = " name different APIs: unset one of them, since a credential of one API must not be sent to the other";
+    Invalid::configuration(&[first, " and ", second, what])
 }
 
 impl Credentials {
@@ -156,9 +200,10 @@ impl Credentials {
 }
 
 impl Settings {
-    /// What must not appear in anything that leaves the guest towards the caller: the credential, and the values of additional
-    /// headers, which may be credentials for a proxy. Shorter ones are none, and would make holes in every text.
-    pub fn secrets(&self) -> Vec<&str> {
+    /// What must not appear in anything that leaves the guest towards the caller: the credential, the values of additional
+    /// headers, which may be credentials for a proxy, and the client secrets that answers of the call have `shown`. Shorter
+    /// values are none, and would make holes in every text.
+    pub fn secrets<'s>(&'s self, shown: &'s [String]) -> Vec<&'s str> {
         const SHORTEST: usize = 8;
         let mut secrets = Vec::new();
         match &self.credentials {
@@ -167,7 +212,8 @@ impl Settings {
             Credentials::Host => {}
         }
         let values = self.headers.iter().map(|(_, value)| value.as_str());
-        secrets.extend(values.filter(|value| value.len() >= SHORTEST));
+        let shown = shown.iter().map(String::as_str);
+        secrets.extend(values.chain(shown).filter(|value| value.len() >= SHORTEST));
         secrets
     }
 }
@@ -357,6 +403,50 @@ mod tests {
         assert_eq!(settings.credentials, key);
         assert_eq!(settings.base.path, "/client/v4");
         assert_eq!(host.environment_reads(), 0);
+    }
+
+    #[test]
+    fn a_base_url_of_the_caller_needs_a_credential_of_the_caller() {
+        let host = ScriptedHost::with_environment(&[("CLOUDFLARE_API_TOKEN", "s3cret")]);
+        let given = RequestOptions { base_url: Some("https://caller.example".into()), ..no_options() };
+        let message = refusal(Settings::resolve(Some(given), &host));
+        assert!(message.contains("pass `credentials` with `base-url`"), "{message}");
+        assert_eq!(host.environment_reads(), 0);
+    }
+
+    #[test]
+    fn the_variables_of_the_base_url_name_one_api() {
+        const OTHER: &str = "https://other.example/client/v4";
+        let at = |variables: &[(&str, &str)]| {
+            with_environment(&[variables, &[("CLOUDFLARE_API_TOKEN", "t0ken")]].concat()).map(|settings| settings.base)
+        };
+        for (variables, expected) in [
+            (&[][..], DEFAULT_BASE_URL),
+            (&[(BASE_URL, OTHER)], OTHER),
+            (&[(API_BASE_URL, OTHER)], OTHER),
+            (&[(BASE_URL, OTHER), (API_BASE_URL, "https://other.example/client/v4/")], OTHER),
+            (&[(COMPLIANCE_REGION, "fedramp_high")], FEDRAMP_HIGH_BASE_URL),
+            (&[(COMPLIANCE_REGION, "public")], DEFAULT_BASE_URL),
+            (&[(COMPLIANCE_REGION, "")], DEFAULT_BASE_URL),
+            (&[(COMPLIANCE_REGION, "fedramp_high"), (BASE_URL, FEDRAMP_HIGH_BASE_URL)], FEDRAMP_HIGH_BASE_URL),
+        ] {
+            let expected = BaseUrl::parse("u", expected).expect("a URL");
+            assert_eq!(at(variables).expect("refused"), expected, "{variables:?}");
+        }
+        for (variables, expected) in [
+            (&[(BASE_URL, DEFAULT_BASE_URL), (API_BASE_URL, OTHER)][..], [BASE_URL, API_BASE_URL]),
+            (&[(BASE_URL, DEFAULT_BASE_URL), (COMPLIANCE_REGION, "fedramp_high")], [BASE_URL, COMPLIANCE_REGION]),
+            (&[(API_BASE_URL, OTHER), (COMPLIANCE_REGION, "fedramp_high")], [API_BASE_URL, COMPLIANCE_REGION]),
+            (
+                &[(API_BASE_URL, FEDRAMP_HIGH_BASE_URL), (COMPLIANCE_REGION, "public")],
+                [API_BASE_URL, COMPLIANCE_REGION],
+            ),
+            (&[(COMPLIANCE_REGION, "FedRAMP_high")], [COMPLIANCE_REGION, "`fedramp_high`"]),
+            (&[(COMPLIANCE_REGION, "eu")], [COMPLIANCE_REGION, "\"eu\""]),
+        ] {
+            let message = refusal(at(variables));
+            assert!(expected.iter().all(|part| message.contains(part)), "{message}");
+        }
     }
 
     #[test]

@@ -18,13 +18,16 @@ use crate::token::{self, Budget};
 /// One page of the tokens of a scope.
 pub async fn list<H: Host>(call: &Call<'_, H>, query: Query<'_>, budget: &Budget) -> Result<TokenPage, Box<Error>> {
     let request = request::list(call.settings(), call.collection(), query);
-    let (mut tokens, mut left) = (Vec::new(), budget.clone());
+    let (mut tokens, mut secrets, mut left) = (Vec::new(), Vec::new(), budget.clone());
     let mut read = |result: Option<&mut Cursor<'_>>| {
         left = budget.clone();
-        tokens = token::list(result, &left)?;
+        (tokens, secrets) = token::list(result, &left)?;
         Ok(())
     };
     let info = call.send(Operation::List, &request, None, &mut read).await?;
+    for secret in secrets {
+        call.keep_out(secret);
+    }
     budget.becomes(&left); // nothing else of the call has run since the answer was read
     let page = info.page.or(query.page);
     Ok(TokenPage {
@@ -110,6 +113,9 @@ async fn one<H: Host>(
         Ok(())
     };
     call.send(operation, &request, asked, &mut read).await?;
+    if let Some(secret) = &updated.client_secret {
+        call.keep_out(secret.clone());
+    }
     Ok(updated)
 }
 

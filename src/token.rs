@@ -5,6 +5,7 @@
 //! operation makes one. What is built is counted against a budget, since a few bytes of JSON can ask for many of memory.
 
 use std::cell::Cell;
+use std::iter;
 
 use crate::bindings::exports::cloudflare::access::types::{ServiceToken, UpdatedToken};
 use crate::json::{Brackets, Cursor, Json};
@@ -68,17 +69,19 @@ pub fn read(
     Ok(UpdatedToken { token, client_secret })
 }
 
-/// All tokens of a result that is a list.
-pub fn list(result: Option<&mut Cursor<'_>>, budget: &Budget) -> Result<Vec<ServiceToken>, Unusable> {
+/// All tokens of a result that is a list, and the secrets in it: the API sends none there, but what it does send is not shown.
+pub fn list(result: Option<&mut Cursor<'_>>, budget: &Budget) -> Result<(Vec<ServiceToken>, Vec<String>), Unusable> {
     let unusable = |reason: &str| Unusable { reason: reason.to_owned(), token_id: None };
     let cursor = result.ok_or_else(|| unusable("it has no result"))?;
     let not_a_list = |_| unusable("its result is not a list of tokens");
     cursor.open(Brackets::LIST).map_err(not_a_list)?;
-    let mut tokens = Vec::new();
+    let (mut tokens, mut secrets) = (Vec::new(), Vec::new());
     while cursor.has_more(Brackets::LIST).map_err(not_a_list)? {
-        tokens.push(one(cursor, None, budget)?.0);
+        let (token, secret) = one(cursor, None, budget)?;
+        tokens.push(token);
+        secrets.extend(secret);
     }
-    Ok(tokens)
+    Ok((tokens, secrets))
 }
 
 /// A token of which nothing but the id is known.
@@ -97,6 +100,36 @@ pub fn with_id(id: &str) -> ServiceToken {
         previous_client_secret_expires_at: None,
         additional_fields: Vec::new(),
     }
+}
+
+/// The texts under every key `client_secret` of a body, JSON or not, whole or cut short: what an error about it must not show.
+pub fn client_secrets(body: &[u8]) -> Vec<String> {
+    const KEY: &[u8] = b"\"client_secret\"";
+    const MOST: usize = 20;
+    let mut rest = body;
+    let values = iter::from_fn(|| {
+        let at = rest.windows(KEY.len()).position(|part| part == KEY)?;
+        rest = rest.get(at.saturating_add(KEY.len())..)?;
+        Some(text_value(rest))
+    });
+    values.take(MOST).flatten().collect()
+}
+
+/// The text after the colon of a member, up to its last quote or to where the body ends.
+fn text_value(member: &[u8]) -> Option<String> {
+    // Several times what any secret has.
+    const LONGEST: usize = 4096;
+    let value = member.trim_ascii_start().strip_prefix(b":")?.trim_ascii_start().strip_prefix(b"\"")?;
+    let start = value.get(..LONGEST).unwrap_or(value);
+    let mut is_escaped = false;
+    let is_last_quote = |byte: &u8| {
+        let is_last = *byte == b'"' && !is_escaped;
+        is_escaped = *byte == b'\\' && !is_escaped;
+        is_last
+    };
+    let end = start.iter().position(is_last_quote).unwrap_or(start.len());
+    let source = String::from_utf8_lossy(start.get(..end)?);
+    Json::read(&joined(&["\"", &source, "\""])).ok()?.text()
 }
 
 /// The token at a place, which is passed.
@@ -305,9 +338,31 @@ mod tests {
     }
 
     #[test]
+    fn every_client_secret_in_a_body_is_found_whatever_is_around_it() {
+        for (body, secrets) in [
+            (FULL.as_bytes(), &["s"][..]),
+            (br#"{"success":false,"client_secret" : "a\"b\u0041\\"}"#, &["a\"bA\\"]),
+            (
+                br#"{"client_secret":"one","client_secret":"two","result":[{"client_secret":"three"}]}"#,
+                &["one", "two", "three"],
+            ),
+            (br#"{"result":{"client_secret":"cut shor"#, &["cut shor"]),
+            (b"\xff\"client_secret\":\"s\xff\"", &["s\u{fffd}"]),
+            (br#"{"client_secret":7,"client_secret":null,"client_secret":[],"client_secret""#, &[]),
+            (b"", &[]),
+        ] {
+            assert_eq!(client_secrets(body), secrets, "{}", String::from_utf8_lossy(body));
+        }
+        let many = r#""client_secret":"s","#.repeat(100_000);
+        assert_eq!(client_secrets(many.as_bytes()).len(), 20);
+    }
+
+    #[test]
     fn a_list_is_read_token_by_token_or_refused_with_the_reason() {
-        let tokens = list(Some(&mut json(r#"[{"id":"a"},{"id":"b","x":1}]"#)), &Budget::default()).expect("a list");
+        let mut result = json(r#"[{"id":"a"},{"id":"b","x":1,"client_secret":"s"}]"#);
+        let (tokens, secrets) = list(Some(&mut result), &Budget::default()).expect("a list");
         assert_eq!(tokens.iter().map(|token| token.id.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+        assert_eq!(secrets, ["s"]);
         for (text, reason) in [
             (r#"[{"id":"a"},{"name":"b"}]"#, "it has no id"),
             (r#"[{"id":"a"},7]"#, "its result is not a token"),

@@ -161,7 +161,8 @@ impl Trouble {
 }
 
 const REDIRECT: &str = "redirects are not followed, since they would carry the credential away: check the base URL";
-const BASE_URL: &str = "check that the base URL is the API's and that nothing between answers in its place";
+/// What to check where the answers are not the API's.
+pub const BASE_URL: &str = "check that the base URL is the API's and that nothing between answers in its place";
 
 /// Statuses that a server gives instead of acting. 408 and 425 may come after it acted, 499 and 460 from a proxy that
 /// stopped waiting for it.

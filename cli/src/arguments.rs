@@ -65,8 +65,9 @@ pub struct Connection {
     #[arg(long, global = true, env = "CLOUDFLARE_CREDENTIALS_FILE", hide_env_values = true, value_name = "FILE")]
     pub credentials_file: Option<PathBuf>,
 
-    /// Where the API is, if not at Cloudflare
-    #[arg(long, global = true, env = "CLOUDFLARE_BASE_URL", hide_env_values = true, value_name = "URL")]
+    /// Where the API is, if not at Cloudflare [env: CLOUDFLARE_BASE_URL or CLOUDFLARE_API_BASE_URL; or
+    /// CLOUDFLARE_COMPLIANCE_REGION=fedramp_high]
+    #[arg(long, global = true, value_name = "URL")]
     pub base_url: Option<String>,
 
     /// Certificate authorities (PEM) to trust besides the platform's

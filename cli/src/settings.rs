@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use cloudflare_access_host::{AccessTokens, Account, BaseUrl, CallOptions, Credentials, Scope, Tokens};
+use cloudflare_access_host::{AccessTokens, Account, BaseUrl, CallOptions, Credentials, InvalidBaseUrl, Scope, Tokens};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use tracing_subscriber::EnvFilter;
@@ -60,8 +60,9 @@ pub fn account(connection: &Connection, operation: &str) -> Result<Tokens<Accoun
 
 /// Everything that the connection arguments say.
 fn access_tokens(connection: &Connection) -> Result<AccessTokens, Failure> {
-    let credentials = match &connection.credentials_file {
-        Some(path) => credentials_of_file(path)?,
+    let file = connection.credentials_file.as_deref().map(|path| Ok::<_, Failure>((path, read(path)?))).transpose()?;
+    let credentials = match &file {
+        Some((path, text)) => credentials_of_file(path, text)?,
         None => Credentials::from_environment().map_err(|error| {
             Failure::configuration(&error).advice("Or put the token into a file and give --credentials-file.")
         })?,
@@ -71,24 +72,49 @@ fn access_tokens(connection: &Connection) -> Result<AccessTokens, Failure> {
         options = options.max_retries(retries);
     }
     let mut builder = AccessTokens::builder().credentials(credentials).options(options);
-    if let Some(url) = connection.base_url.as_deref().filter(|url| !url.is_empty()) {
-        builder = builder.base_url(BaseUrl::new(url).map_err(|error| Failure::configuration(&error))?);
+    let in_file = |name: &str| file.as_ref().and_then(|(_, text)| variable(text, name));
+    if let Some(url) = base_url(connection, in_file).map_err(|error| Failure::configuration(&error))? {
+        builder = builder.base_url(url);
     }
+    builder = builder.from_environment()?;
     for certificate in extra_roots(connection.ca_certificates.as_deref())? {
         builder = builder.extra_root(certificate);
     }
     Ok(builder.build()?)
 }
 
-fn credentials_of_file(path: &Path) -> Result<Credentials, Failure> {
-    let wrong = |what: String| Failure::configuration(&format!("the credentials file {} {what}", path.display()));
-    let text = std::fs::read_to_string(path).map_err(|error| wrong(format!("cannot be read: {error}")))?;
-    warn_if_others_can_read(path);
+/// The base URL of the argument, or else that of the variables, each of which the file with the credential may set for the
+/// environment.
+fn base_url(
+    connection: &Connection,
+    in_file: impl Fn(&str) -> Option<String>,
+) -> Result<Option<BaseUrl>, InvalidBaseUrl> {
+    let variable = |name: &str| in_file(name).or_else(|| std::env::var(name).ok());
+    let Some(url) = connection.base_url.as_deref().filter(|url| !url.is_empty()) else {
+        return BaseUrl::from_variables(variable);
+    };
+    let url = BaseUrl::new(url)?;
+    url.check_region("--base-url", variable)?;
+    Ok(Some(url))
+}
+
+fn read(credentials_file: &Path) -> Result<String, Failure> {
+    let text = std::fs::read_to_string(credentials_file)
+        .map_err(|error| wrong_file(credentials_file, &format!("cannot be read: {error}")))?;
+    warn_if_others_can_read(credentials_file);
+    Ok(text)
+}
+
+fn credentials_of_file(path: &Path, text: &str) -> Result<Credentials, Failure> {
     if !text.contains('=') {
         return Ok(Credentials::api_token(text.trim()));
     }
-    Credentials::from_variables(|wanted| variable(&text, wanted))
-        .map_err(|error| wrong(format!("has no usable credential: {error}")))
+    Credentials::from_variables(|wanted| variable(text, wanted))
+        .map_err(|error| wrong_file(path, &format!("has no usable credential: {error}")))
+}
+
+fn wrong_file(path: &Path, what: &str) -> Failure {
+    Failure::configuration(&format!("the credentials file {} {what}", path.display()))
 }
 
 /// The value of a line `NAME=value`, `export NAME=value` or `NAME="value"`.

@@ -1,5 +1,5 @@
-//! Hosts that send requests in another way than wasmtime: one that ignores the options of a request, and one that answers from
-//! memory.
+//! Hosts that send requests in another way than wasmtime: one that ignores the options of a request, one that answers from
+//! memory, and one that only notes where a request would go.
 
 use std::sync::{Arc, Mutex};
 
@@ -20,6 +20,28 @@ impl WasiHttpHooks for OptionsIgnored {
             let (response, io) = default_send_request(request, None).await?;
             Ok((response.map(BodyExt::boxed_unsync), Box::new(io) as Io))
         })
+    }
+}
+
+/// Notes where each request would go, and lets none out.
+#[derive(Clone, Default)]
+pub struct Destinations(Arc<Mutex<Vec<String>>>);
+
+impl Destinations {
+    /// The scheme, host, port and path of every request so far.
+    ///
+    /// # Panics
+    /// A request panicked.
+    #[must_use]
+    pub fn noted(&self) -> Vec<String> {
+        self.0.lock().expect("no request panics").clone()
+    }
+}
+
+impl WasiHttpHooks for Destinations {
+    fn send_request(&mut self, request: http::Request<WasiBody>, _: Option<RequestOptions>, _: Io) -> Sent {
+        self.0.lock().expect("no request panics").push(request.uri().to_string());
+        Box::new(async { Err(Error::HttpRequestDenied) })
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::base_url::{BaseUrl, InvalidBaseUrl};
+use crate::base_url::{BaseUrl, of_environment};
 use crate::build_error::BuildError;
 use crate::credentials::{CredentialHeaders, Credentials};
 use crate::egress::{Addresses, EgressPolicy};
@@ -15,8 +15,6 @@ use crate::runtime::Runtime;
 use crate::tokens::{Account, Scope, Tokens, Zone};
 use crate::transport::{Proxy, Timeouts, Transport, TransportConfig};
 use rustls::pki_types::CertificateDer;
-
-const BASE_URL_VARIABLE: &str = "CLOUDFLARE_BASE_URL";
 
 /// Service tokens of everything that one credential can reach. Cheap to clone; clones share connections and instances.
 ///
@@ -48,7 +46,8 @@ impl AccessTokens {
     }
 
     /// With the credential and the base URL of the process's environment: `CLOUDFLARE_API_TOKEN`, or `CLOUDFLARE_API_KEY` with
-    /// `CLOUDFLARE_EMAIL`; `CLOUDFLARE_BASE_URL`. They are read once, here, and the component does not see them.
+    /// `CLOUDFLARE_EMAIL`; and what [`BaseUrl::from_environment`] reads. They are read once, here, and the component does not see
+    /// them.
     ///
     /// # Errors
     ///
@@ -157,18 +156,24 @@ impl AccessTokensBuilder {
         self
     }
 
-    /// Takes the credential and the base URL from the process's environment where they have not been set here.
+    /// Takes the credential and the base URL from the process's environment where they have not been set here, as
+    /// [`Credentials::from_environment`] and [`BaseUrl::from_environment`] read them.
     ///
     /// # Errors
     ///
     /// [`BuildError::Credentials`] when the environment has no complete credential or two kinds at once, and
-    /// [`BuildError::BaseUrl`] when `CLOUDFLARE_BASE_URL` breaks a rule.
+    /// [`BuildError::BaseUrl`] when its base URL breaks a rule, or when the base URL that has been set here is not that of
+    /// `CLOUDFLARE_COMPLIANCE_REGION`.
     pub fn from_environment(mut self) -> Result<Self, BuildError> {
         if self.credentials.is_none() {
             self.credentials = Some(Credentials::from_environment()?);
         }
-        if self.base_url.is_none() {
-            self.base_url = base_url_of_environment()?;
+        match &self.base_url {
+            Some(url) => {
+                BaseUrl::check_environment()?;
+                url.check_region("the base URL that is set", of_environment)?;
+            }
+            None => self.base_url = BaseUrl::from_environment()?,
         }
         Ok(self)
     }
@@ -241,13 +246,5 @@ impl AccessTokensBuilder {
             options: self.options,
             owner: Owner::new(),
         })))
-    }
-}
-
-fn base_url_of_environment() -> Result<Option<BaseUrl>, InvalidBaseUrl> {
-    match std::env::var(BASE_URL_VARIABLE) {
-        Ok(text) if !text.is_empty() => BaseUrl::new(&text).map(Some),
-        Ok(_) | Err(std::env::VarError::NotPresent) => Ok(None),
-        Err(std::env::VarError::NotUnicode(_)) => Err(InvalidBaseUrl::NotUnicode),
     }
 }

@@ -1,6 +1,6 @@
 //! `ensure`: the one token with a name, made or brought in line.
 
-use crate::arguments::{self, Collection, TokenId};
+use crate::arguments::{self, Collection};
 use crate::bindings::exports::cloudflare::access::lifecycle::{EnsuredChange, EnsuredToken};
 use crate::bindings::exports::cloudflare::access::types::{
     CreateParams, Error, ErrorKind, RequestOptions, Scope, ServiceToken,
@@ -11,7 +11,10 @@ use crate::lifecycle::find;
 use crate::operations::check_creation;
 use crate::request::Body;
 use crate::steps;
-use crate::text::decimal;
+use crate::text::{decimal, joined};
+
+/// How many of several tokens with one name the error tells apart.
+const IDS_SHOWN: usize = 5;
 
 pub fn ensure(
     host: &impl Host,
@@ -31,17 +34,20 @@ pub fn ensure(
         (Some(token), true) => brought_in_line(&call, token, params),
         (Some(last), false) => {
             tokens.push(last);
-            let mut what = decimal(tokens.len());
-            let mut before = " tokens have this name: ";
-            for token in &tokens {
-                what.push_str(before);
-                what.push_str(&token.id);
-                before = ", ";
-            }
-            what.push_str("; name one by its id");
-            Err(call.error_of_its_own("ensure", ErrorKind::Conflict, &what))
+            Err(call.error_of_its_own("ensure", ErrorKind::Conflict, &several(&call, &tokens)))
         }
     }
+}
+
+/// That there are several, and the ids of the first of them.
+fn several<H: Host>(call: &Call<'_, H>, tokens: &[ServiceToken]) -> String {
+    let mut what = joined(&[&decimal(tokens.len()), " tokens have this name: "]);
+    for token in tokens.iter().take(IDS_SHOWN) {
+        what.push_str(if call.may_show_id(&token.id) { &token.id } else { "one whose id is none" });
+        what.push_str(", ");
+    }
+    what.push_str(if tokens.len() > IDS_SHOWN { "and others" } else { "" });
+    joined(&[what.trim_end_matches(", "), "; name one by its id"])
 }
 
 /// Changes what is given and differs.
@@ -56,7 +62,7 @@ fn brought_in_line<H: Host>(
     if duration.is_none() && enabled.is_none() {
         return Ok(EnsuredToken { token, change: EnsuredChange::Unchanged });
     }
-    let id = TokenId::new(token.id)?;
+    let id = call.id_of_answer("ensure", &token.id)?;
     let change = Body { duration, enabled, ..Body::default() };
     let updated = steps::update(call, &id, change)?;
     Ok(EnsuredToken { token: updated.token, change: EnsuredChange::Updated })

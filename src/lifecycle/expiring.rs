@@ -1,6 +1,6 @@
 //! Which tokens expire, and the renewal of those that do.
 
-use crate::arguments::{Collection, TokenId};
+use crate::arguments::Collection;
 use crate::bindings::exports::cloudflare::access::lifecycle::{
     ExpiringToken, ExpiryReport, RefreshReport, RefreshedToken,
 };
@@ -50,9 +50,9 @@ pub fn refresh_expiring(
 }
 
 async fn refreshed<H: Host>(call: &Call<'_, H>, token: ServiceToken) -> RefreshedToken {
-    let refreshed = match TokenId::new(token.id.clone()) {
+    let refreshed = match call.id_of_answer("refresh-expiring", &token.id) {
         Ok(id) => steps::refresh(call, &id).await,
-        Err(invalid) => Err(invalid.into()),
+        Err(error) => Err(error),
     };
     RefreshedToken { id: token.id, name: token.name, refreshed: refreshed.map_err(|error| *error) }
 }

@@ -16,7 +16,7 @@ use crate::bindings::exports::cloudflare::access::types::{
     CreateParams, Error, ErrorKind, IssuedToken, Outcome, PreviousSecret, RequestOptions,
 };
 use crate::call::Call;
-use crate::error::Invalid;
+use crate::error::{Invalid, is_presentable_id};
 use crate::host::{Duration, Host};
 use crate::lifecycle::find;
 use crate::operations::check_creation;
@@ -38,7 +38,7 @@ pub fn issue(
     options: Option<RequestOptions>,
 ) -> Result<IssuedToken, Box<IssueError>> {
     match begin(host, account_id, params, progress.as_ref(), options) {
-        Ok((call, mut work)) => work.finish(&call, params).map_err(|error| work.unfinished(*error).into()),
+        Ok((call, mut work)) => work.finish(&call, params).map_err(|error| work.unfinished(&call, *error).into()),
         // Nothing was sent, so what there is, is what the progress says.
         Err(invalid) => {
             let mut error = *Box::<Error>::from(invalid);
@@ -126,8 +126,9 @@ impl Work {
             let what = ["progress.working-name is ", &quoted(&progress.working_name), rule];
             return Err(Invalid::argument(&what));
         }
-        if let Some(id) = &progress.token_id {
-            TokenId::new(id.clone())?;
+        if let Some(id) = progress.token_id.as_ref().filter(|id| !is_presentable_id(id, &[])) {
+            let rule = ": that is no id of a token; hand the progress back unchanged";
+            return Err(Invalid::argument(&["progress.token-id is ", &quoted(id), rule]));
         }
         Ok(Self {
             working_name: progress.working_name.clone(),
@@ -181,14 +182,14 @@ impl Work {
                 if self.id.is_some() { Step::Rotate } else { Step::Create }
             }
             Step::Rotate => {
-                let issued = steps::rotate(call, &self.token_id()?, &PreviousSecret::ExpiresNow)?;
+                let issued = steps::rotate(call, &self.token_id(call)?, &PreviousSecret::ExpiresNow)?;
                 let is_named = issued.token.name.as_ref() == Some(&params.name);
                 self.issued = Some(issued);
                 if is_named { self.after_name() } else { Step::Rename }
             }
             Step::Rename => {
                 let name = Body { name: Some(&params.name), ..Body::default() };
-                let token = steps::update(call, &self.token_id()?, name)?.token;
+                let token = steps::update(call, &self.token_id(call)?, name)?.token;
                 if let Some(issued) = &mut self.issued {
                     issued.token = token;
                 }
@@ -210,21 +211,24 @@ impl Work {
     }
 
     /// The token that is known; the steps that need it come after it is.
-    fn token_id(&self) -> Result<TokenId, Invalid> {
-        TokenId::new(self.id.clone().unwrap_or_default())
+    fn token_id<H: Host>(&self, call: &Call<'_, H>) -> Result<TokenId, Box<Error>> {
+        call.id_of_answer("issue", self.id.as_deref().unwrap_or_default())
     }
 
     /// Whether the token that is known is still there. One with another name is none of this call's: it is left alone.
     fn still_exists<H: Host>(&self, call: &Call<'_, H>, name: &str) -> Result<bool, Box<Error>> {
-        let Some(id) = &self.id else { return Ok(false) };
-        match steps::get(call, &TokenId::new(id.clone())?) {
+        if self.id.is_none() {
+            return Ok(false);
+        }
+        let id = self.token_id(call)?;
+        match steps::get(call, &id) {
             Ok(token) if token.name.as_ref().is_none_or(|shown| shown == name || *shown == self.working_name) => {
                 Ok(true)
             }
             Ok(token) => {
-                let shown = token.name.as_deref().map(quoted).unwrap_or_default();
-                let what =
-                    joined(&["the token of the progress, ", id, ", is now named ", &shown, "; it is left as it is"]);
+                let shown = token.name.as_deref().map(|name| quoted(&call.clean(name))).unwrap_or_default();
+                let before = ["the token of the progress, ", id.text(), ", is now named "];
+                let what = joined(&[&joined(&before), &shown, "; it is left as it is"]);
                 Err(call.error_of_its_own("issue", ErrorKind::Conflict, &what))
             }
             Err(error) if steps::is_gone(&error) => Ok(false),
@@ -237,7 +241,7 @@ impl Work {
         let Some(keep) = &self.id else { return Ok(()) };
         for stray in find::within(call, &self.working_name)? {
             if stray.id != *keep {
-                let id = TokenId::new(stray.id)?;
+                let id = call.id_of_answer("issue", &stray.id)?;
                 match steps::delete(call, &id) {
                     Err(error) if !steps::is_gone(&error) => return Err(error),
                     _ => {}
@@ -248,30 +252,36 @@ impl Work {
     }
 
     /// The error of a call that did not finish: what there is, and how to go on.
-    fn unfinished(self, mut error: Error) -> IssueError {
+    fn unfinished<H: Host>(self, call: &Call<'_, H>, mut error: Error) -> IssueError {
         if self.id.is_none() && !self.may_have_strays {
             error.outcome = Outcome::NotApplied;
             return IssueError { error, progress: None };
         }
-        let what_there_is = match &self.id {
-            Some(id) => joined(&["token ", id, " exists and is not finished"]),
-            None => "whether there is a token is not known".to_owned(),
+        say_what_there_is(&mut error, self.id.as_ref());
+        // What the server calls an id may be a secret, which must not leave in the progress either.
+        let token_id = self.id.filter(|id| call.may_show_id(id));
+        let what_there_is = match (&token_id, error.outcome) {
+            (Some(id), _) => joined(&["token ", id, " exists and is not finished"]),
+            (None, Outcome::Applied) => "a token exists and is not finished".to_owned(),
+            (None, _) => "whether there is a token is not known".to_owned(),
         };
         let remedy = ": call `issue` again with this progress";
         error.message = joined(&["issue: ", &error.message, "; ", &what_there_is, remedy]);
-        say_what_there_is(&mut error, self.id.as_ref());
-        IssueError { error, progress: Some(IssueProgress { working_name: self.working_name, token_id: self.id }) }
+        error.token_id.clone_from(&token_id);
+        IssueError { error, progress: Some(IssueProgress { working_name: self.working_name, token_id }) }
     }
 }
 
-/// Whether it may go better another time.
+/// Whether it may go better another time. An answer that our own checks refused stays as it is.
 fn can_pass(error: &Error) -> bool {
-    matches!(
-        error.kind,
-        ErrorKind::Connection
-            | ErrorKind::Timeout
-            | ErrorKind::Unavailable
-            | ErrorKind::RateLimited
-            | ErrorKind::InvalidResponse
-    )
+    let is_refused_by_us = error.kind == ErrorKind::InvalidResponse && error.status.is_none();
+    !is_refused_by_us
+        && matches!(
+            error.kind,
+            ErrorKind::Connection
+                | ErrorKind::Timeout
+                | ErrorKind::Unavailable
+                | ErrorKind::RateLimited
+                | ErrorKind::InvalidResponse
+        )
 }

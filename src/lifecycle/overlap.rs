@@ -25,11 +25,11 @@ pub fn rotate_with_overlap(
     options: Option<RequestOptions>,
 ) -> Result<OverlappingToken, Box<Error>> {
     let (collection, id) = member_of_account(account_id, id)?;
-    check(overlap_seconds)?;
+    check(host, overlap_seconds)?;
     let mut call = Call::begin(host, collection, options)?;
     call.ask_for_time();
     steps::get(&call, &id)?;
-    let (end, clock) = end_of(&call, overlap_seconds)?;
+    let (end, clock) = end_of(&call, "rotate-with-overlap", overlap_seconds)?;
     let issued = steps::rotate(&call, &id, &PreviousSecret::ExpiresAt(end.clone()))?;
     let previous_secret_expires_at = issued.token.previous_client_secret_expires_at.clone().unwrap_or(end);
     Ok(OverlappingToken { issued, previous_secret_expires_at, clock })
@@ -53,18 +53,19 @@ pub fn extend_overlap(
     options: Option<RequestOptions>,
 ) -> Result<ServiceToken, Box<Error>> {
     let (collection, id) = member(scope, id)?;
-    check(overlap_seconds)?;
+    check(host, overlap_seconds)?;
     let mut call = Call::begin(host, collection, options)?;
     call.ask_for_time();
     let token = steps::get(&call, &id)?;
-    let (end, _) = end_of(&call, overlap_seconds)?;
+    let (end, _) = end_of(&call, "extend-overlap", overlap_seconds)?;
     let (now, _) = clock::now(&call);
-    let ends = token.previous_client_secret_expires_at;
-    if ends.as_deref().and_then(moment::parse).is_some_and(|ends| ends <= now) {
-        let ended = ends.unwrap_or_default();
+    let ends = token.previous_client_secret_expires_at.as_deref().and_then(moment::parse);
+    if let Some(ended) = ends.filter(|ends| *ends <= now) {
+        // The time as we read it: the text of the server may be of any length.
+        let ended = moment::text(ended).unwrap_or_default();
         let what = joined(&["the old secret ended at ", &ended, ", and what has ended does not come back"]);
         let mut error = call.error_of_its_own("extend-overlap", ErrorKind::Conflict, &what);
-        error.token_id = Some(token.id);
+        error.token_id = Some(id.text().to_owned());
         return Err(error);
     }
     moved(&call, &id, &end)
@@ -76,22 +77,29 @@ fn moved<H: Host>(call: &Call<'_, H>, id: &TokenId, end: &str) -> Result<Service
     Ok(steps::update(call, id, change)?.token)
 }
 
-fn check(overlap_seconds: u64) -> Result<(), Invalid> {
-    match overlap_seconds {
-        0 => Err(Invalid::argument(&[
+fn check(host: &impl Host, overlap_seconds: u64) -> Result<(), Invalid> {
+    if overlap_seconds == 0 {
+        return Err(Invalid::argument(&[
             "overlap-seconds is 0: to end the old secret at once, call `service-tokens.rotate` with `expires-now`, or `end-overlap`",
-        ])),
-        _ => Ok(()),
+        ]));
     }
+    let too_far =
+        || Invalid::argument(&["overlap-seconds is ", &decimal(overlap_seconds), ": that is after the year 9999"]);
+    after(host.wall_clock(), overlap_seconds).map(drop).ok_or_else(too_far)
 }
 
 /// The moment so many seconds from now.
-fn end_of<H: Host>(call: &Call<'_, H>, overlap_seconds: u64) -> Result<(String, Clock), Invalid> {
+fn end_of<H: Host>(call: &Call<'_, H>, function: &str, overlap_seconds: u64) -> Result<(String, Clock), Box<Error>> {
     let (now, clock) = clock::now(call);
-    let end = i64::try_from(overlap_seconds).ok().and_then(|seconds| moment::text(now.checked_add(seconds)?));
-    let too_far = || {
-        let what = ["overlap-seconds is ", &decimal(overlap_seconds), ": that is after the year 9999"];
-        Invalid::argument(&what)
-    };
-    Ok((end.ok_or_else(too_far)?, clock))
+    let end = after(now, overlap_seconds).ok_or_else(|| {
+        let now = moment::text(now).unwrap_or_default();
+        let what = joined(&["the server's clock says ", &now, ", and the overlap would end after the year 9999"]);
+        call.error_of_its_own(function, ErrorKind::InvalidResponse, &what)
+    })?;
+    Ok((end, clock))
+}
+
+/// A moment so many seconds after another; none after the year 9999.
+fn after(moment: i64, seconds: u64) -> Option<String> {
+    moment::text(moment.checked_add(i64::try_from(seconds).ok()?)?)
 }

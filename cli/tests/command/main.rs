@@ -6,6 +6,8 @@ mod program;
 mod readme;
 mod watch;
 
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
 use std::path::Path;
 
 use cloudflare_access_simulator::{ACCOUNT_ID, API_TOKEN, Fault, FaultKind, Operation, Simulator, Wait, ZONE_ID};
@@ -520,6 +522,85 @@ fn a_set_up_that_cannot_work_is_told_before_anything_is_sent() {
     error: the base URL has the scheme "http" on host "api.example.com"; use https, or http on a loopback host
     "#);
     assert_eq!(simulator.request_count(), 0);
+}
+
+#[test]
+fn a_base_url_by_its_other_name_is_taken_and_an_argument_comes_before_both() {
+    let simulator = simulator();
+    let elsewhere = "http://127.0.0.1:9/";
+    let mut by_the_other_name = program(&simulator);
+    by_the_other_name.env_remove("CLOUDFLARE_BASE_URL").env("CLOUDFLARE_API_BASE_URL", simulator.base_url());
+    let mut by_argument = program(&simulator);
+    by_argument.env("CLOUDFLARE_BASE_URL", elsewhere).args(["--base-url", simulator.base_url()]);
+    for (requests, program) in [(1, &mut by_the_other_name), (2, &mut by_argument)] {
+        let (code, _, stderr) = run(program.arg("list"));
+        assert_eq!((code, simulator.request_count()), (0, requests), "{stderr}");
+    }
+}
+
+#[test]
+fn a_credential_of_a_compliance_region_goes_to_the_api_of_that_region_alone() {
+    // A proxy that lets nothing through tells where the program wants to go.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let proxy = format!("http://{}", listener.local_addr().unwrap());
+    let asked = std::thread::spawn(move || {
+        let (stream, _) = listener.accept().unwrap();
+        let mut line = String::new();
+        BufReader::new(stream).read_line(&mut line).unwrap();
+        line
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("credentials");
+    std::fs::write(&path, "CLOUDFLARE_API_TOKEN=t\nCLOUDFLARE_COMPLIANCE_REGION=fedramp_high\n").unwrap();
+    let mut to_proxy = bare_program();
+    to_proxy.env("HTTPS_PROXY", proxy).args([
+        "list",
+        "--account",
+        ACCOUNT_ID,
+        "--max-retries",
+        "0",
+        "--credentials-file",
+    ]);
+    let (code, _, stderr) = run(to_proxy.arg(&path));
+    assert_eq!(code, 8, "{stderr}");
+    assert_eq!(asked.join().unwrap().trim_end(), "CONNECT api.fed.cloudflare.com:443 HTTP/1.1");
+
+    let (simulator, other) = (simulator(), simulator());
+    let region = |region: &str| {
+        let mut list = program(&simulator);
+        list.env("CLOUDFLARE_COMPLIANCE_REGION", region).arg("list");
+        list
+    };
+    assert_shown!(region("eu").env_remove("CLOUDFLARE_BASE_URL"), @r#"
+    exit 3
+    --- stdout
+    --- stderr
+    error: CLOUDFLARE_COMPLIANCE_REGION is "eu"; the regions are public and fedramp_high; for another API set CLOUDFLARE_BASE_URL alone
+    "#);
+    assert_shown!(&mut region("fedramp_high"), @r"
+    exit 3
+    --- stdout
+    --- stderr
+    error: CLOUDFLARE_BASE_URL and CLOUDFLARE_COMPLIANCE_REGION name different APIs; leave one of them out, since a credential of one API must not be sent to the other
+    ");
+    assert_shown!(region("fedramp_high").args(["--base-url", other.base_url()]), @r"
+    exit 3
+    --- stdout
+    --- stderr
+    error: --base-url and CLOUDFLARE_COMPLIANCE_REGION name different APIs; leave one of them out, since a credential of one API must not be sent to the other
+    ");
+    assert_shown!(program(&simulator).arg("list").env("CLOUDFLARE_API_BASE_URL", other.base_url()), @r"
+    exit 3
+    --- stdout
+    --- stderr
+    error: CLOUDFLARE_BASE_URL and CLOUDFLARE_API_BASE_URL name different APIs; leave one of them out, since a credential of one API must not be sent to the other
+    ");
+    let (code, _, stderr) = run(program(&simulator).args(["list", "--credentials-file"]).arg(&path));
+    assert!(
+        code == 3 && stderr.contains("CLOUDFLARE_BASE_URL and CLOUDFLARE_COMPLIANCE_REGION name different"),
+        "{stderr}"
+    );
+    assert_eq!((simulator.request_count(), other.request_count()), (0, 0));
 }
 
 #[test]

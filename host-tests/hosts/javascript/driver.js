@@ -5,8 +5,9 @@ import { pathToFileURL } from "node:url";
 
 import { cloudflareAccess } from "./cloudflare-access.js";
 
-/** The credential comes from the environment; a step may name a base URL, a time and a number of retries. */
+/** A step may name a time, a number of retries, and a base URL, to which the credential of the environment does not go by itself. */
 const options = (step) => ({
+  credentials: step["base-url"] && { tag: "api-token", val: process.env.CLOUDFLARE_API_TOKEN },
   baseUrl: step["base-url"],
   timeoutMs: step["timeout-ms"],
   maxRetries: step["max-retries"],

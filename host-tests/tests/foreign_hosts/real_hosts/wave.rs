@@ -1,5 +1,6 @@
 //! WAVE, the text form of component values that `wasmtime run --invoke` reads and prints.
 
+use cloudflare_access_simulator::API_TOKEN;
 use serde_json::{Map, Value, json};
 
 /// The call of a step, as `--invoke` takes it.
@@ -10,8 +11,11 @@ pub fn call(step: &Value) -> String {
     };
     let text = |field: &str| literal(&step[field]);
     let scope = format!("account({})", text("account"));
+    // To a base URL of the step the credential of the environment does not go by itself.
+    let credentials = step["base-url"].as_str().map(|_| format!("some(api-token(\"{API_TOKEN}\"))"));
     let options = format!(
-        "some({{credentials: none, base-url: {}, timeout-ms: {}, attempt-timeout-ms: none, max-retries: {}, headers: []}})",
+        "some({{credentials: {}, base-url: {}, timeout-ms: {}, attempt-timeout-ms: none, max-retries: {}, headers: []}})",
+        credentials.as_deref().unwrap_or("none"),
         some("base-url"),
         some("timeout-ms"),
         some("max-retries"),
