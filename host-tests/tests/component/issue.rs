@@ -2,7 +2,7 @@
 
 use cloudflare_access_host_tests::lifecycle::IssueProgress;
 use cloudflare_access_host_tests::requests::named;
-use cloudflare_access_host_tests::types::{CreateParams, ErrorKind, IssuedToken, Outcome, RequestOptions};
+use cloudflare_access_host_tests::types::{CreateParams, Error, ErrorKind, IssuedToken, Outcome, RequestOptions};
 use cloudflare_access_host_tests::{Host, options, scope};
 use cloudflare_access_simulator::{Fault, FaultKind, FaultName, Moment, Operation, Simulator};
 use tokio::task::JoinSet;
@@ -223,4 +223,31 @@ async fn what_cannot_pass_ends_at_once_without_a_token() {
     assert!(error.progress.is_none() && simulator.tokens(simulator.account()).is_empty());
     let error = plugin.issue(&account, &named(""), None, Some(&options(&simulator))).await.expect_err("refused");
     assert_eq!((error.error.kind, error.error.attempts), (ErrorKind::InvalidArgument, 0));
+}
+
+#[tokio::test]
+async fn an_id_that_is_none_ends_the_call_and_the_progress_finds_the_token_by_its_working_name() {
+    let simulator = Simulator::start().await.expect("a simulator");
+    let mut plugin = Host::shared().instance().await;
+    let account = simulator.account().id().to_owned();
+    for id in ["x".repeat(53).as_str(), "..", "a\nb"] {
+        simulator.clear_requests();
+        simulator.inject(Fault::new(FaultKind::replaced("/result/id", id)).on(Operation::Create));
+        let error = plugin.issue(&account, &wanted(), None, Some(&options(&simulator))).await.expect_err("no id");
+        assert!(simulator.faults().is_empty(), "the fault was not met");
+        let expected = (ErrorKind::InvalidResponse, Outcome::Applied, 1, None);
+        let Error { kind, outcome, attempts, token_id, message, .. } = error.error;
+        assert_eq!((kind, outcome, attempts, token_id), expected, "{message}");
+        assert!(message.contains("a token exists") && !message.contains(id), "{message}");
+        assert_eq!(simulator.request_count(), 1, "what is final is not repeated");
+        let progress = error.progress.expect("a way to go on");
+        assert_eq!(progress.token_id, None);
+        let issued = plugin.issue(&account, &wanted(), Some(&progress), Some(&options(&simulator))).await;
+        let issued = issued.expect("issued");
+        assert_exactly_one(&simulator, &issued, id);
+        plugin
+            .delete(&scope(simulator.account()), &issued.token.id, Some(&options(&simulator)))
+            .await
+            .expect("deleted");
+    }
 }

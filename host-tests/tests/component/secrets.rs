@@ -334,6 +334,10 @@ impl Plot {
             head.starts_with("GET") && target.split('?').next().is_some_and(|path| path.ends_with("/service_tokens"));
         let twins = (0..self.twins).map(|twin| {
             let mut token = token.clone();
+            if self.twins == 1 {
+                // Only the refusal that follows shows that the id is a secret.
+                token["client_secret"] = Value::Null;
+            }
             // The same id twice is one token.
             token["id"] = if twin == 0 { json!(self.id) } else { json!(format!("{}{twin}", self.id)) };
             token
@@ -485,7 +489,8 @@ async fn messages_against_every_plot(function: Function, credential: &'static st
         let progress = format!("{progress:?}");
         assert!(progress.len() < 500 && secrets.iter().all(|secret| !progress.contains(secret)), "{case}: {progress}");
     }
-    assert!(messages.len() >= 10, "{function:?} met {} errors", messages.len());
+    // At least the four refusals of the first request.
+    assert!(messages.len() >= 4, "{function:?} met {} errors", messages.len());
     let lines = &state.lock().expect("no answer panics").2;
     assert!(lines.iter().all(|line| !line.contains(credential)), "{function:?} sent the credential in a path");
     messages
