@@ -56,7 +56,7 @@ async fn report<H: Host>(
     within_seconds: u32,
 ) -> Result<ExpiryReport, Box<Failure>> {
     let tokens = every(call, collection, query).await?;
-    let (now, clock) = clock::now(call, tokens.server_time);
+    let (now, clock) = clock::now(call, &tokens.head);
     let mut report = ExpiryReport {
         now: now.to_rfc3339().unwrap_or_default(),
         clock,
@@ -69,8 +69,9 @@ async fn report<H: Host>(
     for token in tokens.value {
         add(&mut report, token, now, within_seconds);
     }
-    report.expiring.sort_by_key(|token| token.seconds_left);
-    report.disabled.sort_by_key(|token| token.seconds_left);
+    for list in [&mut report.expiring, &mut report.disabled] {
+        list.sort_by_key(|token| token.seconds_left);
+    }
     Ok(report)
 }
 

@@ -4,13 +4,14 @@
 //! the answers name, at an empty page, at a page that brings no new token, and at a hard cap, which is an error: a list is whole or it is
 //! none. Pages whose number is known beforehand are fetched several at a time.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
+use std::hash::{BuildHasher, DefaultHasher, Hasher};
 
 use crate::bindings::exports::cloudflare::access::types::{ErrorKind, ListAllParams, Scope, ServiceToken, TokenPage};
 use crate::exchange::call::Call;
 use crate::exchange::concurrent::{AT_ONCE, all};
 use crate::exchange::host::Host;
-use crate::operations::steps::{self, Dated};
+use crate::operations::steps::{self, Answered};
 use crate::request::arguments;
 use crate::request::ids::Collection;
 use crate::request::requests::Query;
@@ -40,7 +41,7 @@ pub async fn every<H: Host>(
     call: &Call<'_, H>,
     collection: &Collection,
     query: Query<'_>,
-) -> Result<Dated<Vec<ServiceToken>>, Box<Failure>> {
+) -> Result<Answered<Vec<ServiceToken>, H::Headers>, Box<Failure>> {
     let mut tokens = every_page(call, collection, query).await?;
     if query.name.is_some() {
         tokens.value.retain(|token| token.name.as_deref() == query.name);
@@ -52,12 +53,12 @@ async fn every_page<H: Host>(
     call: &Call<'_, H>,
     collection: &Collection,
     query: Query<'_>,
-) -> Result<Dated<Vec<ServiceToken>>, Box<Failure>> {
+) -> Result<Answered<Vec<ServiceToken>, H::Headers>, Box<Failure>> {
     let budget = Budget::default();
     let fetch = |page: Option<u32>| steps::list(call, collection, Query { page, ..query }, &budget);
-    let mut gathered = Gathered::default();
+    let mut gathered = Gathered::new(call.host().now().0);
     let before = budget.left();
-    let Dated { value: first, server_time } = fetch(None).await?;
+    let Answered { value: first, head } = fetch(None).await?;
     // Fewer where pages are large.
     let size = before.saturating_sub(budget.left());
     let at_once = UNDER_WAY.checked_div(size).unwrap_or(AT_ONCE).clamp(1, AT_ONCE);
@@ -79,17 +80,33 @@ async fn every_page<H: Host>(
             }
         }
     }
-    Ok(Dated { value: gathered.tokens, server_time })
+    Ok(Answered { value: gathered.tokens, head })
 }
 
 /// The tokens of the pages so far, each once, where it came first.
-#[derive(Default)]
 struct Gathered {
     tokens: Vec<ServiceToken>,
-    ids: BTreeSet<String>,
+    ids: HashSet<String, Seed>,
+}
+
+/// A seed of hashes that a server does not know, so that it cannot choose ids whose hashes collide.
+struct Seed(u64);
+
+impl BuildHasher for Seed {
+    type Hasher = DefaultHasher;
+
+    fn build_hasher(&self) -> DefaultHasher {
+        let mut hasher = DefaultHasher::new();
+        hasher.write_u64(self.0);
+        hasher
+    }
 }
 
 impl Gathered {
+    fn new(seed: u64) -> Self {
+        Self { tokens: Vec::new(), ids: HashSet::with_hasher(Seed(seed)) }
+    }
+
     /// Adds the page of this number. Returns up to which page all are known to exist, if there is one after this.
     fn add(&mut self, page: TokenPage, number: u32) -> Option<u32> {
         let before = self.tokens.len();

@@ -10,7 +10,7 @@ use crate::bindings::exports::cloudflare::access::types::{
 use crate::exchange::call::Call;
 use crate::exchange::host::Host;
 use crate::operations::clock;
-use crate::operations::steps::{self, Dated};
+use crate::operations::steps::{self, Answered};
 use crate::request::arguments;
 use crate::request::ids::{Collection, Target, TokenId};
 use crate::request::requests::Fields;
@@ -30,8 +30,8 @@ pub async fn rotate(
 ) -> Result<OverlappingToken, Box<Failure>> {
     let (collection, id) = (call.collection(scope)?, TokenId::new(id)?);
     arguments::overlap_seconds(overlap_seconds)?;
-    let Dated { value: token, server_time } = steps::get(call, &collection, id.target()).await?;
-    let (now, _) = clock::now(call, server_time);
+    let Answered { value: token, head } = steps::get(call, &collection, id.target()).await?;
+    let (now, _) = clock::now(call, &head);
     if !end_running_overlap {
         refuse_running_overlap(call, &token, id.target(), now)?;
     }
@@ -58,8 +58,8 @@ pub async fn extend(
 ) -> Result<ServiceToken, Box<Failure>> {
     let (collection, id) = (call.collection(scope)?, TokenId::new(id)?);
     arguments::overlap_seconds(overlap_seconds)?;
-    let Dated { value: token, server_time } = steps::get(call, &collection, id.target()).await?;
-    let (now, _) = clock::now(call, server_time);
+    let Answered { value: token, head } = steps::get(call, &collection, id.target()).await?;
+    let (now, _) = clock::now(call, &head);
     if let Some(end) = overlap_end(&token).filter(|end| *end <= now) {
         let message = format!("the old secret ended at {}, and what has ended does not come back", text(call, end)?);
         return Err(conflict(call, message, id.target()));
@@ -225,7 +225,7 @@ impl Rotation<'_> {
             Outcome::Unknown => match steps::get(call, self.collection, self.target).await {
                 Err(look) => Err(self.not_looked_at(failure, &look, 1)),
                 // An overlap that was not there before, or ends otherwise than before, is that of a rotation.
-                Ok(Dated { value: after, .. }) => match overlap_end(&after) {
+                Ok(Answered { value: after, .. }) => match overlap_end(&after) {
                     Some(end) if end > self.now && Some(end) != overlap_end(before) => {
                         Err(self.applied(failure, Some(end)))
                     }

@@ -9,13 +9,13 @@ use crate::request::ids::{Collection, Target};
 use crate::request::requests::{self, Fields, Query, Request};
 use crate::response::envelope::PageInfo;
 use crate::response::failure::Failure;
+use crate::response::head::AnswerHead;
 use crate::response::token::{Budget, ResultValue, Unusable, with_id};
-use crate::timestamp::Timestamp;
 
-/// What an answer brings, and the time at which the server says that it answered.
-pub struct Dated<T> {
+/// What an answer brings, and the head of the answer, which tells the time.
+pub struct Answered<T, H> {
     pub value: T,
-    pub server_time: Option<Timestamp>,
+    pub head: AnswerHead<H>,
 }
 
 /// Gets one page of the tokens of a scope.
@@ -24,7 +24,7 @@ pub async fn list<H: Host>(
     collection: &Collection,
     query: Query<'_>,
     budget: &Budget,
-) -> Result<Dated<TokenPage>, Box<Failure>> {
+) -> Result<Answered<TokenPage, H::Headers>, Box<Failure>> {
     let request = requests::list(call.settings(), collection, query);
     let success = call.send(&request, budget).await?;
     let tokens = success.result.tokens();
@@ -41,7 +41,7 @@ pub async fn list<H: Host>(
         total_pages: info.total_pages,
         tokens,
     };
-    Ok(Dated { value: page, server_time: success.head.date() })
+    Ok(Answered { value: page, head: success.head })
 }
 
 /// Returns the page after this one, as far as the answer tells: by the number of pages, else by the number of tokens, else by whether this
@@ -60,12 +60,12 @@ pub async fn get<H: Host>(
     call: &Call<'_, H>,
     collection: &Collection,
     target: Target<'_>,
-) -> Result<Dated<ServiceToken>, Box<Failure>> {
+) -> Result<Answered<ServiceToken, H::Headers>, Box<Failure>> {
     let request = requests::get(call.settings(), collection, target);
     let success = call.send(&request, &Budget::default()).await?;
     let token = success.result.token(Some(target.id()));
     let token = token.map_err(|unusable| call.unusable(&request, &success.head, &unusable))?.token;
-    Ok(Dated { value: token, server_time: success.head.date() })
+    Ok(Answered { value: token, head: success.head })
 }
 
 /// Makes a token.

@@ -33,12 +33,12 @@ pub struct Collection {
 impl Collection {
     /// Checks a scope.
     pub fn of(scope: &Scope) -> Result<Self, Invalid> {
-        let (is_account, argument, id) = match scope {
-            Scope::Account(id) => (true, "account", id),
-            Scope::Zone(id) => (false, "zone", id),
+        let (is_account, argument, before, id) = match scope {
+            Scope::Account(id) => (true, "account", "/accounts/", id),
+            Scope::Zone(id) => (false, "zone", "/zones/", id),
         };
         check(argument, id, SCOPE_LIMIT)?;
-        let path = format!("/{argument}s/{}/access/service_tokens", encoded(id));
+        let path = [before, &encoded(id), "/access/service_tokens"].concat();
         Ok(Self { path, is_account, id: id.clone() })
     }
 

@@ -116,7 +116,7 @@ impl Query<'_> {
 
 /// Makes the request for one page of the tokens of a scope.
 pub fn list<'a>(settings: &'a Settings, collection: &Collection, query: Query<'_>) -> Request<'a> {
-    let path = format!("{}{}{}", settings.base.path, collection.path(), query.text());
+    let path = [&settings.base.path, collection.path(), &query.text()].concat();
     request(settings, Effect::Read, Method::Get, path, None, None)
 }
 
@@ -127,7 +127,7 @@ pub fn get<'a>(settings: &'a Settings, collection: &Collection, target: Target<'
 
 /// Makes the request that makes a token.
 pub fn create<'a>(settings: &'a Settings, collection: &Collection, fields: &Fields<'_>) -> Request<'a> {
-    let path = format!("{}{}", settings.base.path, collection.path());
+    let path = [&settings.base.path, collection.path()].concat();
     request(settings, Effect::MakeSecret, Method::Post, path, Some(fields), None)
 }
 
@@ -169,7 +169,7 @@ fn on_token<'a>(
     (effect, method, action): (Effect, Method, &str),
     fields: Option<&Fields<'_>>,
 ) -> Request<'a> {
-    let path = format!("{}{}/{}{action}", settings.base.path, collection.path(), target.segment());
+    let path = [&settings.base.path, collection.path(), "/", &target.segment(), action].concat();
     request(settings, effect, method, path, fields, Some(target))
 }
 

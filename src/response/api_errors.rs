@@ -16,7 +16,7 @@ pub fn listed(errors: Option<Json<'_>>, redactor: &Redactor) -> Vec<ApiError> {
 }
 
 /// Returns the error that stands in place of the envelope: `{"code": .., "message": ..}` or `{"error": ..}`.
-pub fn flat(body: &[u8], redactor: &Redactor) -> Vec<ApiError> {
+pub fn flat(body: &str, redactor: &Redactor) -> Vec<ApiError> {
     Json::read(body).and_then(|value| error(value, redactor)).into_iter().collect()
 }
 
@@ -86,7 +86,7 @@ mod tests {
     }
 
     fn errors(text: &str) -> Vec<ApiError> {
-        listed(Json::read(text.as_bytes()), &redactor())
+        listed(Json::read(text), &redactor())
     }
 
     #[test]
@@ -111,7 +111,7 @@ mod tests {
             (r#"{"error":"flat"}"#, None, "flat"),
             (r#"{"error":{"message":"flat"}}"#, None, "flat"),
         ] {
-            let errors = flat(body.as_bytes(), &redactor());
+            let errors = flat(body, &redactor());
             let first = errors.first().expect("an error");
             assert_eq!((first.code, first.message.as_str()), (code, message), "{body}");
         }
@@ -123,7 +123,7 @@ mod tests {
             assert!(errors(text).is_empty(), "{text}");
         }
         assert!(listed(None, &redactor()).is_empty());
-        assert!(flat(b"{}", &redactor()).is_empty());
+        assert!(flat("{}", &redactor()).is_empty());
     }
 
     #[test]
@@ -142,8 +142,7 @@ mod tests {
     fn no_text_of_an_error_holds_a_secret_or_a_line_break() {
         let echo = r#"{"code":1,"message":"s3cret\n","documentation_url":"s3cret\n","source":{"pointer":"s3cret\n"},
             "error_chain":[{"message":"s3cret\n"}]}"#;
-        for error in [errors(echo), errors("\"s3cret\\n\""), flat(br#"{"error":{"message":"s3cret\n"}}"#, &redactor())]
-        {
+        for error in [errors(echo), errors("\"s3cret\\n\""), flat(r#"{"error":{"message":"s3cret\n"}}"#, &redactor())] {
             let shown = format!("{error:?}");
             assert!(shown.contains("[redacted] ") && !shown.contains("s3cret") && !shown.contains("\\n"), "{shown}");
         }

@@ -111,7 +111,7 @@ impl AttemptError {
     }
 
     /// An answer that is not this API's.
-    pub fn foreign<H: Headers>(head: &AnswerHead<H>, foreign: Foreign, body: &[u8], redactor: &Redactor) -> Box<Self> {
+    pub fn foreign<H: Headers>(head: &AnswerHead<H>, foreign: Foreign, body: &str, redactor: &Redactor) -> Box<Self> {
         let mut head = ErrorHead::new(head, redactor);
         head.ray_id = head.ray_id.or_else(|| ray_id_in_page(body, redactor));
         let status = head.status;

@@ -59,8 +59,8 @@ fn is_ray_id(text: &str, redactor: &Redactor) -> bool {
 }
 
 /// Returns the ray id that a page of the edge shows: `Ray ID: <strong>9f1c…</strong>`. Only the start of the body is looked at.
-pub fn ray_id_in_page(body: &[u8], redactor: &Redactor) -> Option<String> {
-    let start = String::from_utf8_lossy(body.get(..65_536).unwrap_or(body));
+pub fn ray_id_in_page(body: &str, redactor: &Redactor) -> Option<String> {
+    let start = body.get(..body.floor_char_boundary(65_536)).unwrap_or(body);
     let (_, after) = start.split_once("Ray ID:")?;
     let words = after.split(|character: char| !character.is_ascii_alphanumeric());
     words.take(16).find(|word| is_ray_id(word, redactor)).map(str::to_owned)
@@ -88,10 +88,10 @@ mod tests {
 
     #[test]
     fn the_page_of_the_edge_shows_a_ray_id() {
-        let in_page = |body: &[u8]| ray_id_in_page(body, &Redactor::new([]));
-        let page = b"<p>Cloudflare Ray ID: <strong class=\"font-semibold\">9f1c2ab34cd56ef7</strong> &bull;</p>";
+        let in_page = |body: &str| ray_id_in_page(body, &Redactor::new([]));
+        let page = "<p>Cloudflare Ray ID: <strong class=\"font-semibold\">9f1c2ab34cd56ef7</strong> &bull;</p>";
         assert_eq!(in_page(page).as_deref(), Some("9f1c2ab34cd56ef7"));
-        assert_eq!(in_page(b"no ray"), None);
-        assert_eq!(in_page(b"Ray ID: \xff\xff"), None);
+        assert_eq!(in_page("no ray"), None);
+        assert_eq!(in_page("Ray ID: \u{fffd}"), None);
     }
 }

@@ -17,8 +17,8 @@ pub struct Json<'a>(#[serde(borrow)] &'a RawValue);
 
 impl<'a> Json<'a> {
     /// Reads the only value in a text.
-    pub fn read(text: &'a [u8]) -> Option<Self> {
-        serde_json::from_slice(text).ok()
+    pub fn read(text: &'a str) -> Option<Self> {
+        serde_json::from_str(text).ok()
     }
 
     /// Returns the value as the answer writes it.
@@ -28,15 +28,13 @@ impl<'a> Json<'a> {
 
     /// Returns the text of a string.
     pub fn text(self) -> Option<String> {
-        match self.inner()? {
-            inner if inner.contains('\\') => self.unescaped(),
-            inner => Some(inner.to_owned()),
-        }
+        let inner = self.source().strip_prefix('"')?.strip_suffix('"')?;
+        if inner.contains('\\') { self.unescaped() } else { Some(inner.to_owned()) }
     }
 
     /// Returns the key that a string is. One that is no text (an escaped half of a surrogate pair) is what stands between the quotes.
     pub fn key(self) -> Cow<'a, str> {
-        let inner = self.inner().unwrap_or_default();
+        let inner = self.inner();
         if inner.contains('\\') {
             self.unescaped().map_or(Cow::Borrowed(inner), Cow::Owned)
         } else {
@@ -44,12 +42,14 @@ impl<'a> Json<'a> {
         }
     }
 
-    fn inner(self) -> Option<&'a str> {
-        self.source().strip_prefix('"')?.strip_suffix('"')
+    /// Returns what stands between the quotes of a string, as the answer writes it.
+    pub fn inner(self) -> &'a str {
+        let source = self.source();
+        source.get(1..source.len().saturating_sub(1)).unwrap_or_default()
     }
 
     fn unescaped(self) -> Option<String> {
-        serde_json::from_slice(self.source().as_bytes()).ok()
+        serde_json::from_str(self.source()).ok()
     }
 
     /// Returns a number without a sign that is whole: `3`, or `3.0` as clients with only one kind of number write it.
@@ -76,7 +76,7 @@ impl<'a> Json<'a> {
     pub fn fields<const N: usize>(self, keys: [&str; N]) -> [Option<Self>; N] {
         let mut found = [None; N];
         let visitor = Fields { keys: &keys, found: &mut found };
-        match serde_json::Deserializer::from_slice(self.source().as_bytes()).deserialize_map(visitor) {
+        match serde_json::Deserializer::from_str(self.source()).deserialize_map(visitor) {
             Ok(()) => found.map(|value| value.filter(|value| !value.is_null())),
             Err(_) => [None; N],
         }
@@ -84,7 +84,7 @@ impl<'a> Json<'a> {
 
     /// Returns the first elements of a list, at most this many. None for what is no list.
     pub fn elements(self, at_most: usize) -> Option<Vec<Self>> {
-        serde_json::Deserializer::from_slice(self.source().as_bytes()).deserialize_seq(Elements(at_most)).ok()
+        serde_json::Deserializer::from_str(self.source()).deserialize_seq(Elements(at_most)).ok()
     }
 }
 
@@ -141,7 +141,7 @@ mod tests {
     use super::*;
 
     fn json(text: &str) -> Json<'_> {
-        Json::read(text.as_bytes()).unwrap_or_else(|| panic!("no JSON: {text}"))
+        Json::read(text).unwrap_or_else(|| panic!("no JSON: {text}"))
     }
 
     #[test]

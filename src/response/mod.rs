@@ -25,6 +25,9 @@ use crate::response::head::AnswerHead;
 use crate::response::server_text::Redactor;
 use crate::response::token::{Budget, ResultValue};
 
+/// A longer body that is no UTF-8 is not the API's: its replacement could take several times the memory.
+const REPLACED_LIMIT: usize = 1024 * 1024;
+
 /// A good answer: a 2xx status, and `success: true`.
 pub struct Success<H> {
     pub head: AnswerHead<H>,
@@ -41,6 +44,7 @@ pub fn accept<H: Headers>(
 ) -> Result<Success<H>, Box<AttemptError>> {
     let Answer { status, headers, body } = answer;
     let head = AnswerHead { status, headers };
+    let body = text(body);
     if head.is_good() && request.method == Method::Delete && body.trim_ascii().is_empty() {
         return Ok(Success { head, result: ResultValue::Nothing, info: PageInfo::default() });
     }
@@ -65,4 +69,12 @@ pub fn accept<H: Headers>(
         return Err(AttemptError::foreign(&head, Foreign::OtherJson, &body, &redactor));
     }
     Err(AttemptError::refused(&head, errors, &redactor))
+}
+
+/// Returns a body as text. Bytes that are no UTF-8 are replaced, so that a broken name or note costs no secret.
+fn text(body: Vec<u8>) -> String {
+    String::from_utf8(body).unwrap_or_else(|error| match error.as_bytes() {
+        body if body.len() <= REPLACED_LIMIT => String::from_utf8_lossy(body).into_owned(),
+        _ => String::from("\u{fffd}"),
+    })
 }

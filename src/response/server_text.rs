@@ -43,18 +43,16 @@ pub struct Redactor {
 
 impl Redactor {
     pub fn new<'a>(secrets: impl IntoIterator<Item = &'a str>) -> Self {
-        let secrets = secrets.into_iter().filter(|secret| !secret.is_empty()).map(str::to_owned);
-        Self { secrets: secrets.collect() }.sorted()
+        let empty = Self { secrets: Vec::new() };
+        secrets.into_iter().fold(empty, |redactor, secret| redactor.and(Some(secret)))
     }
 
     /// Adds a secret.
     pub fn and(mut self, secret: Option<&str>) -> Self {
-        self.secrets.extend(secret.filter(|secret| !secret.is_empty()).map(str::to_owned));
-        self.sorted()
-    }
-
-    fn sorted(mut self) -> Self {
-        self.secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        if let Some(secret) = secret.filter(|secret| !secret.is_empty()) {
+            let place = self.secrets.partition_point(|other| other.len() > secret.len());
+            self.secrets.insert(place, secret.to_owned());
+        }
         self
     }
 

@@ -264,14 +264,21 @@ impl TokenBuilder {
     /// Takes a field. A second value for the id or the secret leaves open which one counts, and makes the token unusable.
     fn take(&mut self, key: Json<'_>, value: Json<'_>) {
         self.spend(value.source().len().saturating_add(TEXT_OVERHEAD));
-        if self.reading.problem == Some(OVER_LIMIT) {
+        if self.reading.problem == Some(OVER_LIMIT) || self.take_known(key.inner(), value) {
             return;
         }
-        let key = key.key();
+        let name = key.key();
+        if name == key.inner() || !self.take_known(&name, value) {
+            self.keep(&name, value);
+        }
+    }
+
+    /// Takes a field that a token has a place for. Returns whether it is one.
+    fn take_known(&mut self, name: &str, value: Json<'_>) -> bool {
         let token = &mut self.reading.token;
-        let is_understood = match &*key {
-            "id" => return self.take_id(value),
-            "client_secret" => return self.take_secret(value),
+        let is_understood = match name {
+            "id" => self.take_id(value),
+            "client_secret" => self.take_secret(value),
             "client_id" => put(&mut token.client_id, value.text()),
             "name" => put(&mut token.name, value.text()),
             "duration" => put(&mut token.duration, value.text()),
@@ -282,23 +289,27 @@ impl TokenBuilder {
             "last_seen_at" => put(&mut token.last_seen_at, value.text()),
             "client_secret_version" => put(&mut token.client_secret_version, value.whole_number()),
             "previous_client_secret_expires_at" => put(&mut token.previous_client_secret_expires_at, value.text()),
-            _ => return self.keep(&key, value),
+            _ => return false,
         };
         if !is_understood && !value.is_null() {
-            self.keep(&key, value);
+            self.keep(name, value);
         }
+        true
     }
 
-    fn take_id(&mut self, value: Json<'_>) {
+    /// Takes the id. Returns true, since one that cannot be used is kept by no field.
+    fn take_id(&mut self, value: Json<'_>) -> bool {
         match value.text() {
             Some(id) if self.reading.token.id.is_empty() => self.reading.token.id = id,
             Some(_) => self.fail("it has two values for id"),
             None if value.is_null() => {}
             None => self.fail("the value of id is not text"),
         }
+        true
     }
 
-    fn take_secret(&mut self, value: Json<'_>) {
+    /// Takes the secret. Returns true, since one that cannot be used is kept by no field.
+    fn take_secret(&mut self, value: Json<'_>) -> bool {
         match value.text() {
             Some(secret) if secret.is_empty() => {}
             Some(secret) if self.reading.client_secret.is_none() => self.reading.client_secret = Some(secret),
@@ -306,6 +317,7 @@ impl TokenBuilder {
             None if value.is_null() => {}
             None => self.fail("the value of client_secret is not text"),
         }
+        true
     }
 
     /// Puts a field among the additional ones.
@@ -343,7 +355,7 @@ mod tests {
     use super::*;
 
     fn read_within(text: &str, tokens_limit: usize) -> ResultValue {
-        let mut deserializer = serde_json::Deserializer::from_slice(text.as_bytes());
+        let mut deserializer = serde_json::Deserializer::from_str(text);
         ResultSeed { tokens_limit }.deserialize(&mut deserializer).unwrap_or_else(|error| panic!("{error}"))
     }
 
