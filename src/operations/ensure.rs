@@ -6,7 +6,7 @@ use crate::exchange::call::Call;
 use crate::exchange::host::Host;
 use crate::operations::{find, steps};
 use crate::request::ids::{Collection, ReportedId};
-use crate::request::requests::Fields;
+use crate::request::requests::BodyFields;
 use crate::request::{arguments, go_duration};
 use crate::response::failure::Failure;
 
@@ -61,7 +61,7 @@ async fn bring_in_line<H: Host>(
     if duration.is_none() && enabled.is_none() {
         return Ok(Ensured::Unchanged(token));
     }
-    let fields = Fields { duration, enabled, ..Fields::default() };
+    let fields = BodyFields { duration, enabled, ..BodyFields::default() };
     let id = reported(call, &token)?;
     Ok(Ensured::Updated(steps::update(call, collection, id.target(), &fields).await?.token))
 }

@@ -15,7 +15,7 @@ use crate::operations::steps;
 use crate::request::arguments;
 use crate::request::ids::Collection;
 use crate::request::invalid::Invalid;
-use crate::request::requests::{Fields, Query};
+use crate::request::requests::{BodyFields, Query};
 use crate::response::failure::{Failure, FailureClass};
 
 const BEFORE_KEY: &str = " [issue:";
@@ -64,7 +64,7 @@ pub async fn finish(call: &Call<'_, impl Host>, account: &str, key: &str) -> Res
         }
         [token] => {
             let name = name(token);
-            let fields = Fields { name: name.as_deref(), ..Fields::default() };
+            let fields = BodyFields { name: name.as_deref(), ..BodyFields::default() };
             Ok(steps::update(call, &collection, reported(call, token)?.target(), &fields).await?.token)
         }
         several => {
@@ -134,7 +134,7 @@ impl Work<'_> {
             self.outcome = Outcome::Applied;
         }
         delete(call, self.collection, others).await?;
-        let fields = Fields::from(&PreviousSecret::ExpiresNow);
+        let fields = BodyFields::from(&PreviousSecret::ExpiresNow);
         let rotated = steps::rotate(call, self.collection, reported(call, token)?.target(), &fields).await;
         rotated.inspect_err(|failure| self.note(failure))
     }
@@ -145,7 +145,7 @@ impl Work<'_> {
         call: &Call<'_, H>,
         params: &CreateParams,
     ) -> Result<IssuedToken, Box<Failure>> {
-        let fields = Fields { name: Some(self.working_name), ..params.into() };
+        let fields = BodyFields { name: Some(self.working_name), ..params.into() };
         match steps::create(call, self.collection, &fields).await {
             Ok(issued) => {
                 if self.outcome == Outcome::Unknown {

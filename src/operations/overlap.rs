@@ -13,7 +13,7 @@ use crate::operations::clock;
 use crate::operations::steps::{self, Answered};
 use crate::request::arguments;
 use crate::request::ids::{Collection, Target, TokenId};
-use crate::request::requests::Fields;
+use crate::request::requests::BodyFields;
 use crate::response::failure::{Failure, FailureClass};
 use crate::timestamp::Timestamp;
 
@@ -73,7 +73,7 @@ async fn move_end<H: Host>(
     target: Target<'_>,
     end: &str,
 ) -> Result<ServiceToken, Box<Failure>> {
-    let fields = Fields { previous_client_secret_expires_at: Some(end), ..Fields::default() };
+    let fields = BodyFields { previous_client_secret_expires_at: Some(end), ..BodyFields::default() };
     Ok(steps::update(call, collection, target, &fields).await?.token)
 }
 
@@ -131,10 +131,10 @@ struct Rotation<'a> {
 impl Rotation<'_> {
     /// Rotates by an update to the next version. After a lost answer the token is looked at; if it shows no rotation, the update is sent again.
     async fn to_version<H: Host>(&self, call: &Call<'_, H>, version: u32) -> Result<OverlappingToken, Box<Failure>> {
-        let fields = Fields {
+        let fields = BodyFields {
             client_secret_version: Some(version),
             previous_client_secret_expires_at: Some(&self.end_text),
-            ..Fields::default()
+            ..BodyFields::default()
         };
         let mut lost = 0_u32;
         loop {
@@ -214,7 +214,7 @@ impl Rotation<'_> {
             failure.error.token_id = call.unchanged(self.target.id());
             return Err(failure);
         }
-        let fields = Fields { previous_client_secret_expires_at: Some(&self.end_text), ..Fields::default() };
+        let fields = BodyFields { previous_client_secret_expires_at: Some(&self.end_text), ..BodyFields::default() };
         let failure = match steps::rotate(call, self.collection, self.target, &fields).await {
             Ok(issued) => return self.overlapping(call, issued, self.end, true),
             Err(failure) => failure,

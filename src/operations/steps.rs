@@ -6,7 +6,7 @@ use crate::bindings::exports::cloudflare::access::types::{
 use crate::exchange::call::Call;
 use crate::exchange::host::Host;
 use crate::request::ids::{Collection, Target};
-use crate::request::requests::{self, Fields, Query, Request};
+use crate::request::requests::{self, BodyFields, Query, Request};
 use crate::response::envelope::PageInfo;
 use crate::response::failure::Failure;
 use crate::response::head::AnswerHead;
@@ -72,7 +72,7 @@ pub async fn get<H: Host>(
 pub async fn create<H: Host>(
     call: &Call<'_, H>,
     collection: &Collection,
-    fields: &Fields<'_>,
+    fields: &BodyFields<'_>,
 ) -> Result<IssuedToken, Box<Failure>> {
     let request = requests::create(call.settings(), collection, fields);
     on_token(call, &request, ResultValue::issued).await
@@ -83,7 +83,7 @@ pub async fn update<H: Host>(
     call: &Call<'_, H>,
     collection: &Collection,
     target: Target<'_>,
-    fields: &Fields<'_>,
+    fields: &BodyFields<'_>,
 ) -> Result<UpdatedToken, Box<Failure>> {
     let request = requests::update(call.settings(), collection, target, fields);
     on_token(call, &request, ResultValue::token).await
@@ -122,7 +122,7 @@ pub async fn rotate<H: Host>(
     call: &Call<'_, H>,
     collection: &Collection,
     target: Target<'_>,
-    fields: &Fields<'_>,
+    fields: &BodyFields<'_>,
 ) -> Result<IssuedToken, Box<Failure>> {
     let request = requests::rotate(call.settings(), collection, target, fields);
     on_token(call, &request, ResultValue::issued).await

@@ -5,7 +5,7 @@ use crate::exchange::call::Call;
 use crate::exchange::host::Host;
 use crate::operations::steps;
 use crate::request::ids::TokenId;
-use crate::request::requests::Fields;
+use crate::request::requests::BodyFields;
 use crate::response::failure::Failure;
 
 /// Switches a token on or off.
@@ -16,6 +16,6 @@ pub async fn switch(
     enabled: bool,
 ) -> Result<ServiceToken, Box<Failure>> {
     let (collection, id) = (call.collection(scope)?, TokenId::new(id)?);
-    let fields = Fields { enabled: Some(enabled), ..Fields::default() };
+    let fields = BodyFields { enabled: Some(enabled), ..BodyFields::default() };
     Ok(steps::update(call, &collection, id.target(), &fields).await?.token)
 }

@@ -127,7 +127,7 @@ mod tests {
             ("http://[localhost]", "no host or no port"),
             ("http://[127.0.0.1]", "no host or no port"),
             ("https://[::1", "no URL"),
-            ("https://a%20b", "no host or no port"),
+            ("https://a%20b", "no URL"),
             ("http://127.0.0", "plain http"),
             ("http://127.0.0.01", "plain http"),
             ("http://127.0.0.256", "plain http"),

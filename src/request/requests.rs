@@ -39,7 +39,7 @@ pub struct Request<'a> {
 
 /// The bodies of `create`, `update` and `rotate`, which share their fields. A field that is none is not sent.
 #[derive(Clone, Copy, Default, Serialize)]
-pub struct Fields<'a> {
+pub struct BodyFields<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -52,7 +52,7 @@ pub struct Fields<'a> {
     pub previous_client_secret_expires_at: Option<&'a str>,
 }
 
-impl<'a> From<&'a CreateParams> for Fields<'a> {
+impl<'a> From<&'a CreateParams> for BodyFields<'a> {
     fn from(params: &'a CreateParams) -> Self {
         Self {
             name: Some(&params.name),
@@ -64,7 +64,7 @@ impl<'a> From<&'a CreateParams> for Fields<'a> {
     }
 }
 
-impl<'a> From<&'a UpdateParams> for Fields<'a> {
+impl<'a> From<&'a UpdateParams> for BodyFields<'a> {
     fn from(params: &'a UpdateParams) -> Self {
         Self {
             name: params.name.as_deref(),
@@ -76,7 +76,7 @@ impl<'a> From<&'a UpdateParams> for Fields<'a> {
     }
 }
 
-impl<'a> From<&'a PreviousSecret> for Fields<'a> {
+impl<'a> From<&'a PreviousSecret> for BodyFields<'a> {
     fn from(previous: &'a PreviousSecret) -> Self {
         let previous_client_secret_expires_at = match previous {
             PreviousSecret::ExpiresNow => None,
@@ -126,7 +126,7 @@ pub fn get<'a>(settings: &'a Settings, collection: &Collection, target: Target<'
 }
 
 /// Makes the request that makes a token.
-pub fn create<'a>(settings: &'a Settings, collection: &Collection, fields: &Fields<'_>) -> Request<'a> {
+pub fn create<'a>(settings: &'a Settings, collection: &Collection, fields: &BodyFields<'_>) -> Request<'a> {
     let path = [&settings.base.path, collection.path()].concat();
     request(settings, Effect::MakeSecret, Method::Post, path, Some(fields), None)
 }
@@ -136,7 +136,7 @@ pub fn update<'a>(
     settings: &'a Settings,
     collection: &Collection,
     target: Target<'a>,
-    fields: &Fields<'_>,
+    fields: &BodyFields<'_>,
 ) -> Request<'a> {
     let effect = if fields.client_secret_version.is_some() { Effect::MakeSecret } else { Effect::Change };
     on_token(settings, collection, target, (effect, Method::Put, ""), Some(fields))
@@ -157,7 +157,7 @@ pub fn rotate<'a>(
     settings: &'a Settings,
     collection: &Collection,
     target: Target<'a>,
-    fields: &Fields<'_>,
+    fields: &BodyFields<'_>,
 ) -> Request<'a> {
     on_token(settings, collection, target, (Effect::MakeSecret, Method::Post, "/rotate"), Some(fields))
 }
@@ -167,7 +167,7 @@ fn on_token<'a>(
     collection: &Collection,
     target: Target<'a>,
     (effect, method, action): (Effect, Method, &str),
-    fields: Option<&Fields<'_>>,
+    fields: Option<&BodyFields<'_>>,
 ) -> Request<'a> {
     let path = [&settings.base.path, collection.path(), "/", &target.segment(), action].concat();
     request(settings, effect, method, path, fields, Some(target))
@@ -178,7 +178,7 @@ fn request<'a>(
     effect: Effect,
     method: Method,
     path_with_query: String,
-    fields: Option<&Fields<'_>>,
+    fields: Option<&BodyFields<'_>>,
     target: Option<Target<'a>>,
 ) -> Request<'a> {
     // Strings, numbers and booleans always have a JSON form.

@@ -224,3 +224,121 @@ fn push_error(message: &mut String, code: Option<u32>, text: &str) {
         message.push_str(&format!(" (code {code})"));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bindings::exports::cloudflare::access::types::ApiErrorCause;
+
+    type NoHeaders = Vec<(String, String)>;
+
+    fn head(status: u16) -> AnswerHead<NoHeaders> {
+        AnswerHead { status, headers: Vec::new() }
+    }
+
+    fn redactor() -> Redactor {
+        Redactor::new([])
+    }
+
+    fn coded(code: u32, message: &str) -> Vec<ApiError> {
+        vec![ApiError {
+            code: Some(code),
+            message: message.into(),
+            documentation_url: None,
+            pointer: None,
+            chain: Vec::new(),
+        }]
+    }
+
+    #[test]
+    fn a_no_is_certain_only_where_the_api_says_it_before_acting() {
+        use ErrorKind::{Conflict, NotFound, RateLimited, Rejected, Unavailable};
+        for (status, errors, kind, class, outcome) in [
+            (400, coded(12130, ""), Rejected, FailureClass::Final, Outcome::NotApplied),
+            (404, coded(12135, ""), NotFound, FailureClass::Final, Outcome::NotApplied),
+            (409, vec![], Conflict, FailureClass::Final, Outcome::NotApplied),
+            (408, vec![], Unavailable, FailureClass::Passing, Outcome::Unknown),
+            (429, coded(971, ""), RateLimited, FailureClass::RateLimited, Outcome::NotApplied),
+            (429, coded(10100, ""), RateLimited, FailureClass::RateLimited, Outcome::NotApplied),
+            (429, vec![], RateLimited, FailureClass::RateLimited, Outcome::NotApplied),
+            (403, coded(971, ""), RateLimited, FailureClass::RateLimited, Outcome::NotApplied),
+            (200, coded(971, ""), RateLimited, FailureClass::RateLimited, Outcome::NotApplied),
+            (500, coded(971, ""), RateLimited, FailureClass::Passing, Outcome::Unknown),
+            (408, coded(971, ""), RateLimited, FailureClass::Passing, Outcome::Unknown),
+            (403, coded(10001, "internal error"), Unavailable, FailureClass::Passing, Outcome::Unknown),
+            (500, vec![], Unavailable, FailureClass::Passing, Outcome::Unknown),
+            (500, coded(12130, ""), Unavailable, FailureClass::Passing, Outcome::Unknown),
+            (200, coded(12135, ""), NotFound, FailureClass::Final, Outcome::NotApplied),
+            (200, coded(10003, ""), Rejected, FailureClass::Final, Outcome::Unknown),
+            (200, vec![], Rejected, FailureClass::Final, Outcome::Unknown),
+        ] {
+            let error = AttemptError::refused(&head(status), errors, &redactor());
+            assert_eq!((error.kind, error.class, error.outcome), (kind, class, outcome), "{status}: {}", error.what);
+        }
+    }
+
+    #[test]
+    fn an_answer_of_somebody_else_proves_little() {
+        use ErrorKind::{InvalidResponse, RateLimited, Unavailable};
+        for (status, foreign, kind, class, outcome) in [
+            (200, Foreign::Empty, InvalidResponse, FailureClass::Passing, Outcome::Unknown),
+            (200, Foreign::CutShort, InvalidResponse, FailureClass::Passing, Outcome::Unknown),
+            (200, Foreign::NotJson, InvalidResponse, FailureClass::Final, Outcome::Unknown),
+            (200, Foreign::OtherJson, InvalidResponse, FailureClass::Final, Outcome::Unknown),
+            (302, Foreign::Empty, InvalidResponse, FailureClass::Final, Outcome::Unknown),
+            (403, Foreign::NotJson, InvalidResponse, FailureClass::Final, Outcome::NotApplied),
+            (404, Foreign::NotJson, InvalidResponse, FailureClass::Final, Outcome::NotApplied),
+            (413, Foreign::Empty, InvalidResponse, FailureClass::Final, Outcome::NotApplied),
+            (408, Foreign::Empty, Unavailable, FailureClass::Passing, Outcome::Unknown),
+            (499, Foreign::Empty, InvalidResponse, FailureClass::Final, Outcome::Unknown),
+            (429, Foreign::OtherJson, RateLimited, FailureClass::RateLimited, Outcome::NotApplied),
+            (502, Foreign::Empty, Unavailable, FailureClass::Passing, Outcome::Unknown),
+            (523, Foreign::NotJson, Unavailable, FailureClass::Passing, Outcome::Unknown),
+        ] {
+            let error = AttemptError::foreign(&head(status), foreign, "", &redactor());
+            assert_eq!((error.kind, error.class, error.outcome), (kind, class, outcome), "{status} {foreign:?}");
+        }
+    }
+
+    #[test]
+    fn without_an_answer_only_proof_counts() {
+        use ErrorKind::{Connection, DeniedByHost, InvalidResponse, RateLimited, Timeout};
+        for (cause, status, kind, class, outcome) in [
+            (Cause::NotSent(""), None, Connection, FailureClass::NotSent, Outcome::NotApplied),
+            (Cause::Denied(""), None, DeniedByHost, FailureClass::Final, Outcome::NotApplied),
+            (Cause::Lost(""), None, Connection, FailureClass::Passing, Outcome::Unknown),
+            (Cause::Lost(""), Some(201), Connection, FailureClass::Passing, Outcome::Unknown),
+            (Cause::Lost(""), Some(400), Connection, FailureClass::Passing, Outcome::NotApplied),
+            (Cause::Lost(""), Some(429), RateLimited, FailureClass::RateLimited, Outcome::NotApplied),
+            (Cause::TimedOut(""), Some(200), Timeout, FailureClass::Passing, Outcome::Unknown),
+            (Cause::Unreadable(""), Some(200), InvalidResponse, FailureClass::Final, Outcome::Unknown),
+        ] {
+            let head = status.map(|status| (status, NoHeaders::new()));
+            let error = AttemptError::without_answer(NoAnswer { cause, head }, &redactor());
+            assert_eq!((error.kind, error.class, error.outcome), (kind, class, outcome), "{cause:?} {status:?}");
+        }
+    }
+
+    #[test]
+    fn a_message_tells_what_came_what_the_api_said_the_effect_and_the_remedy() {
+        let mut errors = coded(6003, "Invalid request headers");
+        errors[0].chain.push(ApiErrorCause { code: Some(6111), message: "Invalid format".into() });
+        errors.push(ApiError { code: None, ..coded(0, "").remove(0) });
+        assert_eq!(
+            message("400 Bad Request", &errors, Some("check it"), Outcome::Unknown),
+            "400 Bad Request; Invalid request headers (code 6003) <- Invalid format (code 6111); an error without a text; it may \
+             have been done all the same; check it"
+        );
+        assert_eq!(message("500", &[], None, Outcome::NotApplied), "500");
+    }
+
+    #[test]
+    fn the_ray_id_comes_from_the_header_or_from_the_page() {
+        let ray = AnswerHead { status: 520, headers: vec![("cf-ray".to_owned(), "9f1c2ab34cd56ef7-AMS".to_owned())] };
+        let ray_id = |head: &AnswerHead<NoHeaders>, body: &str| {
+            AttemptError::foreign(head, Foreign::NotJson, body, &redactor()).head.and_then(|head| head.ray_id)
+        };
+        assert_eq!(ray_id(&ray, "").as_deref(), Some("9f1c2ab34cd56ef7-AMS"));
+        assert_eq!(ray_id(&head(520), "Ray ID: <b>9f1c2ab34cd56ef7</b>").as_deref(), Some("9f1c2ab34cd56ef7"));
+    }
+}
