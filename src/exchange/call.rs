@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::bindings::exports::cloudflare::access::types::{Error, ErrorKind, RequestOptions, Scope};
 use crate::exchange::host::{Host, Instant, Limits};
-use crate::exchange::repeat::{Decision, RetryContext, SHORTEST_ATTEMPT, decide, wait};
+use crate::exchange::repeat::{Decision, RetryContext, SHORTEST_ATTEMPT, decide, pause};
 use crate::request::effect::Effect;
 use crate::request::function::Function;
 use crate::request::ids::Collection;
@@ -17,7 +17,7 @@ use crate::request::invalid::Invalid;
 use crate::request::requests::Request;
 use crate::request::settings::Settings;
 use crate::response::attempt_error::AttemptError;
-use crate::response::failure::{Failure, FailureClass};
+use crate::response::failure::Failure;
 use crate::response::head::AnswerHead;
 use crate::response::server_text::{Cleaned, Redactor, ServerText};
 use crate::response::token::{Budget, Unusable};
@@ -91,13 +91,7 @@ impl<'a, H: Host> Call<'a, H> {
                     self.host.sleep_until(now.after(wait)).await;
                 }
                 Decision::GiveUp { asked_wait } => {
-                    return Err(error.into_failure(
-                        request,
-                        may_have_changed,
-                        asked_wait,
-                        self.attempts.get(),
-                        &self.redactor(),
-                    ));
+                    return Err(error.into_failure(request, may_have_changed, asked_wait, &self.redactor()));
                 }
             }
         }
@@ -140,7 +134,7 @@ impl<'a, H: Host> Call<'a, H> {
     /// sleeping if no attempt would fit after it.
     pub async fn pause(&self, retry: u32, asked_wait: Option<Duration>) -> bool {
         let now = self.host.now();
-        match wait(retry, asked_wait, self.deadline.remaining(now), now.0) {
+        match pause(retry, asked_wait, self.deadline.remaining(now), now.0) {
             Some(wait) => {
                 self.host.sleep_until(now.after(wait)).await;
                 true
@@ -159,28 +153,16 @@ impl<'a, H: Host> Call<'a, H> {
         self.redactor().unchanged(id)
     }
 
-    /// Returns a failure that no answer is to blame for, and that no change came of.
-    pub fn failure(&self, kind: ErrorKind, message: String) -> Box<Failure> {
-        let mut failure = Failure::new(kind, message, FailureClass::Final);
-        failure.error.attempts = self.attempts.get();
-        failure
-    }
-
     /// Returns the failure of a request that succeeded, with an answer that is no use.
     pub fn unusable(&self, request: &Request<'_>, head: &AnswerHead<H::Headers>, unusable: &Unusable) -> Box<Failure> {
         let redactor = self.redactor().and(unusable.client_secret.as_deref());
-        AttemptError::unusable(head, unusable, &redactor).into_failure(
-            request,
-            false,
-            None,
-            self.attempts.get(),
-            &redactor,
-        )
+        AttemptError::unusable(head, unusable, &redactor).into_failure(request, false, None, &redactor)
     }
 
-    /// Returns the error of the contract: begins its message with the function that was called, and takes credentials out of arguments that
-    /// it shows.
+    /// Returns the error of the contract: begins its message with the function that was called, counts the requests of the call so far, and
+    /// takes credentials out of arguments that it shows.
     pub fn named(&self, mut failure: Failure) -> Error {
+        failure.error.attempts = self.attempts.get();
         if failure.error.kind == ErrorKind::InvalidArgument {
             failure.error.message = self.redactor().redact(&failure.error.message);
         }

@@ -62,12 +62,20 @@ pub fn decide(effect: Effect, class: FailureClass, context: RetryContext) -> Dec
 
 /// Returns how long to wait before another attempt: as long as the API asks, or a random time that leaves one its shortest time. None if no
 /// other attempt fits.
-pub fn wait(attempt: u32, asked_wait: Option<Duration>, time_left: Duration, jitter: u64) -> Option<Duration> {
+fn wait(attempt: u32, asked_wait: Option<Duration>, time_left: Duration, jitter: u64) -> Option<Duration> {
     let longest = time_left.checked_sub(SHORTEST_ATTEMPT)?;
     match asked_wait {
         Some(asked) => (asked <= longest).then_some(asked),
         None => Some(backoff(attempt, jitter).min(longest)),
     }
+}
+
+/// Returns how long to wait before something made of several requests is tried again: a random time that leaves an attempt its shortest
+/// time, and at least as long as the API asks. None if no other attempt fits. Without a number of retries, only waiting bounds the requests.
+pub fn pause(retry: u32, asked_wait: Option<Duration>, time_left: Duration, jitter: u64) -> Option<Duration> {
+    let longest = time_left.checked_sub(SHORTEST_ATTEMPT).filter(|longest| !longest.is_zero())?;
+    let asked = asked_wait.unwrap_or_default();
+    (asked <= longest).then(|| backoff(retry, jitter).clamp(asked, longest))
 }
 
 /// Returns a random wait below a bound that doubles from half a second to eight seconds. The whole range is used, so that callers who failed
@@ -156,6 +164,19 @@ mod tests {
             assert!(wait <= Duration::from_millis(50), "{wait:?}");
         }
         assert_eq!(wait(5, None, Duration::from_millis(250), 7), Some(Duration::ZERO));
+    }
+
+    #[test]
+    fn a_pause_is_at_least_what_the_api_asks_and_leaves_an_attempt_its_shortest_time() {
+        let second = Duration::from_secs(1);
+        for jitter in 0..1000 {
+            let long = pause(9, Some(second), Duration::from_secs(60), jitter).expect("it fits");
+            assert!(long >= second && long <= Duration::from_secs(8), "{long:?}");
+            assert!(pause(9, None, second, jitter).expect("it fits") <= Duration::from_millis(750));
+        }
+        assert_eq!(pause(1, Some(second), Duration::from_millis(1249), 7), None);
+        assert_eq!(pause(1, Some(Duration::ZERO), Duration::from_millis(250), 7), None);
+        assert_ne!(pause(1, Some(Duration::ZERO), Duration::from_secs(60), 7), Some(Duration::ZERO));
     }
 
     proptest! {

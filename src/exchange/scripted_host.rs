@@ -106,8 +106,7 @@ pub struct Sent {
     pub url: String,
     pub headers: Vec<(String, String)>,
     pub body: Option<String>,
-    /// From when until when it might take, in milliseconds of the host's clock.
-    pub from: u64,
+    /// Until when it might take, in milliseconds of the host's clock.
     pub until: u64,
 }
 
@@ -269,7 +268,6 @@ impl Host for ScriptedHost {
             url: format!("{scheme}://{}{}", request.base.authority, request.path_with_query),
             headers: request.headers.iter().map(|(name, value)| (name.clone(), text(value))).collect(),
             body: request.body.as_ref().map(text),
-            from: limits.from.0 / 1_000_000,
             until: limits.until.0 / 1_000_000,
         };
         self.sent.borrow_mut().push(sent.clone());

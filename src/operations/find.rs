@@ -56,3 +56,53 @@ pub async fn by_name<H: Host>(
 ) -> Result<Vec<ServiceToken>, Box<Failure>> {
     Ok(every(call, collection, Query { name: Some(name), ..Query::default() }).await?.value)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bindings::exports::cloudflare::access::types::{Error, ErrorKind};
+    use crate::exchange::scripted_host::{Reply, ScriptedHost, account, options};
+    use crate::request::function::Function;
+
+    const TOKENS: &str = r#"[{"id":"1","name":"app-staging","client_id":"one.access","created_at":"2026-01-01T00:00:00Z"},
+        {"id":"2","name":"app","client_id":"two.access","created_at":"2026-03-01T00:00:00Z"},
+        {"id":"3","name":"app","created_at":"2026-01-31T23:59:59Z"},{"id":"4","name":"app"},{"id":"5"}]"#;
+
+    fn ids(result: Result<Vec<ServiceToken>, Error>) -> Vec<String> {
+        result.expect("tokens").into_iter().map(|token| token.id).collect()
+    }
+
+    #[test]
+    fn tokens_are_found_by_their_exact_name_or_their_client_id() {
+        let host = ScriptedHost::with_rule(|_| Reply::result(TOKENS));
+        let run = |selector: Selector| {
+            ids(host.run(Function::Find, options(), async |call| find(call, &account(), &selector).await))
+        };
+        assert_eq!(run(Selector::Name("app".into())), ["2", "3", "4"]);
+        assert_eq!(run(Selector::ClientId("two.access".into())), ["2"]);
+        assert!(run(Selector::ClientId("two".into())).is_empty());
+        assert_eq!(host.lines(), ["GET ?name=app", "GET", "GET"]);
+    }
+
+    #[test]
+    fn an_empty_selector_is_refused() {
+        let host = ScriptedHost::default();
+        for selector in [Selector::Name(String::new()), Selector::ClientId(String::new())] {
+            let run = host.run(Function::Find, options(), async |call| find(call, &account(), &selector).await);
+            assert_eq!(run.expect_err("accepted").kind, ErrorKind::InvalidArgument);
+        }
+    }
+
+    #[test]
+    fn a_create_is_looked_for_among_the_tokens_that_may_be_its_own() {
+        let host = ScriptedHost::with_rule(|_| Reply::result(TOKENS));
+        let run = |since: &str| {
+            host.run(Function::ResolveCreate, options(), async |call| {
+                resolve_create(call, &account(), "app", since).await
+            })
+        };
+        assert_eq!(ids(run("2026-02-01T00:00:00Z")), ["2", "4"]);
+        assert_eq!(ids(run("2026-02-01T00:59:59+01:00")), ["2", "3", "4"]);
+        assert_eq!(run("yesterday").expect_err("accepted").kind, ErrorKind::InvalidArgument);
+    }
+}

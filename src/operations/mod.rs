@@ -3,6 +3,8 @@
 //! Every function checks all of its arguments before anything is sent.
 
 pub mod clock;
+#[cfg(test)]
+mod echo;
 pub mod ensure;
 pub mod expiring;
 pub mod find;

@@ -164,7 +164,6 @@ impl AttemptError {
         request: &Request<'_>,
         may_have_changed: bool,
         retry_after: Option<Duration>,
-        attempts: u32,
         redactor: &Redactor,
     ) -> Box<Failure> {
         let outcome = match self.outcome {
@@ -182,7 +181,7 @@ impl AttemptError {
             ray_id: self.head.and_then(|head| head.ray_id),
             retry_after_ms: retry_after.map(|wait| u32::try_from(wait.as_millis()).unwrap_or(u32::MAX)),
             api_errors: self.api_errors,
-            attempts,
+            attempts: 0,
             token_id: target.or(self.token_id.as_deref()).and_then(|id| redactor.unchanged(id)),
             previous_secret_expires_at: None,
         };

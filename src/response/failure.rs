@@ -19,7 +19,7 @@ pub enum FailureClass {
     Final,
 }
 
-/// A call, or a request of it, that failed. The message does not yet begin with the name of the function.
+/// A call, or a request of it, that failed. The message does not yet begin with the name of the function, and the requests are not counted.
 #[cfg_attr(test, derive(Debug))]
 pub struct Failure {
     pub error: Error,
@@ -29,8 +29,8 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// Makes a failure that no answer is to blame for, and that no change came of.
-    pub fn new(kind: ErrorKind, message: String, class: FailureClass) -> Box<Self> {
+    /// Makes a final failure that no answer is to blame for, and that no change came of.
+    pub fn new(kind: ErrorKind, message: String) -> Box<Self> {
         let error = Error {
             kind,
             outcome: Outcome::NotApplied,
@@ -43,7 +43,7 @@ impl Failure {
             token_id: None,
             previous_secret_expires_at: None,
         };
-        Box::new(Self { error, class, asked_wait: None })
+        Box::new(Self { error, class: FailureClass::Final, asked_wait: None })
     }
 
     /// Adds something to the end of the message.
@@ -60,6 +60,6 @@ impl Failure {
 
 impl From<Invalid> for Box<Failure> {
     fn from(invalid: Invalid) -> Self {
-        Failure::new(invalid.kind, invalid.message, FailureClass::Final)
+        Failure::new(invalid.kind, invalid.message)
     }
 }
