@@ -1,0 +1,431 @@
+//! One call of an exported function: attempts, the waits between them, and the one deadline over all of it.
+//!
+//! A call may be one request or many, several of them at once. Every request goes through [`Call::send`]: an attempt is an exchange and the
+//! reading of its answer; a failed one is classified (`response::attempt_error`), the repetition decided (`repeat`), and the failure, if it
+//! comes to one, tells the whole call: how many attempts there were, and whether any of them may have made the change.
+
+use std::cell::Cell;
+use std::time::Duration;
+
+use crate::bindings::exports::cloudflare::access::types::{Error, ErrorKind, RequestOptions, Scope};
+use crate::exchange::host::{Host, Instant, Limits};
+use crate::exchange::repeat::{Decision, RetryContext, SHORTEST_ATTEMPT, decide, pause};
+use crate::request::effect::Effect;
+use crate::request::function::Function;
+use crate::request::ids::Collection;
+use crate::request::invalid::Invalid;
+use crate::request::requests::Request;
+use crate::request::settings::Settings;
+use crate::response::attempt_error::AttemptError;
+use crate::response::failure::Failure;
+use crate::response::head::AnswerHead;
+use crate::response::server_text::{Cleaned, Redactor, ServerText};
+use crate::response::token::{Budget, Unusable};
+use crate::response::{Success, accept};
+
+/// The most bytes an answer may have. A page of 1000 tokens has about 400 kB.
+const BODY_LIMIT: usize = 8 * 1024 * 1024;
+/// The longest pause in the middle of an answer.
+const BETWEEN_BYTES: Duration = Duration::from_secs(15);
+
+/// A call under way.
+pub struct Call<'a, H> {
+    host: &'a H,
+    function: Function,
+    settings: Settings,
+    deadline: Instant,
+    attempts: Cell<u32>,
+}
+
+impl<'a, H: Host> Call<'a, H> {
+    /// Begins a call: resolves its settings and starts its time.
+    pub fn begin(host: &'a H, function: Function, options: Option<RequestOptions>) -> Result<Self, Invalid> {
+        let settings = Settings::resolve(options, || host.environment())?;
+        let deadline = host.now().after(settings.timeout);
+        Ok(Self { host, function, settings, deadline, attempts: Cell::new(0) })
+    }
+
+    pub fn host(&self) -> &H {
+        self.host
+    }
+
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Checks a scope, and that the function may be called in it. Requests need what this returns.
+    pub fn collection(&self, scope: &Scope) -> Result<Collection, Invalid> {
+        let collection = Collection::of(scope)?;
+        self.settings.authority.admit(self.function, &collection)?;
+        Ok(collection)
+    }
+
+    /// As [`Call::collection`], for a function that takes the id of an account.
+    pub fn account(&self, id: &str) -> Result<Collection, Invalid> {
+        self.collection(&Scope::Account(id.to_owned()))
+    }
+
+    /// Sends a request until it succeeds or may not be repeated. `budget`: the memory that tokens may take.
+    pub async fn send(&self, request: &Request<'_>, budget: &Budget) -> Result<Success<H::Headers>, Box<Failure>> {
+        let mut retries_left = self.settings.retries;
+        let mut attempt = 0_u32;
+        let mut may_have_changed = false;
+        loop {
+            attempt = attempt.saturating_add(1);
+            let error = match self.attempt(request, retries_left, budget).await {
+                Ok(success) => return Ok(success),
+                Err(error) => error,
+            };
+            let now = self.host.now();
+            let context = RetryContext {
+                retries_left,
+                attempt,
+                asked_wait: error.asked_wait(),
+                time_left: self.deadline.remaining(now),
+                jitter: now.0,
+            };
+            match decide(request.effect, error.class, context) {
+                Decision::RepeatAfter(wait) => {
+                    may_have_changed |= error.may_have_changed();
+                    retries_left = retries_left.saturating_sub(1);
+                    self.host.sleep_until(now.after(wait)).await;
+                }
+                Decision::GiveUp { asked_wait } => {
+                    return Err(error.into_failure(request, may_have_changed, asked_wait, &self.redactor()));
+                }
+            }
+        }
+    }
+
+    /// Exchanges a request for an answer once, and reads the answer.
+    async fn attempt(
+        &self,
+        request: &Request<'_>,
+        retries_left: u32,
+        budget: &Budget,
+    ) -> Result<Success<H::Headers>, Box<AttemptError>> {
+        let from = self.host.now();
+        let time_left = self.deadline.remaining(from);
+        if time_left.is_zero() || (request.effect.is_sent_once() && time_left < SHORTEST_ATTEMPT) {
+            return Err(AttemptError::too_late());
+        }
+        let until = from.after(self.attempt_time(request.effect, retries_left)).min(self.deadline);
+        let limits = Limits { from, until, between_bytes: BETWEEN_BYTES, body: BODY_LIMIT };
+        self.attempts.set(self.attempts.get().saturating_add(1));
+        match self.host.exchange(request, limits).await {
+            Ok(answer) => accept(answer, request, budget, || self.redactor()),
+            Err(no_answer) => Err(AttemptError::without_answer(no_answer, &self.redactor())),
+        }
+    }
+
+    /// Returns how long one attempt may take: half of the call's time where another attempt may follow, all of it where none may, since
+    /// giving up early on a `create` only means not knowing. Less where the function finds out itself what became of an attempt.
+    fn attempt_time(&self, effect: Effect, retries_left: u32) -> Duration {
+        let parts = match self.function {
+            Function::Issue => 6,
+            Function::RotateWithOverlap => 2,
+            _ if effect.is_sent_once() || retries_left == 0 => 1,
+            _ => 2,
+        };
+        self.settings.attempt_timeout.unwrap_or(self.settings.timeout / parts)
+    }
+
+    /// Sleeps before retry number `retry` of something that is made of several requests, for at least `asked_wait`. Returns false without
+    /// sleeping if no attempt would fit after it.
+    pub async fn pause(&self, retry: u32, asked_wait: Option<Duration>) -> bool {
+        let now = self.host.now();
+        match pause(retry, asked_wait, self.deadline.remaining(now), now.0) {
+            Some(wait) => {
+                self.host.sleep_until(now.after(wait)).await;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Takes credentials out of the text of a server and shortens it.
+    pub fn clean(&self, text: &str) -> Cleaned {
+        self.redactor().clean(ServerText(text))
+    }
+
+    /// Returns an id as an error may show it. None if it holds a credential, or what could break a line of a log.
+    pub fn unchanged(&self, id: &str) -> Option<String> {
+        self.redactor().unchanged(id)
+    }
+
+    /// Returns the failure of a request that succeeded, with an answer that is no use.
+    pub fn unusable(&self, request: &Request<'_>, head: &AnswerHead<H::Headers>, unusable: &Unusable) -> Box<Failure> {
+        let redactor = self.redactor().and(unusable.client_secret.as_deref());
+        AttemptError::unusable(head, unusable, &redactor).into_failure(request, false, None, &redactor)
+    }
+
+    /// Returns the error of the contract: begins its message with the function that was called, counts the requests of the call so far, and
+    /// takes credentials out of arguments that it shows.
+    pub fn named(&self, mut failure: Failure) -> Error {
+        failure.error.attempts = self.attempts.get();
+        if failure.error.kind == ErrorKind::InvalidArgument {
+            failure.error.message = self.redactor().redact(&failure.error.message);
+        }
+        failure.named(self.function)
+    }
+
+    fn redactor(&self) -> Redactor {
+        Redactor::new(self.settings.secrets())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bindings::exports::cloudflare::access::types::Outcome;
+    use crate::exchange::host::Cause;
+    use crate::exchange::scripted_host::{CREDENTIAL, Reply, ScriptedHost, account, options};
+    use crate::request::requests::{BodyFields, Query, create, list};
+
+    /// Sends a request of this effect.
+    fn send_with(effect: Effect, host: &ScriptedHost, options: RequestOptions) -> Result<(), Error> {
+        host.run(Function::Get, options, async |call| {
+            let mut request = list(call.settings(), &call.collection(&account())?, Query::default());
+            request.effect = effect;
+            call.send(&request, &Budget::default()).await.map(drop)
+        })
+    }
+
+    fn send(effect: Effect, replies: impl IntoIterator<Item = Reply>) -> (Result<(), Error>, ScriptedHost) {
+        let host = ScriptedHost::with_replies(replies);
+        (send_with(effect, &host, options()), host)
+    }
+
+    fn done() -> Reply {
+        Reply::result("{}")
+    }
+
+    fn status(status: u16) -> Reply {
+        Reply::new(status, r#"{"success":false,"errors":[]}"#)
+    }
+
+    fn limited(seconds: &str) -> Reply {
+        status(429).with_header("retry-after", seconds)
+    }
+
+    fn denied() -> Reply {
+        Reply::failure(Cause::Denied("the host does not let it out"))
+    }
+
+    fn late() -> Reply {
+        done().after(600_000)
+    }
+
+    #[test]
+    fn what_passes_is_repeated_twice_where_that_is_harmless_and_never_where_it_makes_a_secret() {
+        for failure in
+            [Reply::lost(), status(500), status(408), status(520), Reply::new(200, ""), Reply::new(502, "<html>")]
+        {
+            for effect in Effect::ALL {
+                let (result, host) = send(effect, [failure.clone(), failure.clone(), done()]);
+                let requests = if effect.is_sent_once() { 1 } else { 3 };
+                assert_eq!(host.sent().len(), requests, "{effect:?}");
+                assert_eq!(result.is_ok(), !effect.is_sent_once(), "{effect:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_never_left_and_what_is_limited_is_repeated_for_every_effect() {
+        for effect in Effect::ALL {
+            for failure in [
+                Reply::refused(),
+                status(429),
+                limited("1"),
+                Reply::new(429, "null"),
+                Reply::refusal(403, 971),
+                Reply::refusal(200, 10_100),
+                Reply::refusal(429, 10_100),
+            ] {
+                let (result, host) = send(effect, [failure.clone(), failure.clone(), done()]);
+                assert!(result.is_ok() && host.sent().len() == 3, "{effect:?}");
+                let error = send(effect, vec![failure; 3]).0.expect_err("three failures");
+                assert_eq!((error.outcome, error.attempts), (Outcome::NotApplied, 3), "{effect:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_will_be_the_same_next_time_is_not_repeated() {
+        for failure in [denied(), status(400), status(401), status(403), status(404), status(409), status(302)] {
+            for effect in Effect::ALL {
+                let (result, host) = send(effect, [failure.clone()]);
+                assert!(result.is_err() && host.sent().len() == 1, "{effect:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn one_attempt_that_may_have_done_it_makes_the_whole_call_uncertain() {
+        for (replies, outcome) in [
+            (vec![Reply::refused(), Reply::lost(), status(400)], Outcome::Unknown),
+            (vec![Reply::lost(), Reply::refused(), Reply::refused()], Outcome::Unknown),
+            (vec![status(500), limited("0"), denied()], Outcome::Unknown),
+            (vec![Reply::refused(), limited("0"), status(400)], Outcome::NotApplied),
+            (vec![Reply::refused(), Reply::refused(), Reply::refused()], Outcome::NotApplied),
+            (vec![Reply::refused(), Reply::refused(), Reply::lost()], Outcome::Unknown),
+        ] {
+            let attempts = u32::try_from(replies.len()).expect("a few");
+            let error = send(Effect::Change, replies.clone()).0.expect_err("it fails");
+            assert_eq!((error.outcome, error.attempts), (outcome, attempts));
+            let error = send(Effect::Read, replies).0.expect_err("it fails");
+            assert_eq!(error.outcome, Outcome::NotApplied, "a read changes nothing");
+        }
+        let error = send(Effect::MakeSecret, [Reply::refused(), Reply::lost()]).0.expect_err("it fails");
+        assert_eq!((error.outcome, error.attempts), (Outcome::Unknown, 2), "sent once after it did not leave once");
+    }
+
+    #[test]
+    fn the_number_of_retries_is_the_callers() {
+        for retries in [0, 1, 5, 10] {
+            let host = ScriptedHost::with_rule(|_| Reply::lost());
+            let given = RequestOptions { max_retries: Some(retries), ..options() };
+            let error = send_with(Effect::Read, &host, given).expect_err("it fails");
+            assert_eq!(error.attempts, retries + 1);
+        }
+    }
+
+    #[test]
+    fn an_asked_wait_is_kept_exactly_if_it_fits_and_told_if_not() {
+        let (result, host) = send(Effect::MakeSecret, [limited("7"), limited("5"), done()]);
+        assert!(result.is_ok() && host.elapsed() == Duration::from_secs(12));
+        // 40 seconds fit into 60, but not twice.
+        let (result, host) = send(Effect::MakeSecret, [limited("40"), limited("40")]);
+        let error = result.expect_err("too long");
+        assert_eq!((error.kind, error.retry_after_ms), (ErrorKind::RateLimited, Some(40_000)));
+        assert_eq!((host.elapsed(), error.attempts), (Duration::from_secs(40), 2));
+        let (result, host) = send(Effect::Read, [limited("99999999999999999999")]);
+        assert_eq!(result.expect_err("too long").retry_after_ms, Some(u32::MAX));
+        assert_eq!(host.elapsed(), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_wait_is_told_only_where_it_would_have_helped() {
+        let used_up = r#""default";r=0;t=300"#;
+        let (result, _) = send(Effect::Read, [status(404).with_header("ratelimit", used_up)]);
+        assert_eq!(result.expect_err("not found").retry_after_ms, None);
+        let (result, _) = send(Effect::Read, [status(429).with_header("ratelimit", used_up)]);
+        assert_eq!(result.expect_err("limited").retry_after_ms, Some(300_000));
+        let (result, _) = send(Effect::Read, vec![limited("1"); 3]);
+        assert_eq!(result.expect_err("limited").retry_after_ms, Some(1000));
+    }
+
+    #[test]
+    fn of_several_windows_that_are_used_up_the_longest_is_waited_for() {
+        let windows = r#""burst";r=0;t=5, "default";r=0;t=30"#;
+        let (result, host) = send(Effect::Read, [status(429).with_header("ratelimit", windows), done()]);
+        assert!(result.is_ok() && host.elapsed() == Duration::from_secs(30));
+    }
+
+    #[test]
+    fn waits_and_attempts_stay_within_the_time_of_the_call() {
+        for milliseconds in [1, 100, 700, 1000, 5000, 60_000] {
+            for failure in [late(), Reply::lost(), limited("1"), Reply::lost().after(80)] {
+                let host = ScriptedHost::with_rule(move |_| failure.clone());
+                let given = RequestOptions { timeout_ms: Some(milliseconds), max_retries: Some(10), ..options() };
+                send_with(Effect::Change, &host, given).expect_err("it fails");
+                let limit = Duration::from_millis(milliseconds.into());
+                assert!(host.elapsed() <= limit, "{:?} of {limit:?}", host.elapsed());
+                assert!(host.sent().iter().all(|sent| sent.until <= milliseconds.into()));
+            }
+        }
+    }
+
+    #[test]
+    fn a_request_that_makes_a_secret_is_not_begun_without_time_for_an_answer() {
+        for (left, is_sent) in [(249, false), (250, true)] {
+            let list_takes = 1000 - left;
+            let host = ScriptedHost::with_replies([Reply::result("[]").after(list_takes), done()]);
+            let given = RequestOptions { timeout_ms: Some(1000), attempt_timeout_ms: Some(1000), ..options() };
+            let result = host.run(Function::Ensure, given, async |call| {
+                let collection = call.collection(&account())?;
+                call.send(&list(call.settings(), &collection, Query::default()), &Budget::default()).await?;
+                let fields = BodyFields::default();
+                call.send(&create(call.settings(), &collection, &fields), &Budget::default()).await.map(drop)
+            });
+            assert_eq!(host.sent().len(), if is_sent { 2 } else { 1 }, "{left} ms left");
+            if !is_sent {
+                let error = result.expect_err("too late");
+                assert_eq!((error.kind, error.outcome), (ErrorKind::Timeout, Outcome::NotApplied));
+                assert_eq!(error.attempts, 1);
+            }
+        }
+    }
+
+    #[test]
+    fn an_attempt_has_half_of_the_time_where_another_may_follow_and_all_of_it_where_none_may() {
+        let ends = |function, effect, retries, own: Option<u32>| {
+            let host = ScriptedHost::with_replies([status(400)]);
+            let given = RequestOptions {
+                timeout_ms: Some(12_000),
+                attempt_timeout_ms: own,
+                max_retries: Some(retries),
+                ..options()
+            };
+            let result = host.run(function, given, async |call| {
+                let mut request = list(call.settings(), &call.collection(&account())?, Query::default());
+                request.effect = effect;
+                call.send(&request, &Budget::default()).await.map(drop)
+            });
+            result.expect_err("it fails");
+            host.sent()[0].until
+        };
+        for effect in Effect::ALL {
+            let half_or_all = if effect.is_sent_once() { 12_000 } else { 6_000 };
+            assert_eq!(ends(Function::Create, effect, 2, None), half_or_all, "{effect:?}");
+            assert_eq!(ends(Function::Create, effect, 0, None), 12_000, "{effect:?}");
+            assert_eq!(ends(Function::Create, effect, 2, Some(300)), 300, "{effect:?}");
+            assert_eq!(ends(Function::Create, effect, 2, Some(60_000)), 12_000, "{effect:?}");
+            assert_eq!(ends(Function::RotateWithOverlap, effect, 2, None), 6_000, "{effect:?}");
+            assert_eq!(ends(Function::Issue, effect, 0, None), 2_000, "{effect:?}");
+        }
+    }
+
+    #[test]
+    fn the_environment_is_read_once_and_not_at_all_for_an_endpoint_of_the_caller() {
+        let variables = [("CLOUDFLARE_API_TOKEN", "t0ken\n"), ("CLOUDFLARE_BASE_URL", "https://b.example")];
+        let host = ScriptedHost::with_rule(|_| Reply::result("[]")).with_environment(&variables);
+        let look = async |call: &Call<'_, ScriptedHost>| {
+            let request = list(call.settings(), &call.collection(&account())?, Query::default());
+            call.send(&request, &Budget::default()).await.map(drop)
+        };
+        host.run_with(Function::ListPage, None, look).expect("a list");
+        assert_eq!(host.environment_reads(), 1);
+        assert_eq!(host.sent()[0].url, "https://b.example/accounts/a/access/service_tokens");
+        assert_eq!(host.sent()[0].header("authorization"), Some("Bearer t0ken"));
+        host.run(Function::ListPage, options(), look).expect("a list");
+        assert_eq!(host.environment_reads(), 1);
+        assert_eq!(host.sent()[1].url, "https://a.example/v4/accounts/a/access/service_tokens");
+        assert_eq!(host.sent()[1].header("authorization"), Some(format!("Bearer {CREDENTIAL}").as_str()));
+    }
+
+    #[test]
+    fn what_the_deployer_does_not_allow_is_denied_and_nothing_is_sent() {
+        for (variable, value, function) in [
+            ("CLOUDFLARE_ACCESS_OPERATIONS", "read", Function::Delete),
+            ("CLOUDFLARE_ACCESS_SCOPE", "account:b", Function::Get),
+            ("CLOUDFLARE_ACCESS_SCOPE", "zone:a", Function::Get),
+        ] {
+            let host = ScriptedHost::default().with_environment(&[("CLOUDFLARE_API_TOKEN", "t"), (variable, value)]);
+            let error = host.run_with(function, None, async |call| Ok(call.collection(&account()).map(drop)?));
+            let error = error.expect_err("denied");
+            assert_eq!((error.kind, error.outcome, error.attempts), (ErrorKind::DeniedByHost, Outcome::NotApplied, 0));
+            assert!(error.message.starts_with(&format!("{}: {variable}", function.name())), "{}", error.message);
+        }
+    }
+
+    #[test]
+    fn a_message_begins_with_the_function_and_shows_no_credential_among_its_arguments() {
+        let host = ScriptedHost::default();
+        let error = host.run(Function::Find, options(), async |_| {
+            Err::<(), _>(Invalid::argument("name", &format!("{CREDENTIAL} and more"), "too long").into())
+        });
+        let message = error.expect_err("refused").message;
+        assert_eq!(message, "find: name is \"[redacted] and more\": too long");
+    }
+}

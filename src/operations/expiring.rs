@@ -1,0 +1,250 @@
+//! Which tokens expire, and the renewal of those that do.
+
+use crate::bindings::exports::cloudflare::access::lifecycle::{
+    ExpiringToken, ExpiryReport, RefreshParams, RefreshReport, RefreshedToken,
+};
+use crate::bindings::exports::cloudflare::access::types::{Scope, ServiceToken};
+use crate::exchange::call::Call;
+use crate::exchange::concurrent::all;
+use crate::exchange::host::Host;
+use crate::operations::ensure::reported;
+use crate::operations::list_all::every;
+use crate::operations::{clock, steps};
+use crate::request::arguments;
+use crate::request::ids::Collection;
+use crate::request::requests::Query;
+use crate::response::failure::Failure;
+use crate::timestamp::Timestamp;
+
+/// Reports which tokens expire within this many seconds, or have expired.
+pub async fn expiring(
+    call: &Call<'_, impl Host>,
+    scope: &Scope,
+    within_seconds: u32,
+) -> Result<ExpiryReport, Box<Failure>> {
+    let collection = call.collection(scope)?;
+    report(call, &collection, Query::default(), within_seconds).await
+}
+
+/// Refreshes every enabled token that is due. Each has a result of its own.
+pub async fn refresh<H: Host>(
+    call: &Call<'_, H>,
+    account: &str,
+    params: &RefreshParams,
+) -> Result<RefreshReport, Box<Failure>> {
+    let collection = call.account(account)?;
+    arguments::refresh_params(params)?;
+    let query = Query { name: params.name.as_deref(), ..Query::default() };
+    let ExpiryReport { now, expiring, .. } = report(call, &collection, query, params.within_seconds).await?;
+    let is_due = |due: &ExpiringToken| params.include_expired || due.seconds_left > 0;
+    let due = expiring.into_iter().filter(is_due).map(|due| refresh_one(call, &collection, due.token));
+    let tokens = all(due.collect()).await.into_iter().map(|(token, refreshed)| RefreshedToken {
+        id: token.id,
+        name: token.name,
+        refreshed: refreshed.map_err(|failure| call.named(*failure)),
+    });
+    Ok(RefreshReport { now, tokens: tokens.collect() })
+}
+
+async fn refresh_one<H: Host>(
+    call: &Call<'_, H>,
+    collection: &Collection,
+    token: ServiceToken,
+) -> (ServiceToken, Result<ServiceToken, Box<Failure>>) {
+    let refreshed = match reported(call, &token) {
+        Ok(id) => steps::refresh(call, collection, id.target()).await,
+        Err(failure) => Err(failure),
+    };
+    (token, refreshed)
+}
+
+async fn report<H: Host>(
+    call: &Call<'_, H>,
+    collection: &Collection,
+    query: Query<'_>,
+    within_seconds: u32,
+) -> Result<ExpiryReport, Box<Failure>> {
+    let tokens = every(call, collection, query).await?;
+    let (now, clock) = clock::now(call, &tokens.head);
+    let mut report = ExpiryReport {
+        now: now.to_rfc3339().unwrap_or_default(),
+        clock,
+        expiring: Vec::new(),
+        disabled: Vec::new(),
+        forever: Vec::new(),
+        unreadable: Vec::new(),
+        later: 0,
+    };
+    for token in tokens.value {
+        add(&mut report, token, now, within_seconds);
+    }
+    for list in [&mut report.expiring, &mut report.disabled] {
+        list.sort_by_key(|token| token.seconds_left);
+    }
+    Ok(report)
+}
+
+/// Adds a token to the list that it belongs to.
+fn add(report: &mut ExpiryReport, token: ServiceToken, now: Timestamp, within_seconds: u32) {
+    if token.duration.as_deref() == Some("forever") {
+        return report.forever.push(token);
+    }
+    let Some(expires) = token.expires_at.as_deref().and_then(Timestamp::from_rfc3339) else {
+        return report.unreadable.push(token);
+    };
+    let seconds_left = expires.seconds_since(now);
+    if seconds_left > within_seconds.into() {
+        report.later = report.later.saturating_add(1);
+        return;
+    }
+    let limit = if seconds_left < 0 { i32::MIN } else { i32::MAX };
+    let seconds_left = i32::try_from(seconds_left).unwrap_or(limit);
+    let list = if token.enabled == Some(false) { &mut report.disabled } else { &mut report.expiring };
+    list.push(ExpiringToken { token, seconds_left });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bindings::exports::cloudflare::access::lifecycle::Clock;
+    use crate::bindings::exports::cloudflare::access::types::{ErrorKind, Outcome, RequestOptions};
+    use crate::exchange::scripted_host::{Reply, ScriptedHost, account, options};
+    use crate::request::function::Function;
+
+    /// It is 2026-11-24T10:00:00Z.
+    const TOKENS: &str = r#"[{"id":"soon","expires_at":"2026-11-24T11:00:00Z"},{"id":"past","expires_at":"2026-11-24T09:59:59Z"},
+        {"id":"now","expires_at":"2026-11-24T10:00:00Z"},{"id":"later","expires_at":"2026-11-24T11:00:01Z"},
+        {"id":"off","expires_at":"2026-11-24T10:30:00Z","enabled":false},{"id":"ever","duration":"forever","enabled":false,
+        "expires_at":"2026-11-24T10:30:00Z"},{"id":"none"},{"id":"odd","expires_at":"soon"},
+        {"id":"old","expires_at":"0001-01-01T00:00:00Z"}]"#;
+
+    fn ids(tokens: &[ExpiringToken]) -> Vec<&str> {
+        tokens.iter().map(|token| token.token.id.as_str()).collect()
+    }
+
+    fn report_of(host: &ScriptedHost, within_seconds: u32) -> ExpiryReport {
+        let run =
+            host.run(Function::Expiring, options(), async |call| expiring(call, &account(), within_seconds).await);
+        run.expect("a report")
+    }
+
+    fn refresh_of(host: &ScriptedHost, params: &RefreshParams, options: RequestOptions) -> RefreshReport {
+        let run = host.run(Function::RefreshExpiring, options, async |call| refresh(call, "a", params).await);
+        run.expect("a report")
+    }
+
+    fn params() -> RefreshParams {
+        RefreshParams { within_seconds: 3600, name: None, include_expired: false }
+    }
+
+    #[test]
+    fn every_token_is_in_the_list_that_it_belongs_to() {
+        let report = report_of(&ScriptedHost::with_rule(|_| Reply::result(TOKENS)), 3600);
+        assert_eq!((report.now.as_str(), report.clock), ("2026-11-24T10:00:00Z", Clock::Host));
+        assert_eq!(ids(&report.expiring), ["old", "past", "now", "soon"]);
+        let seconds: Vec<i32> = report.expiring.iter().map(|token| token.seconds_left).collect();
+        assert_eq!(seconds, [i32::MIN, -1, 0, 3600]);
+        assert_eq!(ids(&report.disabled), ["off"]);
+        assert_eq!((report.forever.len(), report.unreadable.len(), report.later), (1, 2, 1));
+    }
+
+    #[test]
+    fn seconds_beyond_their_type_are_its_limit() {
+        let far = Reply::result(r#"[{"id":"1","expires_at":"2126-11-24T10:00:00Z"}]"#);
+        let report = report_of(&ScriptedHost::with_replies([far]), u32::MAX);
+        assert_eq!(report.expiring[0].seconds_left, i32::MAX);
+    }
+
+    #[test]
+    fn the_clock_of_the_server_counts_where_that_of_the_host_is_wrong() {
+        for (date, clock, now) in [
+            ("Tue, 24 Nov 2026 10:01:00 GMT", Clock::Host, "2026-11-24T10:00:00Z"),
+            ("Tue, 24 Nov 2026 10:01:01 GMT", Clock::Server, "2026-11-24T10:01:01Z"),
+            ("Mon, 23 Nov 2026 10:00:00 GMT", Clock::Server, "2026-11-23T10:00:00Z"),
+            ("yesterday", Clock::Host, "2026-11-24T10:00:00Z"),
+        ] {
+            let host = ScriptedHost::with_replies([Reply::result("[]").with_header("date", date)]);
+            let report = report_of(&host, 0);
+            assert_eq!((report.clock, report.now.as_str()), (clock, now), "{date}");
+        }
+    }
+
+    #[test]
+    fn tokens_that_are_due_are_refreshed_and_expired_ones_only_if_asked() {
+        let due = r#"[{"id":"soon","name":"n","expires_at":"2026-11-24T11:00:00Z"},{"id":"past","expires_at":"2026-11-24T09:00:00Z"},
+            {"id":"now","expires_at":"2026-11-24T10:00:00Z"},{"id":"off","enabled":false,"expires_at":"2026-11-24T10:30:00Z"}]"#;
+        for (include_expired, name, expected) in [
+            (false, None, vec!["GET", "POST /soon/refresh"]),
+            (true, None, vec!["GET", "POST /past/refresh", "POST /now/refresh", "POST /soon/refresh"]),
+            (true, Some("n"), vec!["GET ?name=n", "POST /soon/refresh"]),
+        ] {
+            let host = ScriptedHost::with_rule(move |sent| {
+                let id = sent.url.rsplit('/').nth(1).unwrap_or_default();
+                if sent.line().starts_with("GET") {
+                    Reply::result(due)
+                } else {
+                    Reply::result(&format!(r#"{{"id":"{id}"}}"#))
+                }
+            });
+            let params = RefreshParams { include_expired, name: name.map(str::to_owned), ..params() };
+            let report = refresh_of(&host, &params, options());
+            assert_eq!(host.lines(), expected);
+            assert!(report.tokens.iter().all(|token| token.refreshed.is_ok()));
+        }
+    }
+
+    #[test]
+    fn each_token_has_a_result_of_its_own_and_its_error_names_the_function() {
+        let host = ScriptedHost::with_rule(|sent| match sent.line().as_str() {
+            "GET" => Reply::result(&format!(
+                "[{}]",
+                (0..8)
+                    .map(|id| format!(r#"{{"id":"{id}","expires_at":"2026-11-24T10:30:00Z"}}"#))
+                    .collect::<Vec<_>>()
+                    .join(",")
+            )),
+            "POST /3/refresh" => Reply::refusal(403, 9999),
+            line => Reply::result(&format!(r#"{{"id":"{}"}}"#, &line[6..7])).after(20),
+        });
+        let report = refresh_of(&host, &params(), options());
+        assert_eq!((report.tokens.len(), host.most_under_way()), (8, 6));
+        for token in &report.tokens {
+            assert_eq!(token.refreshed.is_ok(), token.id != "3");
+        }
+        let error = report.tokens[3].refreshed.as_ref().expect_err("refused");
+        assert!(error.message.starts_with("refresh-expiring: 403 Forbidden"), "{}", error.message);
+        assert_eq!((error.kind, error.token_id.as_deref()), (ErrorKind::Forbidden, Some("3")));
+    }
+
+    #[test]
+    fn a_token_for_which_the_time_did_not_suffice_was_not_refreshed() {
+        let host = ScriptedHost::with_rule(|sent| match sent.line().as_str() {
+            "GET" => Reply::result(&format!(
+                "[{}]",
+                (0..7)
+                    .map(|id| format!(r#"{{"id":"{id}","expires_at":"2026-11-24T10:30:00Z"}}"#))
+                    .collect::<Vec<_>>()
+                    .join(",")
+            )),
+            line => Reply::result(&format!(r#"{{"id":"{}"}}"#, &line[6..7])).after(1000),
+        });
+        let options = RequestOptions { timeout_ms: Some(1000), attempt_timeout_ms: Some(1000), ..options() };
+        let report = refresh_of(&host, &params(), options);
+        assert!(report.tokens[..6].iter().all(|token| token.refreshed.is_ok()));
+        let error = report.tokens[6].refreshed.as_ref().expect_err("too late");
+        assert_eq!((error.kind, error.outcome), (ErrorKind::Timeout, Outcome::NotApplied));
+    }
+
+    #[test]
+    fn a_window_of_a_year_is_refused_before_anything_is_sent() {
+        let host = ScriptedHost::default();
+        let params = RefreshParams { within_seconds: 364 * 86_400 + 1, ..params() };
+        let run = host.run(Function::RefreshExpiring, options(), async |call| refresh(call, "a", &params).await);
+        let error = run.expect_err("accepted");
+        assert!(
+            error.message.starts_with("refresh-expiring: within-seconds is 31449601: at most 31449600"),
+            "{}",
+            error.message
+        );
+    }
+}

@@ -1,0 +1,438 @@
+//! `issue` and `finish-issue`: a token is made under a working name and gets its name once the caller has stored its secret.
+//!
+//! The API has no idempotency key, but names are free text. The working name answers the question of every lost answer: did it happen? So the
+//! call looks first. Found: the token gets a new secret, since nobody may have the one before. Not found: it is made. Every failure that can
+//! pass leads back to the look, until the time of the call ends.
+
+use crate::bindings::exports::cloudflare::access::types::{
+    CreateParams, ErrorKind, IssuedToken, Outcome, PreviousSecret, ServiceToken,
+};
+use crate::exchange::call::Call;
+use crate::exchange::host::Host;
+use crate::operations::ensure::{ids, reported};
+use crate::operations::list_all::every;
+use crate::operations::steps;
+use crate::request::arguments;
+use crate::request::ids::Collection;
+use crate::request::invalid::Invalid;
+use crate::request::requests::{BodyFields, Query};
+use crate::response::failure::{Failure, FailureClass};
+
+const BEFORE_KEY: &str = " [issue:";
+const AFTER_KEY: &str = "]";
+const KEY_LIMIT: usize = 64;
+
+/// Makes a token under its working name, or finds the one that an earlier call made, and returns it with a secret.
+pub async fn issue(
+    call: &Call<'_, impl Host>,
+    account: &str,
+    params: &CreateParams,
+    key: &str,
+) -> Result<IssuedToken, Box<Failure>> {
+    let collection = call.account(account)?;
+    arguments::create_params(params)?;
+    let mut work = Work {
+        collection: &collection,
+        working_name: &working_name(&params.name, key)?,
+        outcome: Outcome::NotApplied,
+        token_id: None,
+    };
+    let mut failures = 0_u32;
+    loop {
+        let failure = match work.attempt(call, params).await {
+            Ok(issued) => return Ok(issued),
+            Err(failure) => failure,
+        };
+        failures = failures.saturating_add(1);
+        if failure.class == FailureClass::Final || !call.pause(failures, failure.asked_wait).await {
+            return Err(work.unfinished(failure));
+        }
+    }
+}
+
+/// Gives the token that is being issued under a key its name.
+pub async fn finish(call: &Call<'_, impl Host>, account: &str, key: &str) -> Result<ServiceToken, Box<Failure>> {
+    let collection = call.account(account)?;
+    let ending = ending(key)?;
+    let name = |token: &ServiceToken| Some(token.name.as_deref()?.strip_suffix(&ending)?.to_owned());
+    let mut tokens = every(call, &collection, Query::default()).await?.value;
+    tokens.retain(|token| name(token).is_some());
+    match tokens.as_slice() {
+        [] => {
+            let message = "no token is being issued under this key: it may be finished already";
+            Err(Failure::new(ErrorKind::NotFound, message.to_owned()))
+        }
+        [token] => {
+            let name = name(token);
+            let fields = BodyFields { name: name.as_deref(), ..BodyFields::default() };
+            Ok(steps::update(call, &collection, reported(call, token)?.target(), &fields).await?.token)
+        }
+        several => {
+            let message = format!(
+                "{} tokens are being issued under this key: {}; call `issue` with it again, which leaves one, and store its secret",
+                several.len(),
+                ids(call, several)
+            );
+            Err(Failure::new(ErrorKind::Conflict, message))
+        }
+    }
+}
+
+/// Returns how working names under a key end.
+fn ending(key: &str) -> Result<String, Invalid> {
+    if is_key(key) {
+        Ok([BEFORE_KEY, key, AFTER_KEY].concat())
+    } else {
+        let rule = format_args!("a key has 1 to {KEY_LIMIT} of A-Z a-z 0-9 . _ -");
+        Err(Invalid::argument("key", key, rule))
+    }
+}
+
+fn is_key(key: &str) -> bool {
+    let may_stand_in_a_key = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    (1..=KEY_LIMIT).contains(&key.len()) && key.bytes().all(may_stand_in_a_key)
+}
+
+/// Returns the name of a token until it is finished.
+fn working_name(name: &str, key: &str) -> Result<String, Invalid> {
+    let inner = name.strip_suffix(AFTER_KEY).and_then(|name| name.rsplit_once(BEFORE_KEY));
+    if inner.is_some_and(|(_, key)| is_key(key)) {
+        return Err(Invalid::argument("name", name, "it ends as the working names of `issue` do"));
+    }
+    let working_name = [name, &ending(key)?].concat();
+    let length = working_name.chars().count();
+    if length > arguments::NAME_LIMIT {
+        let limit = arguments::NAME_LIMIT;
+        let rule =
+            format_args!("with its key it becomes a working name of {length} characters, and {limit} is the most");
+        return Err(Invalid::argument("name", name, rule));
+    }
+    Ok(working_name)
+}
+
+/// What a call has found out so far.
+struct Work<'a> {
+    collection: &'a Collection,
+    working_name: &'a str,
+    /// Whether this call has made a token or a secret that nobody has.
+    outcome: Outcome,
+    /// The token under the working name, once it is known.
+    token_id: Option<String>,
+}
+
+impl Work<'_> {
+    /// Looks for the token, and gives it a secret or makes it.
+    async fn attempt<H: Host>(
+        &mut self,
+        call: &Call<'_, H>,
+        params: &CreateParams,
+    ) -> Result<IssuedToken, Box<Failure>> {
+        let tokens = self.tokens(call).await?;
+        let Some((token, others)) = tokens.split_first() else { return self.create(call, params).await };
+        self.token_id = call.unchanged(&token.id);
+        if self.outcome == Outcome::Unknown {
+            self.outcome = Outcome::Applied;
+        }
+        delete(call, self.collection, others).await?;
+        let fields = BodyFields::from(&PreviousSecret::ExpiresNow);
+        let rotated = steps::rotate(call, self.collection, reported(call, token)?.target(), &fields).await;
+        rotated.inspect_err(|failure| self.note(failure))
+    }
+
+    /// Makes the token. A create whose answer was lost may have arrived in the meantime, so what else has the working name is deleted then.
+    async fn create<H: Host>(
+        &mut self,
+        call: &Call<'_, H>,
+        params: &CreateParams,
+    ) -> Result<IssuedToken, Box<Failure>> {
+        let fields = BodyFields { name: Some(self.working_name), ..params.into() };
+        match steps::create(call, self.collection, &fields).await {
+            Ok(issued) => {
+                if self.outcome == Outcome::Unknown {
+                    // The token and its secret are here, whatever becomes of this; `finish-issue` reports what is left.
+                    self.delete_others(call, &issued.token.id).await.unwrap_or_default();
+                }
+                Ok(issued)
+            }
+            Err(mut failure) => {
+                self.note(&failure);
+                if failure.error.outcome == Outcome::Applied {
+                    // The token is there, and the next attempt finds it.
+                    failure.class = FailureClass::Passing;
+                }
+                Err(failure)
+            }
+        }
+    }
+
+    async fn delete_others<H: Host>(&self, call: &Call<'_, H>, keep: &str) -> Result<(), Box<Failure>> {
+        let mut others = self.tokens(call).await?;
+        others.retain(|token| token.id != keep);
+        delete(call, self.collection, &others).await
+    }
+
+    /// Returns the tokens under the working name. All tokens are asked for: how the API compares names is not documented.
+    async fn tokens<H: Host>(&self, call: &Call<'_, H>) -> Result<Vec<ServiceToken>, Box<Failure>> {
+        let mut tokens = every(call, self.collection, Query::default()).await?.value;
+        tokens.retain(|token| token.name.as_deref() == Some(self.working_name));
+        Ok(tokens)
+    }
+
+    /// Remembers what a failed request may have made.
+    fn note(&mut self, failure: &Failure) {
+        self.outcome = match (self.outcome, failure.error.outcome) {
+            (Outcome::Applied, _) | (_, Outcome::Applied) => Outcome::Applied,
+            (Outcome::Unknown, _) | (_, Outcome::Unknown) => Outcome::Unknown,
+            (Outcome::NotApplied, Outcome::NotApplied) => Outcome::NotApplied,
+        };
+        if failure.error.outcome == Outcome::Applied {
+            self.token_id.clone_from(&failure.error.token_id);
+        }
+    }
+
+    /// Returns the failure of a call that did not finish: what there is, and how to go on.
+    fn unfinished(self, mut failure: Box<Failure>) -> Box<Failure> {
+        failure.error.outcome = self.outcome;
+        if let Some(id) = &self.token_id {
+            failure.add(&format!("token {id} is under the working name"));
+        }
+        if self.outcome != Outcome::NotApplied || failure.class != FailureClass::Final {
+            failure.add("to go on, call `issue` again with the same key");
+        }
+        failure.error.token_id = self.token_id.or(failure.error.token_id);
+        failure
+    }
+}
+
+/// Deletes tokens that a create with a lost answer has left.
+async fn delete<H: Host>(
+    call: &Call<'_, H>,
+    collection: &Collection,
+    tokens: &[ServiceToken],
+) -> Result<(), Box<Failure>> {
+    for token in tokens {
+        match steps::delete(call, collection, reported(call, token)?.target()).await {
+            Err(failure) if !steps::is_gone(&failure) => return Err(failure),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bindings::exports::cloudflare::access::types::{Error, RequestOptions};
+    use crate::exchange::scripted_host::{Reply, ScriptedHost, options};
+    use crate::request::function::Function;
+
+    const NAME: &str = "ci [issue:k]";
+    const LOOK: &str = "GET";
+    const MAKE: &str = r#"POST  {"name":"ci [issue:k]","duration":"24h"}"#;
+
+    fn params(name: &str) -> CreateParams {
+        CreateParams {
+            name: name.to_owned(),
+            duration: Some("24h".to_owned()),
+            enabled: None,
+            client_secret_version: None,
+            previous_client_secret_expires_at: None,
+        }
+    }
+
+    fn run_with(host: &ScriptedHost, options: RequestOptions) -> Result<IssuedToken, Error> {
+        let params = params("ci");
+        host.run(Function::Issue, options, async |call| issue(call, "a", &params, "k").await)
+    }
+
+    fn run(host: &ScriptedHost) -> Result<IssuedToken, Error> {
+        run_with(host, RequestOptions { max_retries: Some(0), ..options() })
+    }
+
+    fn listed(tokens: &[(&str, &str)]) -> Reply {
+        let tokens: Vec<_> = tokens.iter().map(|(id, name)| format!(r#"{{"id":"{id}","name":"{name}"}}"#)).collect();
+        Reply::result(&format!("[{}]", tokens.join(",")))
+    }
+
+    fn issued(id: &str, secret: &str) -> Reply {
+        Reply::result(&format!(r#"{{"id":"{id}","name":"{NAME}","client_secret":"{secret}"}}"#))
+    }
+
+    #[test]
+    fn a_token_is_made_under_its_working_name() {
+        let host = ScriptedHost::with_replies([listed(&[("0", "ci"), ("9", "ci [issue:kk]")]), issued("1", "s")]);
+        let token = run(&host).expect("issued");
+        assert_eq!((token.client_secret.as_str(), token.token.name.as_deref()), ("s", Some(NAME)));
+        assert_eq!(host.lines(), [LOOK, MAKE]);
+    }
+
+    #[test]
+    fn the_token_of_an_earlier_call_gets_a_new_secret_and_its_twins_are_deleted() {
+        let host = ScriptedHost::with_replies([
+            listed(&[("1", NAME), ("2", "other"), ("3", NAME), ("4", NAME)]),
+            Reply::result("null"),
+            Reply::refusal(404, 12135),
+            issued("1", "t"),
+        ]);
+        assert_eq!(run(&host).expect("issued").client_secret, "t");
+        assert_eq!(host.lines(), [LOOK, "DELETE /3", "DELETE /4", "POST /1/rotate {}"]);
+    }
+
+    #[test]
+    fn a_create_whose_answer_was_lost_is_looked_for() {
+        // It happened.
+        let host = ScriptedHost::with_replies([listed(&[]), Reply::lost(), listed(&[("1", NAME)]), issued("1", "t")]);
+        assert_eq!(run(&host).expect("issued").client_secret, "t");
+        assert_eq!(host.lines(), [LOOK, MAKE, LOOK, "POST /1/rotate {}"]);
+        // It did not, and what arrives late is deleted.
+        let host = ScriptedHost::with_replies([
+            listed(&[]),
+            Reply::lost(),
+            listed(&[]),
+            issued("2", "t"),
+            listed(&[("1", NAME), ("2", NAME)]),
+            Reply::result("null"),
+        ]);
+        assert_eq!(run(&host).expect("issued").token.id, "2");
+        assert_eq!(host.lines(), [LOOK, MAKE, LOOK, MAKE, LOOK, "DELETE /1"]);
+    }
+
+    #[test]
+    fn a_finished_token_is_returned_whatever_becomes_of_the_sweep() {
+        let replies = [listed(&[]), Reply::lost(), listed(&[]), issued("2", "t"), Reply::refusal(403, 9999)];
+        let host = ScriptedHost::with_replies(replies);
+        assert_eq!(run(&host).expect("issued").client_secret, "t");
+        assert_eq!(host.sent().len(), 5);
+    }
+
+    #[test]
+    fn a_rotation_whose_answer_was_lost_or_cannot_be_used_is_made_again_or_told() {
+        let there = || listed(&[("1", NAME)]);
+        let host = ScriptedHost::with_replies([there(), Reply::lost(), there(), issued("1", "u")]);
+        assert_eq!(run(&host).expect("issued").client_secret, "u");
+        let host = ScriptedHost::with_replies([there(), Reply::result(r#"{"id":"1"}"#)]);
+        let error = run(&host).expect_err("no secret");
+        assert_eq!((error.outcome, error.token_id.as_deref()), (Outcome::Applied, Some("1")));
+        assert!(error.message.contains("call `issue` again with the same key"), "{}", error.message);
+    }
+
+    #[test]
+    fn a_created_token_without_its_secret_gets_another() {
+        let host = ScriptedHost::with_replies([
+            listed(&[]),
+            Reply::result(r#"{"id":"1"}"#),
+            listed(&[("1", NAME)]),
+            issued("1", "t"),
+        ]);
+        assert_eq!(run(&host).expect("issued").client_secret, "t");
+    }
+
+    #[test]
+    fn what_is_final_ends_the_call_at_once() {
+        for final_answer in [
+            Reply::new(404, "<html>"),
+            Reply::new(302, ""),
+            Reply::refusal(403, 9999),
+            Reply::refusal(400, 12130),
+            Reply::refusal(401, 10000),
+        ] {
+            let host = ScriptedHost::with_replies([final_answer.clone()]);
+            let error = run(&host).expect_err("final");
+            assert_eq!((error.outcome, error.attempts), (Outcome::NotApplied, 1));
+            assert!(!error.message.contains("call `issue` again"), "{}", error.message);
+            let host = ScriptedHost::with_replies([listed(&[]), final_answer]);
+            assert_eq!(run(&host).expect_err("final").attempts, 2);
+            assert_eq!(host.elapsed().as_millis(), 0);
+        }
+    }
+
+    #[test]
+    fn the_time_of_the_call_is_used_to_its_end() {
+        let options = RequestOptions { timeout_ms: Some(1000), max_retries: Some(0), ..options() };
+        let host = ScriptedHost::with_replies([Reply::lost().after(80)])
+            .and_then(|sent| if sent.line() == LOOK { listed(&[]) } else { issued("1", "s") });
+        assert!(run_with(&host, options.clone()).is_ok());
+        let host = ScriptedHost::with_rule(|_| Reply::lost().after(80));
+        let error = run_with(&host, options).expect_err("lost");
+        assert!(host.elapsed().as_millis() >= 750, "{:?} of 1000 ms", host.elapsed());
+        assert_eq!((error.kind, error.outcome), (ErrorKind::Connection, Outcome::NotApplied));
+        assert!(error.message.contains("call `issue` again with the same key"), "{}", error.message);
+    }
+
+    #[test]
+    fn the_wait_that_the_api_asks_for_is_kept() {
+        let busy = Reply::refusal(503, 1000).with_header("retry-after", "7");
+        let host =
+            ScriptedHost::with_replies([listed(&[]), busy, listed(&[]), issued("1", "s"), listed(&[("1", NAME)])]);
+        assert!(run(&host).is_ok());
+        assert_eq!(host.elapsed().as_secs(), 7);
+        let host = ScriptedHost::with_replies([Reply::refusal(429, 971).with_header("retry-after", "300")]);
+        let error = run(&host).expect_err("limited");
+        assert_eq!((error.kind, error.retry_after_ms, error.attempts), (ErrorKind::RateLimited, Some(300_000), 1));
+    }
+
+    #[test]
+    fn an_unfinished_call_tells_what_there_is() {
+        let options = RequestOptions { timeout_ms: Some(2000), max_retries: Some(0), ..options() };
+        let unknown =
+            ScriptedHost::with_rule(|sent| if sent.line() == LOOK { listed(&[]) } else { Reply::lost().after(300) });
+        let error = run_with(&unknown, options.clone()).expect_err("lost");
+        assert_eq!((error.outcome, error.token_id), (Outcome::Unknown, None));
+        let made = ScriptedHost::with_replies([listed(&[]), Reply::lost()])
+            .and_then(|sent| if sent.line() == LOOK { listed(&[("1", NAME)]) } else { Reply::refused().after(300) });
+        let error = run_with(&made, options).expect_err("lost");
+        assert_eq!((error.outcome, error.token_id.as_deref()), (Outcome::Applied, Some("1")));
+        // An earlier call made it, and this one did nothing.
+        let there = ScriptedHost::with_replies([listed(&[("1", NAME)]), Reply::refusal(403, 9999)]);
+        let error = run(&there).expect_err("refused");
+        assert_eq!((error.outcome, error.token_id.as_deref()), (Outcome::NotApplied, Some("1")));
+    }
+
+    #[test]
+    fn keys_and_names_have_their_form() {
+        let host = ScriptedHost::default();
+        for (name, key, expected) in [
+            ("ci", "", "issue: key is empty"),
+            ("ci", "a b", "issue: key is \"a b\": a key has 1 to 64"),
+            ("ci", "k]", "issue: key is \"k]\""),
+            ("ci", &"k".repeat(65), "issue: key is \"kkk"),
+            ("ci [issue:x]", "k", "issue: name is \"ci [issue:x]\": it ends as"),
+            (&"n".repeat(341), "k", "issue: name is \"nnn"),
+            ("", "k", "issue: name is empty"),
+        ] {
+            let params = params(name);
+            let run = host.run(Function::Issue, options(), async |call| issue(call, "a", &params, key).await);
+            let error = run.expect_err("accepted");
+            assert!(error.message.starts_with(expected), "{}", error.message);
+            assert_eq!((error.kind, error.attempts), (ErrorKind::InvalidArgument, 0));
+        }
+        assert!(working_name(&"n".repeat(340), "k").is_ok_and(|name| name.chars().count() == 350));
+        assert!(working_name("ci [issue:a b]", "k").is_ok());
+    }
+
+    fn finish_with(replies: Vec<Reply>) -> (Result<ServiceToken, Error>, ScriptedHost) {
+        let host = ScriptedHost::with_replies(replies);
+        let result = host.run(Function::FinishIssue, options(), async |call| finish(call, "a", "k").await);
+        (result, host)
+    }
+
+    #[test]
+    fn a_token_that_is_being_issued_gets_its_name() {
+        let tokens = listed(&[("1", "x [issue:kk]"), ("2", NAME), ("3", "ci"), ("4", "[issue:k]")]);
+        let (result, host) = finish_with(vec![tokens, Reply::lost(), Reply::result(r#"{"id":"2","name":"ci"}"#)]);
+        assert_eq!(result.expect("finished").name.as_deref(), Some("ci"));
+        assert_eq!(host.lines(), [LOOK, r#"PUT /2 {"name":"ci"}"#, r#"PUT /2 {"name":"ci"}"#]);
+    }
+
+    #[test]
+    fn none_or_several_under_a_key_are_not_finished() {
+        let (result, _) = finish_with(vec![listed(&[("3", "ci")])]);
+        let error = result.expect_err("none");
+        assert_eq!((error.kind, error.outcome, error.status), (ErrorKind::NotFound, Outcome::NotApplied, None));
+        let (result, host) = finish_with(vec![listed(&[("1", NAME), ("2", "other [issue:k]")])]);
+        let error = result.expect_err("several");
+        assert_eq!((error.kind, error.outcome), (ErrorKind::Conflict, Outcome::NotApplied));
+        assert!(error.message.contains("1, 2"), "{}", error.message);
+        assert_eq!(host.lines(), [LOOK]);
+    }
+}
