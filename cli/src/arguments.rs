@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use cloudflare_access_host::{CreateParams, TokenDuration};
 
+use crate::command_line::quoted;
 use crate::{lifecycle, words};
 
 /// What the man page says about the exit status; the codes are in `failure.rs`.
@@ -79,6 +80,27 @@ pub struct Connection {
     /// How often a failure that may be repeated is repeated, 0 to 10
     #[arg(long, global = true, value_name = "NUMBER")]
     pub max_retries: Option<u32>,
+}
+
+impl Connection {
+    /// What another command line needs to mean the same tokens: the options that the environment does not have, each after a space.
+    pub fn options(&self) -> String {
+        let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.to_string_lossy().into_owned());
+        let given = [
+            ("--account", "CLOUDFLARE_ACCOUNT_ID", self.account.clone()),
+            ("--zone", "CLOUDFLARE_ZONE_ID", self.zone.clone()),
+            ("--credentials-file", "CLOUDFLARE_CREDENTIALS_FILE", path(&self.credentials_file)),
+            ("--base-url", "CLOUDFLARE_BASE_URL", self.base_url.clone()),
+            ("--ca-certificates", "", path(&self.ca_certificates)),
+        ];
+        let is_in_environment = |variable: &str, value: &str| std::env::var(variable).is_ok_and(|known| known == value);
+        given
+            .into_iter()
+            .filter_map(|(option, variable, value)| Some((option, variable, value?)))
+            .filter(|(_, variable, value)| !is_in_environment(variable, value))
+            .map(|(option, _, value)| format!(" {option} {}", quoted(&value)))
+            .collect()
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -1,11 +1,12 @@
 //! Carries out a command: finds the token, asks where it must, makes the call, prints the result.
 
-use cloudflare_access_host::{ListAllParams, PreviousSecret, UpdateParams};
+use cloudflare_access_host::{Account, ListAllParams, PreviousSecret, Scope, Tokens, UpdateParams};
 
 use crate::arguments::{Arguments, Command, Connection, Create, Delete, Get, List, Output, Refresh, Rotate, Update};
 use crate::confirm::confirm;
 use crate::failure::{Attempt, Failure};
 use crate::find::find;
+use crate::lost_secret::{Kind, SecretChange};
 use crate::message::tell;
 use crate::progress::with_progress;
 use crate::secret_file::Destination;
@@ -62,14 +63,21 @@ async fn update_token(connection: &Connection, output: Output, update: Update) -
     // Without a new version no secret comes, so there is none to find a place for.
     let secret = if new_secret { Some(Destination::prepare(&update.secret, output)?) } else { None };
     let found = find(&tokens, &update.token.token).await?;
-    let attempt = Attempt::Update { token: found.id.clone(), new_secret };
     let mut params = UpdateParams::new();
     params.name = update.name;
     params.duration = update.duration;
     params.enabled = update.enabled;
     params.client_secret_version = update.client_secret_version;
     params.previous_client_secret_expires_at = update.previous_client_secret_expires_at;
-    let updated = with_progress("updating", &attempt, tokens.update(&found.id, params)).await?;
+    let updated = if new_secret {
+        let ends_old_secret = params.previous_client_secret_expires_at.is_none();
+        let change = SecretChange::begin(Kind::Version, &tokens, &found.id, ends_old_secret, connection).await?;
+        let update = async |tokens: Tokens<Scope>| tokens.update(&found.id, params).await;
+        change.carry_out("updating", &tokens, connection.timeout, update).await?
+    } else {
+        let attempt = Attempt::Update { token: found.id.clone() };
+        with_progress("updating", &attempt, tokens.update(&found.id, params)).await?
+    };
     let shown = match (&updated.client_secret, secret) {
         (Some(issued), Some(destination)) => destination.keep(&updated.token, issued)?,
         (issued, _) => issued.clone(),
@@ -101,31 +109,29 @@ async fn rotate_token(connection: &Connection, output: Output, rotate: Rotate) -
     let account = account(connection, "rotate")?;
     let secret = Destination::prepare(&rotate.secret, output)?;
     let found = find(&account, &rotate.token.token).await?;
-    let attempt = Attempt::Rotate { token: found.id.clone() };
-    let issued = match (rotate.overlap, rotate.previous_expires_at) {
-        (Some(overlap), _) => {
-            let rotation = account.rotate_with_overlap(&found.id, overlap);
-            let mut rotated = with_progress("rotating", &attempt, rotation).await?;
-            output::warn_if_clock_is_off(rotated.clock);
-            let ends = rotated.previous_secret_expires_at;
-            rotated.issued.token.previous_client_secret_expires_at.get_or_insert(ends);
-            rotated.issued
-        }
-        (None, Some(time)) => {
-            let previous = PreviousSecret::ExpiresAt(time);
-            with_progress("rotating", &attempt, account.rotate(&found.id, previous)).await?
-        }
-        (None, None) => {
-            confirm(
-                &format!(
-                    "Rotate token {} and end its old secret now? Every machine that still uses it is locked out (--overlap 24h \
-                     leaves it time).",
-                    found.label
-                ),
-                rotate.yes,
-            )?;
-            with_progress("rotating", &attempt, account.rotate(&found.id, PreviousSecret::ExpiresNow)).await?
-        }
+    let ends_old_secret = rotate.overlap.is_none() && rotate.previous_expires_at.is_none();
+    if ends_old_secret {
+        confirm(
+            &format!(
+                "Rotate token {} and end its old secret now? Every machine that still uses it is locked out (--overlap 24h \
+                 leaves it time).",
+                found.label
+            ),
+            rotate.yes,
+        )?;
+    }
+    let change = SecretChange::begin(Kind::Rotation, &account, &found.id, ends_old_secret, connection).await?;
+    let issued = if let Some(overlap) = rotate.overlap {
+        let rotation = async |account: Tokens<Account>| account.rotate_with_overlap(&found.id, overlap).await;
+        let mut rotated = change.carry_out("rotating", &account, connection.timeout, rotation).await?;
+        output::warn_if_clock_is_off(rotated.clock);
+        let ends = rotated.previous_secret_expires_at;
+        rotated.issued.token.previous_client_secret_expires_at.get_or_insert(ends);
+        rotated.issued
+    } else {
+        let previous = rotate.previous_expires_at.map_or(PreviousSecret::ExpiresNow, PreviousSecret::ExpiresAt);
+        let rotation = async |account: Tokens<Account>| account.rotate(&found.id, previous).await;
+        change.carry_out("rotating", &account, connection.timeout, rotation).await?
     };
     let shown = secret.keep(&issued.token, &issued.client_secret)?;
     output::print_token(&issued.token, shown.as_ref(), output)

@@ -2,7 +2,6 @@
 //!
 //! The message has up to four parts: the error, what is known about its effect, what to do, and the ray id for Cloudflare's support.
 
-use crate::message::tell;
 use std::fmt::Display;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -10,6 +9,9 @@ use std::time::Duration;
 use anstyle::{AnsiColor, Style};
 use cloudflare_access_host::{BuildError, Error, ErrorKind, IssueError, Outcome};
 use jiff::{SignedDuration, Timestamp, Unit};
+
+use crate::lost_secret::SecretChange;
+use crate::message::tell;
 
 const DEFECT: u8 = 1;
 const USAGE: u8 = 2;
@@ -103,8 +105,8 @@ pub enum Attempt {
     },
     Update {
         token: String,
-        new_secret: bool,
     },
+    NewSecret(SecretChange),
     Delete {
         token: String,
     },
@@ -112,9 +114,6 @@ pub enum Attempt {
         token: String,
     },
     RefreshExpiring,
-    Rotate {
-        token: String,
-    },
 }
 
 impl Attempt {
@@ -130,19 +129,17 @@ impl Attempt {
 
     /// A failed call of this attempt.
     pub fn failed(&self, error: &Error) -> Failure {
-        let mut advice = Vec::new();
-        match error.outcome {
-            Outcome::NotApplied => {}
-            Outcome::Unknown => advice.push(self.if_unknown()),
-            Outcome::Applied => advice.push(self.if_applied(error.token_id.as_deref())),
-        }
-        advice.extend(wait(error.retry_after));
-        Failure {
-            code: code(error),
-            message: error.message.clone(),
-            advice: (!advice.is_empty()).then(|| advice.join(" ")),
-            ray_id: error.ray_id.clone(),
-        }
+        let advice = match error.outcome {
+            Outcome::NotApplied => None,
+            Outcome::Unknown => Some(self.if_unknown()),
+            Outcome::Applied => Some(self.if_applied(error.token_id.as_deref())),
+        };
+        failure(error, advice)
+    }
+
+    /// The same with advice that knows more than the error.
+    pub fn failed_with(&self, error: &Error, advice: String) -> Failure {
+        failure(error, Some(advice))
     }
 
     /// The true thing to say when the command is stopped in the middle.
@@ -193,11 +190,8 @@ impl Attempt {
                 "There may be a token named \"{name} (being issued, …)\" whose secret nobody has. `access-tokens list` shows it; delete \
                  it, then issue the token again."
             ),
-            Self::Update { token, new_secret: true } | Self::Rotate { token } => format!(
-                "The token may have a new secret that nobody has, and the old secret may have ended. Rotate it again with \
-                 `access-tokens rotate {token:?}` to have a secret that passes."
-            ),
-            Self::Update { token, .. } => format!(
+            Self::NewSecret(change) => change.without_a_look(Outcome::Unknown),
+            Self::Update { token } => format!(
                 "The change may have been made. Making it again does no harm; `access-tokens get {token:?}` shows the state."
             ),
             Self::Delete { token } => {
@@ -220,11 +214,19 @@ impl Attempt {
             (Self::Create { .. }, Some(id)) => format!(
                 "The token exists and its secret is lost. Get a new one with `access-tokens rotate {id}`, or delete it."
             ),
-            (Self::Rotate { .. } | Self::Update { new_secret: true, .. }, Some(id)) => {
-                format!("The token has a new secret, and it is lost. Rotate it again with `access-tokens rotate {id}`.")
-            }
+            (Self::NewSecret(change), _) => change.without_a_look(Outcome::Applied),
             _ => format!("The change was made, but the answer could not be read. {}", self.if_unknown()),
         }
+    }
+}
+
+fn failure(error: &Error, advice: Option<String>) -> Failure {
+    let advice: Vec<String> = advice.into_iter().chain(wait(error.retry_after)).collect();
+    Failure {
+        code: code(error),
+        message: error.message.clone(),
+        advice: (!advice.is_empty()).then(|| advice.join(" ")),
+        ray_id: error.ray_id.clone(),
     }
 }
 

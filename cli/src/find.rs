@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use cloudflare_access_host::{ListAllParams, Scope, ServiceToken, Tokens};
+use jiff::Timestamp;
 
 use crate::failure::{Attempt, Failure};
 use crate::progress::with_progress;
@@ -33,7 +34,8 @@ pub async fn find<S: Clone + Into<Scope>>(tokens: &Tokens<S>, id_or_name: &str) 
 fn ambiguous(name: &str, tokens: &[ServiceToken]) -> Failure {
     let mut advice = "Give one of their ids:".to_owned();
     for token in tokens {
-        let created = token.created_at.as_deref().unwrap_or("at an unknown time");
+        let created = token.created_at.as_deref().filter(|time| time.parse::<Timestamp>().is_ok());
+        let created = created.unwrap_or("at an unknown time");
         let enabled = if token.enabled == Some(false) { ", switched off" } else { "" };
         write!(advice, "\n  {}  created {created}{enabled}", token.id).expect("writing to a string succeeds");
     }

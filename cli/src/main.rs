@@ -5,12 +5,14 @@
 //! and what to do, as a text and as an exit code.
 
 mod arguments;
+mod command_line;
 mod commands;
 mod confirm;
 mod demo;
 mod failure;
 mod find;
 mod lifecycle;
+mod lost_secret;
 mod manual;
 mod message;
 mod output;

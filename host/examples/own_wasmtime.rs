@@ -47,6 +47,7 @@ async fn main() -> wasmtime::Result<()> {
     // For each call.
     let hooks = AccessHooks::new(transport, EgressPolicy::only(base_url));
     let hooks = hooks.with_credentials(&Credentials::from_environment()?)?;
+    let redactor = hooks.redactor();
     let (wasi, http, table) = (WasiCtx::builder().build(), WasiHttpCtx::new(), ResourceTable::new());
     let mut store = Store::new(&engine, State { wasi, http, hooks, table });
     let instance = plugin.instantiate_async(&mut store).await?;
@@ -61,7 +62,9 @@ async fn main() -> wasmtime::Result<()> {
         headers: Vec::new(),
     };
     let tokens = instance.cloudflare_access_service_tokens();
-    match tokens.call_list_all(&mut store, &account, &all, Some(&options)).await? {
+    let mut listed = tokens.call_list_all(&mut store, &account, &all, Some(&options)).await?;
+    redactor.clean(&mut listed); // a server may have sent the credential back, which the component does not know
+    match listed {
         Ok(tokens) => {
             for token in tokens {
                 println!("{}  {}", token.id, token.name.as_deref().unwrap_or("–"));

@@ -98,7 +98,9 @@ impl AccessTokens {
             Some(own) => Arc::new(own.headers().map_err(|error| invalid_credential(&error))?),
             None => Arc::clone(&self.0.credential),
         };
-        Ok(AccessHooks::new(self.0.transport.clone(), Arc::clone(&self.0.policy)).with_credential_headers(credential))
+        let header_values = options.headers.iter().map(|(_, value)| value.as_str());
+        Ok(AccessHooks::new(self.0.transport.clone(), Arc::clone(&self.0.policy))
+            .with_credential_headers(credential, header_values))
     }
 }
 

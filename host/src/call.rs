@@ -24,6 +24,7 @@ use crate::hooks::{AccessHooks, Exchanges};
 use crate::idle::Owner;
 use crate::operation::Operation;
 use crate::options::CallOptions;
+use crate::redactor::{Received, Redactor};
 use crate::runtime::{Instance, Runtime};
 use crate::state::HostState;
 
@@ -39,7 +40,7 @@ pub(crate) type Answer<'a, T, E = contract::Error> =
 /// An error that a call can end with: made of the component's, or of what this host has to say in its place.
 pub(crate) trait CallError: From<Error> + From<Self::Contract> {
     /// As the component reports it.
-    type Contract;
+    type Contract: Received;
 
     /// What it says of the failure.
     fn error(&self) -> &Error;
@@ -70,6 +71,7 @@ pub(crate) async fn call<I, T, E, F>(
 ) -> Result<T, E>
 where
     I: Interface + 'static,
+    T: Received,
     E: CallError,
     F: for<'a> FnOnce(&'a I, &'a mut Store<HostState>, &'a contract::RequestOptions) -> Answer<'a, T, E::Contract>,
 {
@@ -97,11 +99,12 @@ async fn run<I, T, E, F>(
 ) -> Result<T, E>
 where
     I: Interface + 'static,
+    T: Received,
     E: CallError,
     F: for<'a> FnOnce(&'a I, &'a mut Store<HostState>, &'a contract::RequestOptions) -> Answer<'a, T, E::Contract>,
 {
     let hooks = access.hooks(options)?;
-    let exchanges = hooks.exchanges();
+    let (exchanges, redactor) = (hooks.exchanges(), hooks.redactor());
     let limit = options.timeout_or_default();
     let deadline = started + limit + GRACE;
     let answer = async {
@@ -115,7 +118,8 @@ where
         }
         let Instance { store, exports } = &mut *instance;
         let answer = export(I::of(exports, store)?, store, &options);
-        let answer = attended(answer, exchanges.unanswered()).await?;
+        let mut answer = attended(answer, exchanges.unanswered()).await?;
+        redactor.clean(&mut answer);
         if let Some(owner) = owner {
             access.runtime().idle().give_back(owner, instance);
         }
@@ -129,7 +133,7 @@ where
     let result = match answer {
         Ok(Ok(Ok(value))) => Ok(value),
         Ok(Ok(Err(error))) => Err(with_what_the_host_knows(operation, E::from(error), &exchanges)),
-        Ok(Err(failure)) => Err(component_failed(operation, &exchanges, &failure).into()),
+        Ok(Err(failure)) => Err(component_failed(operation, &exchanges, &redactor, &failure).into()),
         Err(_) => Err(out_of_time(operation, &exchanges, started.elapsed()).into()),
     };
     record(&exchanges, started, result.as_ref().err().map(E::error));
@@ -183,11 +187,17 @@ fn with_what_the_host_knows<E: CallError>(operation: Operation, failure: E, exch
     failure.with_error(Error::new(details))
 }
 
-fn component_failed(operation: Operation, exchanges: &Exchanges, failure: &wasmtime::Error) -> Error {
+fn component_failed(
+    operation: Operation,
+    exchanges: &Exchanges,
+    redactor: &Redactor,
+    failure: &wasmtime::Error,
+) -> Error {
     // The causes above the root carry the component's stack over many lines.
     let cause = failure.root_cause().to_string();
-    let cause = cause.lines().next().unwrap_or_default();
-    tracing::error!(failure = format!("{failure:#}"), "the component failed");
+    let cause = redactor.text(cause.lines().next().unwrap_or_default());
+    let lines: Vec<String> = format!("{failure:#}").lines().map(|line| redactor.text(line)).collect();
+    tracing::error!(failure = lines.join("\n"), "the component failed");
     without_the_components_word(
         operation,
         exchanges,

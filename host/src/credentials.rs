@@ -146,6 +146,16 @@ impl CredentialHeaders {
     }
 }
 
+impl CredentialHeaders {
+    /// What must not be shown, by the header that carries it: the token or the key, and the address beside a key.
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = (&HeaderName, &str)> {
+        self.0.iter().filter_map(|(name, value)| {
+            let value = value.to_str().ok()?;
+            Some((name, value.strip_prefix("Bearer ").unwrap_or(value)))
+        })
+    }
+}
+
 impl fmt::Debug for CredentialHeaders {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("CredentialHeaders([redacted])")

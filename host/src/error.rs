@@ -78,10 +78,17 @@ impl fmt::Display for ErrorKind {
 pub enum Outcome {
     /// Certainly not. The call can be made again.
     NotApplied,
-    /// It may have. After a create, look for the name and rotate or delete what is found; after a rotate or an update that
-    /// raised the version, rotate again; after another update, a refresh or a delete, make the call again.
+    /// It may have. After a create, look for the name and rotate or delete what is found; after an update that did not raise the
+    /// version, a refresh or a delete, make the call again.
+    ///
+    /// After a rotation or an update that raised the version, look with [`get`](crate::Tokens::get). If `client_secret_version`,
+    /// `previous_client_secret_expires_at` and `updated_at` are as before the call, nothing has happened, and it can be made again
+    /// (not at once after a timeout: the API may still be at work on it). Otherwise the new secret is lost, and the old one passes
+    /// until `previous_client_secret_expires_at`. **Another rotation ends the old one at once**, since a token has two secrets at
+    /// most: make it when machines can take up the secret that comes.
     Unknown,
-    /// It did, but the answer could not be used. A secret in it is lost; [`token_id`](Details::token_id) names the token to rotate.
+    /// It did, but the answer could not be used. A secret in it is lost; [`token_id`](Details::token_id) names the token. After a
+    /// create, rotate or delete it; after a rotation, the old secret passes as with [`Unknown`](Self::Unknown).
     Applied,
 }
 
@@ -129,7 +136,8 @@ pub struct ApiErrorCause {
     pub message: String,
 }
 
-/// Why a call failed. `Display` is one line for a person, safe to log: no credential, no secret, no response body.
+/// Why a call failed. `Display` is one line for a person, safe to log: no credential, no secret, no response body. All text of
+/// the server in it, and in its fields, has lost credentials and control characters, and is cut where it is long.
 #[derive(Debug, Clone)]
 pub struct Error(Box<Details>);
 

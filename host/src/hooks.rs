@@ -2,13 +2,14 @@
 //!
 //! Usable alone in an application with a wasmtime of its own: keep an [`AccessHooks`] in the store's state and return it from
 //! `WasiHttpView::http`; `examples/own_wasmtime.rs` shows it. The credential is added here, on the host's side of the
-//! boundary and after the check of the origin, so it is never in the component's memory and never sent elsewhere.
+//! boundary and after the check of the origin, so the host never gives it to the component or sends it elsewhere. A server that has
+//! it can send it back: [`AccessHooks::redactor`] takes it out of what the component returns.
 
 use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use http::header::AUTHORIZATION;
-use http::{HeaderName, HeaderValue, Method, Request, Response};
+use http::{HeaderName, Method, Request, Response};
 use wasmtime_wasi_http::{
     DEFAULT_FORBIDDEN_HEADERS, Error as HttpError, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpHooks,
 };
@@ -18,12 +19,15 @@ use crate::egress::EgressPolicy;
 use crate::exchange::{Unanswered, Underway};
 use crate::transport::Transport;
 
+pub use crate::redactor::{Received, Redactor};
+
 /// The hooks of one store.
 #[derive(Debug)]
 pub struct AccessHooks {
     transport: Transport,
     policy: Arc<EgressPolicy>,
     credential: Option<Arc<CredentialHeaders>>,
+    redactor: Redactor,
     exchanges: Arc<Exchanges>,
 }
 
@@ -31,23 +35,41 @@ impl AccessHooks {
     /// Hooks that send what `policy` allows over `transport`, without a credential.
     #[must_use]
     pub fn new(transport: Transport, policy: impl Into<Arc<EgressPolicy>>) -> Self {
-        Self { transport, policy: policy.into(), credential: None, exchanges: Arc::default() }
+        Self {
+            transport,
+            policy: policy.into(),
+            credential: None,
+            redactor: Redactor::default(),
+            exchanges: Arc::default(),
+        }
     }
 
     /// Adds `credentials` to every request from now on. The component is then told `credentials::host`, and cannot set the
-    /// headers of a credential itself.
+    /// headers of a credential itself. Pass what it returns through the [`redactor`](Self::redactor).
     ///
     /// # Errors
     ///
     /// [`InvalidCredentials::NotAHeader`] when no request header can carry them.
-    pub fn with_credentials(mut self, credentials: &Credentials) -> Result<Self, InvalidCredentials> {
-        self.credential = Some(Arc::new(credentials.headers()?));
-        Ok(self)
+    pub fn with_credentials(self, credentials: &Credentials) -> Result<Self, InvalidCredentials> {
+        Ok(self.with_credential_headers(Arc::new(credentials.headers()?), std::iter::empty()))
     }
 
-    pub(crate) fn with_credential_headers(mut self, credential: Arc<CredentialHeaders>) -> Self {
+    /// The same, of a call whose requests carry these values of other headers, too.
+    pub(crate) fn with_credential_headers<'a>(
+        mut self,
+        credential: Arc<CredentialHeaders>,
+        header_values: impl Iterator<Item = &'a str>,
+    ) -> Self {
+        self.redactor = Redactor::new(Arc::clone(&credential)).with_header_values(header_values);
         self.credential = Some(credential);
         self
+    }
+
+    /// Takes the credential out of what the component returns: a server may have sent it back, and the component, which does not
+    /// know it, cannot tell.
+    #[must_use]
+    pub fn redactor(&self) -> Redactor {
+        self.redactor.clone()
     }
 
     /// What these hooks have sent so far. Stays up to date.
@@ -76,6 +98,7 @@ impl AccessHooks {
         }
         let transport = self.transport.clone();
         let exchanges = Arc::clone(&self.exchanges);
+        let redactor = self.redactor.clone();
         Ok(Box::pin(async move {
             exchanges.record_request();
             let reads = request.method() == Method::GET;
@@ -89,7 +112,7 @@ impl AccessHooks {
                     exchanges.take_back_departure(reads);
                 }
             })?;
-            exchanges.record_answer(&response);
+            exchanges.record_answer(&response, &redactor);
             Ok(response)
         }))
     }
@@ -139,7 +162,7 @@ pub struct Exchanges {
     changes_departed: AtomicU32,
     /// 0: no answer yet.
     status: AtomicU16,
-    ray_id: Mutex<Option<HeaderValue>>,
+    ray_id: Mutex<Option<String>>,
     unanswered: Unanswered,
 }
 
@@ -168,11 +191,10 @@ impl Exchanges {
         Some(self.status.load(Ordering::Acquire)).filter(|status| *status != 0)
     }
 
-    /// The ray id (`cf-ray`) of the last answer that had one.
+    /// The ray id (`cf-ray`) of the last answer that had one. Text of another form is none.
     #[must_use]
     pub fn ray_id(&self) -> Option<String> {
-        let ray_id = self.ray_id.lock().unwrap_or_else(PoisonError::into_inner);
-        ray_id.as_ref().and_then(|value| value.to_str().ok()).map(str::to_owned)
+        self.ray_id.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The requests that have no answer yet.
@@ -199,10 +221,11 @@ impl Exchanges {
         }
     }
 
-    fn record_answer<T>(&self, response: &Response<T>) {
+    fn record_answer<T>(&self, response: &Response<T>, redactor: &Redactor) {
         self.status.store(response.status().as_u16(), Ordering::Release);
-        if let Some(ray_id) = response.headers().get("cf-ray") {
-            *self.ray_id.lock().unwrap_or_else(PoisonError::into_inner) = Some(ray_id.clone());
+        let ray_id = response.headers().get("cf-ray").and_then(|value| redactor.ray_id(value.to_str().ok()?));
+        if ray_id.is_some() {
+            *self.ray_id.lock().unwrap_or_else(PoisonError::into_inner) = ray_id;
         }
     }
 }

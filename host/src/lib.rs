@@ -28,8 +28,8 @@
 //!
 //! # Tracing
 //!
-//! Each call is a `tracing` span `service_token_call` on the level `info` with these fields. There is no id, no name
-//! and no secret in them.
+//! Each call is a `tracing` span `service_token_call` on the level `info` with these fields. There is no id, no name,
+//! no credential and no secret in them, whatever a server sends back.
 //!
 //! | field | value |
 //! |---|---|
@@ -37,7 +37,7 @@
 //! | `scope` | `account` or `zone` |
 //! | `attempts` | how many requests were sent or tried, repeats and pages included |
 //! | `status` | the HTTP status of the last answer |
-//! | `ray_id` | Cloudflare's name for the last request |
+//! | `ray_id` | Cloudflare's name for the last request, if the answer had one of the right form |
 //! | `outcome` | `ok`, or of an error `not-applied`, `unknown`, `applied`; a renewal that failed for some tokens only is `ok` |
 //! | `error` | the kind of the error, such as `rate-limited` |
 //! | `duration_ms` | from the call to its result |
@@ -64,6 +64,7 @@ mod idle;
 mod lifecycle;
 mod operation;
 mod options;
+mod redactor;
 mod request;
 mod runtime;
 mod state;

@@ -17,6 +17,7 @@ use crate::error::Error;
 use crate::exports::Interface;
 use crate::operation::Operation;
 use crate::options::CallOptions;
+use crate::redactor::Received;
 use crate::state::HostState;
 use crate::types::{
     CreateParams, IssuedToken, ListAllParams, ListParams, PreviousSecret, ServiceToken, TokenPage, UpdateParams,
@@ -147,8 +148,8 @@ impl<S: Clone + Into<Scope>> Tokens<S> {
     ///
     /// # Errors
     ///
-    /// [`Error`]. With outcome `Unknown` the token may have changed; where a new secret was asked for, that secret is lost and
-    /// the old one may have ended. Make the call again, with a higher version for a secret.
+    /// [`Error`]. With outcome `Unknown` the token may have changed. Without a version, make the call again; with one, look before
+    /// you do, as after a [`rotate`](Tokens::rotate).
     pub async fn update(&self, id: &str, params: UpdateParams) -> Result<UpdatedToken, Error> {
         let (scope, id, params) = (self.contract_scope(), id.to_owned(), params.into());
         let updated = self.call(Operation::Update, |guest, store, options| {
@@ -172,6 +173,7 @@ impl<S: Clone + Into<Scope>> Tokens<S> {
 
     async fn call<T, F>(&self, operation: Operation, export: F) -> Result<T, Error>
     where
+        T: Received,
         F: for<'a> FnOnce(&'a Guest, &'a mut Store<HostState>, &'a contract::RequestOptions) -> Answer<'a, T>,
     {
         self.call_interface(operation, export).await
@@ -181,6 +183,7 @@ impl<S: Clone + Into<Scope>> Tokens<S> {
     pub(crate) async fn call_interface<I, T, E, F>(&self, operation: Operation, export: F) -> Result<T, E>
     where
         I: Interface + 'static,
+        T: Received,
         E: CallError,
         F: for<'a> FnOnce(&'a I, &'a mut Store<HostState>, &'a contract::RequestOptions) -> Answer<'a, T, E::Contract>,
     {
@@ -214,8 +217,11 @@ impl Tokens<Account> {
     ///
     /// # Errors
     ///
-    /// [`Error`]. With outcome `Unknown` or `Applied` there may be, or is, a new secret that nobody has: rotate again. With
-    /// [`PreviousSecret::ExpiresNow`] the old secret may have ended.
+    /// [`Error`]. With outcome `Unknown` or `Applied` there may be, or is, a new secret that nobody has. Look with
+    /// [`get`](Self::get) before another rotation, which would end the old secret at once; [`Outcome::Unknown`] says how to read
+    /// what it shows. With [`PreviousSecret::ExpiresNow`] the old secret may have ended.
+    ///
+    /// [`Outcome::Unknown`]: crate::Outcome::Unknown
     pub async fn rotate(&self, id: &str, previous: PreviousSecret) -> Result<IssuedToken, Error> {
         let (account, id, previous) = (self.account_id(), id.to_owned(), previous.into());
         let issued = self.call(Operation::Rotate, |guest, store, options| {

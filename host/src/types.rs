@@ -9,7 +9,8 @@ use std::time::{Duration, SystemTime};
 
 use secrecy::SecretString;
 
-/// A service token as the API shows it, without its secret.
+/// A service token as the API shows it, without its secret. Its fields are text of the server as it came, which may hold anything:
+/// check them before they reach a terminal or a log. Only an `id` that is not a UUID loses credentials and control characters.
 ///
 /// The API promises none of these fields, so all but `id` are optional: `None` means that the answer did not carry the field.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,7 +45,7 @@ pub struct ServiceToken {
 /// A token with its new secret.
 ///
 /// **The API shows a secret once, in this answer, and never again.** Store it before anything else; a lost one can only be
-/// replaced, by rotating.
+/// replaced, by rotating, which ends the secret before it.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct IssuedToken {

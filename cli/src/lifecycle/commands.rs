@@ -65,7 +65,7 @@ async fn end_overlap(connection: &Connection, output: Output, end: EndOverlap) -
         &format!("End the old secret of token {} now? Every machine that still uses it is locked out.", found.label),
         end.yes,
     )?;
-    let attempt = Attempt::Update { token: found.id.clone(), new_secret: false };
+    let attempt = Attempt::Update { token: found.id.clone() };
     let token = with_progress("ending the overlap", &attempt, tokens.end_overlap(&found.id)).await?;
     output::print_done(&format!("No old secret of {} passes any longer.", found.label), &token, output)
 }
@@ -73,7 +73,7 @@ async fn end_overlap(connection: &Connection, output: Output, end: EndOverlap) -
 async fn extend_overlap(connection: &Connection, output: Output, extend: ExtendOverlap) -> Result<(), Failure> {
     let tokens = tokens(connection)?;
     let found = find(&tokens, &extend.token.token).await?;
-    let attempt = Attempt::Update { token: found.id.clone(), new_secret: false };
+    let attempt = Attempt::Update { token: found.id.clone() };
     let extension = tokens.extend_overlap(&found.id, extend.overlap);
     let token = with_progress("extending the overlap", &attempt, extension).await?;
     if token.previous_client_secret_expires_at.is_none() {
@@ -153,7 +153,7 @@ async fn disable_token(connection: &Connection, output: Output, disable: Disable
         ),
         disable.yes,
     )?;
-    let attempt = Attempt::Update { token: found.id.clone(), new_secret: false };
+    let attempt = Attempt::Update { token: found.id.clone() };
     let token = with_progress("switching off", &attempt, tokens.disable(&found.id)).await?;
     let message =
         format!("{} is off. The old secret of a rotation, if there was one, has ended for good.", found.label);
@@ -163,7 +163,7 @@ async fn disable_token(connection: &Connection, output: Output, disable: Disable
 async fn enable_token(connection: &Connection, output: Output, enable: Enable) -> Result<(), Failure> {
     let tokens = tokens(connection)?;
     let found = find(&tokens, &enable.token.token).await?;
-    let attempt = Attempt::Update { token: found.id.clone(), new_secret: false };
+    let attempt = Attempt::Update { token: found.id.clone() };
     let token = with_progress("switching on", &attempt, tokens.enable(&found.id)).await?;
     let until = token.expires_at.as_deref().map(|time| format!(", {time}")).unwrap_or_default();
     output::print_done(

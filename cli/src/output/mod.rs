@@ -14,6 +14,7 @@ use cloudflare_access_host::{
 
 use crate::arguments::Output;
 use crate::failure::Failure;
+use crate::lost_secret::not_shown;
 use crate::message::tell;
 
 pub fn print_list(tokens: &[ServiceToken], output: Output) -> Result<(), Failure> {
@@ -85,10 +86,7 @@ pub fn print_ensured(ensured: &EnsuredToken, secret: Option<&SecretString>, outp
 
 fn write_token(text: &str, token: &ServiceToken, secret: Option<&SecretString>) -> Result<(), Failure> {
     write(text).map_err(|failure| match secret {
-        Some(_) => failure.advice(format!(
-            "The token {} has a new secret that was not shown. Get another with `access-tokens rotate {}`.",
-            token.id, token.id
-        )),
+        Some(_) => failure.advice(not_shown(token)),
         None => failure,
     })
 }

@@ -1,6 +1,7 @@
 //! The real program `access-tokens` against the simulator: what it prints, where a secret goes, and how it ends.
 
 mod lifecycle;
+mod lost_answer;
 mod program;
 mod readme;
 mod watch;
@@ -370,7 +371,7 @@ fn exit_codes_tell_the_kind_of_failure() {
 #[test]
 fn a_failure_names_the_hint_and_the_ray_id() {
     let simulator = simulator();
-    assert_shown!(program(&simulator).env("CLOUDFLARE_API_TOKEN", "wrong").args(["list"]), @r#"
+    assert_shown!(program(&simulator).env("CLOUDFLARE_API_TOKEN", "a-token-that-nobody-has-made").args(["list"]), @r#"
     exit 4
     --- stdout
     --- stderr
@@ -391,16 +392,45 @@ fn an_unknown_outcome_is_told_with_what_to_do() {
     The token may exist, with a secret that nobody has. Look for it with `access-tokens resolve-create --name "CI" --since [time]`; if it is there, rotate it to get a secret, or delete it. Do not create it again before you have looked.
     Cloudflare's name for the request (cf-ray): [ray]
     "#);
-    let _ = simulator.add_token(simulator.account(), "CD");
-    simulator.inject(Fault::new(FaultKind::HtmlPage { status: 520 }).on(Operation::Rotate));
-    assert_shown!(program(&simulator).args(["rotate", "CD", "--yes", "--show-secret"]), @r#"
-    exit 9
-    --- stdout
-    --- stderr
-    error: rotate: 520 Cloudflare: unknown error with a body that is not JSON (text/html; charset=UTF-8); it may have been done all the same
-    The token may have a new secret that nobody has, and the old secret may have ended. Rotate it again with `access-tokens rotate "[id]"` to have a secret that passes.
-    Cloudflare's name for the request (cf-ray): [ray]
-    "#);
+}
+
+#[test]
+fn a_server_that_sends_the_credential_back_does_not_get_it_to_the_terminal() {
+    let simulator = simulator();
+    let sent = format!("Bearer {API_TOKEN}");
+    let body =
+        serde_json::json!({"success": false, "errors": [{"code": 1000, "message": format!("bad header {sent}")}]});
+    let headers = [("content-type", "application/json"), ("cf-ray", API_TOKEN)];
+    let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    let refusal = FaultKind::Response { status: 400, headers, body: body.to_string().as_str().into() };
+    simulator.inject(Fault::new(refusal).forever());
+    let since = ["--since", "2026-01-01T00:00:00Z"];
+    let commands: [&[&str]; 17] = [
+        &["list"],
+        &["get", ID],
+        &["create", "CI", "--show-secret"],
+        &["update", ID, "--name", "CD"],
+        &["delete", ID, "--yes"],
+        &["refresh", ID],
+        &["rotate", ID, "--overlap", "24h", "--show-secret"],
+        &["expiring", "--within", "30d"],
+        &["refresh-expiring", "--within", "30d"],
+        &["end-overlap", ID, "--yes"],
+        &["extend-overlap", ID, "--overlap", "24h"],
+        &["find", "CI"],
+        &["ensure", "CI", "--show-secret"],
+        &["issue", "CI", "--show-secret"],
+        &["resolve-create", "--name", "CI", since[0], since[1]],
+        &["disable", ID, "--yes"],
+        &["enable", ID],
+    ];
+    for command in commands {
+        let (code, stdout, stderr) = run(program(&simulator).args(command).arg("-vv"));
+        assert_ne!(code, 0, "{command:?}");
+        assert!(stderr.contains("bad header Bearer [redacted]"), "{command:?}: {stderr}");
+        assert!(stderr.contains("service_token_call") && !stderr.contains("cf-ray"), "{command:?}: {stderr}");
+        assert!(!stdout.contains(API_TOKEN) && !stderr.contains(API_TOKEN), "{command:?}: {stdout}{stderr}");
+    }
 }
 
 #[test]

@@ -19,6 +19,7 @@ use crate::call::Answer;
 use crate::error::Error;
 use crate::lifecycle::types::{EnsuredToken, ExpiryReport, OverlappingToken, RefreshReport};
 use crate::operation::Operation;
+use crate::redactor::Received;
 use crate::state::HostState;
 use crate::tokens::{Account, Scope, Tokens};
 use crate::types::{CreateParams, ServiceToken};
@@ -140,6 +141,7 @@ impl<S: Clone + Into<Scope>> Tokens<S> {
 
     async fn lifecycle<T, F>(&self, operation: Operation, export: F) -> Result<T, Error>
     where
+        T: Received,
         F: for<'a> FnOnce(&'a Guest, &'a mut Store<HostState>, &'a contract::RequestOptions) -> Answer<'a, T>,
     {
         self.call_interface(operation, export).await
@@ -174,7 +176,8 @@ impl Tokens<Account> {
     /// # Errors
     ///
     /// [`Error`]. With outcome `Unknown` or `Applied` there may be, or is, a new secret that nobody has, and the one before it
-    /// passes until the overlap ends: rotate again.
+    /// passes until the overlap ends. Look with [`get`](Tokens::get) before another rotation, which would end it at once;
+    /// [`Outcome::Unknown`](crate::Outcome::Unknown) says how to read what it shows.
     pub async fn rotate_with_overlap(&self, id: &str, overlap: Duration) -> Result<OverlappingToken, Error> {
         let (account, id, overlap) = (self.account_id(), id.to_owned(), whole_seconds(overlap));
         let rotated = self.lifecycle(Operation::RotateWithOverlap, |guest, store, options| {

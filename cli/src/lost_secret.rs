@@ -1,0 +1,306 @@
+//! A change that makes a secret, and what to do when its answer is lost.
+//!
+//! A token has two secrets at most. After a rotation whose secret is lost, machines still use the one before it, and another
+//! rotation ends that one at once. So the advice is never to rotate once more, but to look: what the token shows tells whether
+//! anything has happened, and until when the old secret passes. The command looks by itself in the time that it has left.
+
+use std::time::{Duration, Instant};
+
+use cloudflare_access_host::{CallOptions, Error, Outcome, Scope, ServiceToken, Tokens};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::arguments::Connection;
+use crate::command_line::{quoted, this_command};
+use crate::failure::{Attempt, Failure};
+use crate::progress::{unless_interrupted, with_progress};
+use crate::words::relative;
+
+/// How much of the time of the command is kept for the look, at most. A short time is shared in the same way.
+const LOOK: Duration = Duration::from_secs(10);
+/// What the advice gives machines to take up a new secret.
+const MORE_TIME: (SignedDuration, &str) = (SignedDuration::from_hours(7 * 24), "7d");
+
+/// How the secret is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// By `rotate`.
+    Rotation,
+    /// By an `update` with a higher version.
+    Version,
+}
+
+/// A change that makes a secret, on a token as it was before.
+#[derive(Debug, Clone)]
+pub struct SecretChange {
+    kind: Kind,
+    id: String,
+    before: Seen,
+    /// Whether the old secret was to end at once.
+    ends_old_secret: bool,
+    /// The command line that began it.
+    this_command: String,
+    /// Options that other commands need to mean the same token.
+    options: String,
+}
+
+/// What tells whether a token has another secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Seen {
+    version: Option<u32>,
+    previous_ends: Option<String>,
+    updated_at: Option<String>,
+}
+
+impl From<&ServiceToken> for Seen {
+    fn from(token: &ServiceToken) -> Self {
+        Self {
+            version: token.client_secret_version,
+            previous_ends: token.previous_client_secret_expires_at.clone(),
+            updated_at: token.updated_at.clone(),
+        }
+    }
+}
+
+/// What a look at the token showed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Finding {
+    /// It is as it was before.
+    Unchanged,
+    /// It has another secret.
+    Replaced,
+    /// It does not show enough to tell.
+    Unclear,
+}
+
+impl SecretChange {
+    /// Reads the token, as the last thing before the change.
+    pub async fn begin<S: Clone + Into<Scope>>(
+        kind: Kind,
+        tokens: &Tokens<S>,
+        id: &str,
+        ends_old_secret: bool,
+        connection: &Connection,
+    ) -> Result<Self, Failure> {
+        let token = with_progress("reading the token", &Attempt::Read, tokens.get(id)).await?;
+        let (before, options) = (Seen::from(&token), connection.options());
+        Ok(Self { kind, id: id.to_owned(), before, ends_old_secret, this_command: this_command(), options })
+    }
+
+    /// Makes the change. Where its answer is lost, looks at the token, and the failure says what it shows.
+    pub async fn carry_out<S: Clone + Into<Scope>, T>(
+        self,
+        what: &'static str,
+        tokens: &Tokens<S>,
+        timeout: Duration,
+        change: impl AsyncFnOnce(Tokens<S>) -> Result<T, Error>,
+    ) -> Result<T, Failure> {
+        let end = Instant::now() + timeout;
+        let within = |time| tokens.clone().with(&CallOptions::new().timeout(time));
+        let attempt = Attempt::NewSecret(self.clone());
+        let changed = unless_interrupted(what, &attempt, change(within(timeout - LOOK.min(timeout / 6)))).await?;
+        let error = match changed {
+            Ok(done) => return Ok(done),
+            Err(error) if error.outcome == Outcome::NotApplied => return Err(attempt.failed(&error)),
+            Err(error) => error,
+        };
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(attempt.failed(&error));
+        }
+        let looked = within(left);
+        let look = looked.get(&self.id);
+        match unless_interrupted("looking at the token", &attempt, look).await? {
+            Ok(token) => Err(attempt.failed_with(&error, self.after_a_look(&error, &token, Timestamp::now()))),
+            Err(_) => Err(attempt.failed(&error)),
+        }
+    }
+
+    /// What to do where nobody has looked: how to look, and how to read what is there.
+    pub fn without_a_look(&self, outcome: Outcome) -> String {
+        let was = match (self.before.version, time(self.before.updated_at.as_deref())) {
+            (Some(version), Some(updated)) => format!("secret version {version} and was updated at {updated}"),
+            (Some(version), None) => format!("secret version {version}"),
+            (None, Some(updated)) => format!("that it was updated at {updated}"),
+            (None, None) => "what it showed before".to_owned(),
+        };
+        let (has, lost) = if outcome == Outcome::Applied {
+            ("has", "The new secret".to_owned())
+        } else {
+            let unchanged =
+                format!("If it still shows {was}, nothing has happened, and the command can be run once more.");
+            ("may have", format!("{unchanged} Otherwise the new secret"))
+        };
+        format!(
+            "The token {has} a new secret that nobody has. Look at the token before you do anything else:\n  {}\n\
+             {lost} is lost, the old one passes until the time beside \"previous secret\", and another rotation ends it at once.",
+            self.get()
+        )
+    }
+
+    /// What to do, by what the token shows now.
+    fn after_a_look(&self, error: &Error, token: &ServiceToken, now: Timestamp) -> String {
+        match self.finding(error.outcome, &token.into()) {
+            Finding::Unchanged => self.if_unchanged(error.status.is_some()),
+            Finding::Replaced => self.if_replaced(token, now),
+            Finding::Unclear => format!(
+                "The token may have a new secret that nobody has; what it shows does not tell. Another rotation ends the secret \
+                 before the current one at once. Look at it before you decide:\n  {}",
+                self.get()
+            ),
+        }
+    }
+
+    fn finding(&self, outcome: Outcome, after: &Seen) -> Finding {
+        let is_told = self.before.version.is_some() || self.before.updated_at.is_some();
+        match (self.before.version, after.version) {
+            _ if outcome == Outcome::Applied => Finding::Replaced,
+            (Some(before), Some(after)) if before != after => Finding::Replaced,
+            _ if is_told && self.before == *after => Finding::Unchanged,
+            _ => Finding::Unclear,
+        }
+    }
+
+    fn if_unchanged(&self, is_answered: bool) -> String {
+        let version = self.before.version.map(|version| format!(", with secret version {version}")).unwrap_or_default();
+        let again = &self.this_command;
+        if is_answered {
+            return format!(
+                "A look at the token shows it as it was before{version}: nothing has happened. Run the command once more:\n  {again}"
+            );
+        }
+        format!(
+            "A look at the token shows it as it was before{version}: nothing has happened so far. The API may still be at work on \
+             the request, so look once more in a minute:\n  {}\nIf it is still as before, run the command once more:\n  {again}",
+            self.get()
+        )
+    }
+
+    fn if_replaced(&self, token: &ServiceToken, now: Timestamp) -> String {
+        let version = token.client_secret_version.map(|version| format!(" (version {version})")).unwrap_or_default();
+        let lost = format!("The token has a new secret{version} that nobody has");
+        match overlap(token, now) {
+            Some(end) => {
+                let mut advice =
+                    format!("{lost}. {} Look at the token:\n  {}", old_secret_passes(end, now), self.get());
+                if end.duration_since(now) < MORE_TIME.0 {
+                    let (id, more, options) = (quoted(&self.id), MORE_TIME.1, &self.options);
+                    advice += &format!(
+                        "\nLet the old secret pass for longer:\n  access-tokens extend-overlap {id} --overlap {more}{options}"
+                    );
+                }
+                advice
+            }
+            None if !self.ends_old_secret && token.previous_client_secret_expires_at.is_none() => format!(
+                "{lost}, and it does not show until when the old one passes. Another rotation ends the old one at once: decide \
+                 when machines can take up the secret that it makes. Look at the token:\n  {}",
+                self.get()
+            ),
+            None => format!(
+                "{lost}, and the old one has ended: no secret passes that anybody has, so another rotation locks nobody out. {}",
+                self.next_secret(token.client_secret_version)
+            ),
+        }
+    }
+
+    fn next_secret(&self, version: Option<u32>) -> String {
+        match (self.kind, version) {
+            (Kind::Rotation, _) => format!("Run the command once more:\n  {}", self.this_command),
+            (Kind::Version, Some(version)) => {
+                format!("Run the command once more with --client-secret-version {}.", version.saturating_add(1))
+            }
+            (Kind::Version, None) => "Run the command once more with a higher --client-secret-version.".to_owned(),
+        }
+    }
+
+    fn get(&self) -> String {
+        format!("access-tokens get {}{}", quoted(&self.id), self.options)
+    }
+}
+
+/// What to do with a new secret that came and could not be shown.
+pub fn not_shown(token: &ServiceToken) -> String {
+    let (id, now) = (quoted(&token.id), Timestamp::now());
+    match overlap(token, now) {
+        Some(end) => {
+            format!("The token {id} has a new secret that was not shown. {}", old_secret_passes(end, now))
+        }
+        None => {
+            format!("The token {id} has a new secret that was not shown. Get another with `access-tokens rotate {id}`.")
+        }
+    }
+}
+
+/// When the old secret of a token that has just got a new one ends, if it was given any time. The API's times are compared with each
+/// other, since this machine's clock may be off.
+fn overlap(token: &ServiceToken, now: Timestamp) -> Option<Timestamp> {
+    let begin = parsed(token.updated_at.as_deref()).unwrap_or(now);
+    parsed(token.previous_client_secret_expires_at.as_deref()).filter(|end| *end > begin)
+}
+
+fn old_secret_passes(end: Timestamp, now: Timestamp) -> String {
+    format!(
+        "The old secret passes until {end} ({}). Another rotation ends it at once, for every machine that uses it: decide when \
+         they can take up the secret that it makes.",
+        relative(&end.to_string(), now)
+    )
+}
+
+fn parsed(time: Option<&str>) -> Option<Timestamp> {
+    time?.parse().ok()
+}
+
+/// A time of the API as it may be shown: text that is none is not.
+fn time(text: Option<&str>) -> Option<String> {
+    parsed(text).map(|time| time.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const UPDATED: &str = "2026-11-24T12:00:00Z";
+
+    fn seen(version: Option<u32>, previous_ends: Option<&str>, updated_at: Option<&str>) -> Seen {
+        Seen { version, previous_ends: previous_ends.map(str::to_owned), updated_at: updated_at.map(str::to_owned) }
+    }
+
+    fn change(before: Seen) -> SecretChange {
+        SecretChange {
+            kind: Kind::Rotation,
+            id: "f174e90a-fafe-4643-bbbc-4a0ed4fc8415".to_owned(),
+            before,
+            ends_old_secret: false,
+            this_command: "access-tokens rotate CI --overlap 24h".to_owned(),
+            options: String::new(),
+        }
+    }
+
+    #[test]
+    fn only_a_token_that_shows_all_as_before_is_unchanged() {
+        let (before, later) = (seen(Some(1), None, Some(UPDATED)), Some("2026-11-24T12:00:01Z"));
+        for (before, after, finding) in [
+            (before.clone(), before.clone(), Finding::Unchanged),
+            (before.clone(), seen(Some(2), later, later), Finding::Replaced),
+            (before.clone(), seen(Some(1), later, Some(UPDATED)), Finding::Unclear),
+            (before.clone(), seen(Some(1), None, later), Finding::Unclear),
+            (before.clone(), seen(None, None, Some(UPDATED)), Finding::Unclear),
+            (seen(None, None, Some(UPDATED)), seen(None, None, Some(UPDATED)), Finding::Unchanged),
+            (seen(None, None, None), seen(None, None, None), Finding::Unclear),
+        ] {
+            assert_eq!(change(before).finding(Outcome::Unknown, &after), finding, "{after:?}");
+            // What the API says that it did is done, whatever it shows.
+            assert_eq!(change(after.clone()).finding(Outcome::Applied, &after), Finding::Replaced);
+        }
+    }
+
+    #[test]
+    fn without_a_look_no_advice_names_a_command_that_changes_anything() {
+        for before in [seen(Some(1), None, Some(UPDATED)), seen(None, None, None), seen(Some(3), None, Some("soon"))] {
+            for outcome in [Outcome::Unknown, Outcome::Applied] {
+                let advice = change(before.clone()).without_a_look(outcome);
+                assert_eq!(advice.matches("access-tokens ").count(), 1, "{advice}");
+                assert!(advice.contains("access-tokens get f174e90a-fafe-4643-bbbc-4a0ed4fc8415"), "{advice}");
+            }
+        }
+    }
+}
