@@ -74,12 +74,14 @@ impl Linked {
 pub(crate) async fn get(plugin: &Plugin, store: &mut Store<HostState>, server: &Server) -> wasmtime::Result<()> {
     let scope = types::Scope::Account(server.account_id().to_owned());
     let options = types::RequestOptions {
-        credentials: Some(types::Credentials::Host),
-        base_url: Some(server.base_url().to_owned()),
+        endpoint: Some(types::Endpoint {
+            credentials: types::Credentials::Host,
+            base_url: Some(server.base_url().to_owned()),
+        }),
         timeout_ms: Some(60_000),
         attempt_timeout_ms: None,
         max_retries: None,
-        headers: Vec::new(),
+        headers: None,
     };
     let tokens = plugin.cloudflare_access_service_tokens();
     tokens.call_get(store, &scope, server.token_id(), Some(&options)).await?.expect("a token");

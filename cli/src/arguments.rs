@@ -119,7 +119,7 @@ pub enum Command {
     List(List),
     /// Show one token
     Get(Get),
-    /// Make a token; issue does it exactly once
+    /// Make a token; issue does it in a way that can be repeated
     Create(Create),
     /// Change a token
     Update(Update),
@@ -165,8 +165,8 @@ pub struct Get {
 /// Which token.
 #[derive(Debug, Args)]
 pub struct Token {
-    /// Its id, or its name if no other token has the same
-    #[arg(value_name = "ID_OR_NAME")]
+    /// Its id, its client id, or its name if no other token has the same
+    #[arg(value_name = "TOKEN")]
     pub token: String,
 }
 
@@ -275,7 +275,10 @@ pub struct Rotate {
     /// Until when the old secret still passes, in RFC 3339
     #[arg(long, conflicts_with = "overlap", value_name = "TIME")]
     pub previous_expires_at: Option<String>,
-    /// Do not ask, even where the old secret ends now
+    /// Rotate even while an overlap is running: the older of the two secrets that pass ends now
+    #[arg(long, requires = "overlap")]
+    pub end_running_overlap: bool,
+    /// Do not ask, even where a secret that machines may use ends now
     #[arg(long, short)]
     pub yes: bool,
     #[command(flatten)]

@@ -1,6 +1,10 @@
 //! Carries out a command: finds the token, asks where it must, makes the call, prints the result.
 
-use cloudflare_access_host::{Account, ListAllParams, PreviousSecret, Scope, Tokens, UpdateParams};
+use std::time::Duration;
+
+use cloudflare_access_host::{
+    Account, Deletion, IssuedToken, ListAllParams, PreviousSecret, RunningOverlap, Scope, Tokens, UpdateParams,
+};
 
 use crate::arguments::{Arguments, Command, Connection, Create, Delete, Get, List, Output, Refresh, Rotate, Update};
 use crate::confirm::confirm;
@@ -93,8 +97,15 @@ async fn delete_token(connection: &Connection, output: Output, delete: Delete) -
     let found = find(&tokens, &delete.token.token).await?;
     confirm(&format!("Delete token {} for good? Every machine that uses it is locked out.", found.label), delete.yes)?;
     let attempt = Attempt::Delete { token: found.id.clone() };
-    let token = with_progress("deleting", &attempt, tokens.delete(&found.id)).await?;
-    output::print_done(&format!("Deleted {}.", found.label), &token, output)
+    let deletion = with_progress("deleting", &attempt, tokens.delete(&found.id)).await?;
+    let message = match deletion {
+        Deletion::Deleted(_) => format!("Deleted {}.", found.label),
+        Deletion::AlreadyGone => format!(
+            "{} is gone. An earlier attempt of this command may have deleted it; its answer was lost.",
+            found.label
+        ),
+    };
+    output::print_deletion(&message, &found.id, &deletion, output)
 }
 
 async fn refresh_token(connection: &Connection, output: Output, refresh: Refresh) -> Result<(), Failure> {
@@ -106,10 +117,53 @@ async fn refresh_token(connection: &Connection, output: Output, refresh: Refresh
 }
 
 async fn rotate_token(connection: &Connection, output: Output, rotate: Rotate) -> Result<(), Failure> {
-    let account = account(connection, "rotate")?;
+    let issued = match rotate.overlap {
+        Some(overlap) => rotate_with_overlap(connection, output, &rotate, overlap).await,
+        None => rotate_once(connection, output, &rotate).await,
+    };
+    let (issued, secret) = issued?;
+    let shown = secret.keep(&issued.token, &issued.client_secret)?;
+    output::print_token(&issued.token, shown.as_ref(), output)
+}
+
+async fn rotate_with_overlap(
+    connection: &Connection,
+    output: Output,
+    rotate: &Rotate,
+    overlap: Duration,
+) -> Result<(IssuedToken, Destination), Failure> {
+    let tokens = tokens(connection)?;
+    let secret = Destination::prepare(&rotate.secret, output)?;
+    let found = find(&tokens, &rotate.token.token).await?;
+    let running = if rotate.end_running_overlap { RunningOverlap::End } else { RunningOverlap::Refuse };
+    if running == RunningOverlap::End {
+        confirm(
+            &format!(
+                "Rotate token {} even if an overlap is running? The older of its two secrets ends now: every machine that still \
+                 uses it is locked out.",
+                found.label
+            ),
+            rotate.yes,
+        )?;
+    }
+    let change = SecretChange::begin(Kind::Rotation, &tokens, &found.id, false, connection).await?;
+    let rotation = async |tokens: Tokens<Scope>| tokens.rotate_with_overlap(&found.id, overlap, running).await;
+    let mut rotated = change.carry_out("rotating", &tokens, connection.timeout, rotation).await?;
+    let ends = rotated.previous_secret_expires_at;
+    rotated.issued.token.previous_client_secret_expires_at.get_or_insert(ends);
+    Ok((rotated.issued, secret))
+}
+
+async fn rotate_once(
+    connection: &Connection,
+    output: Output,
+    rotate: &Rotate,
+) -> Result<(IssuedToken, Destination), Failure> {
+    let account = account(connection, "rotate without --overlap")?;
     let secret = Destination::prepare(&rotate.secret, output)?;
     let found = find(&account, &rotate.token.token).await?;
-    let ends_old_secret = rotate.overlap.is_none() && rotate.previous_expires_at.is_none();
+    let previous = rotate.previous_expires_at.clone().map_or(PreviousSecret::ExpiresNow, PreviousSecret::ExpiresAt);
+    let ends_old_secret = previous == PreviousSecret::ExpiresNow;
     if ends_old_secret {
         confirm(
             &format!(
@@ -121,18 +175,6 @@ async fn rotate_token(connection: &Connection, output: Output, rotate: Rotate) -
         )?;
     }
     let change = SecretChange::begin(Kind::Rotation, &account, &found.id, ends_old_secret, connection).await?;
-    let issued = if let Some(overlap) = rotate.overlap {
-        let rotation = async |account: Tokens<Account>| account.rotate_with_overlap(&found.id, overlap).await;
-        let mut rotated = change.carry_out("rotating", &account, connection.timeout, rotation).await?;
-        output::warn_if_clock_is_off(rotated.clock);
-        let ends = rotated.previous_secret_expires_at;
-        rotated.issued.token.previous_client_secret_expires_at.get_or_insert(ends);
-        rotated.issued
-    } else {
-        let previous = rotate.previous_expires_at.map_or(PreviousSecret::ExpiresNow, PreviousSecret::ExpiresAt);
-        let rotation = async |account: Tokens<Account>| account.rotate(&found.id, previous).await;
-        change.carry_out("rotating", &account, connection.timeout, rotation).await?
-    };
-    let shown = secret.keep(&issued.token, &issued.client_secret)?;
-    output::print_token(&issued.token, shown.as_ref(), output)
+    let rotation = async |account: Tokens<Account>| account.rotate(&found.id, previous).await;
+    Ok((change.carry_out("rotating", &account, connection.timeout, rotation).await?, secret))
 }

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
-use cloudflare_access_host::{BuildError, Error, ErrorKind, IssueError, Outcome};
+use cloudflare_access_host::{BuildError, Error, ErrorKind, Outcome};
 use jiff::{SignedDuration, Timestamp, Unit};
 
 use crate::lost_secret::SecretChange;
@@ -82,10 +82,12 @@ impl Failure {
     /// A failed call, with the advice that fits what was attempted.
     pub fn of_call(error: &Error, advice: Option<String>) -> Self {
         let advice: Vec<String> = advice.into_iter().chain(wait(error.retry_after)).collect();
+        // A command stands on a line of its own.
+        let separator = if advice.iter().any(|part| part.contains('\n')) { "\n" } else { " " };
         Self {
             code: code(error),
             message: error.message.clone(),
-            advice: (!advice.is_empty()).then(|| advice.join(" ")),
+            advice: (!advice.is_empty()).then(|| advice.join(separator)),
             ray_id: error.ray_id.clone(),
         }
     }
@@ -114,7 +116,12 @@ pub enum Attempt {
         since: String,
     },
     Issue {
-        name: String,
+        /// The command that goes on under the same key.
+        command: String,
+    },
+    FinishIssue {
+        /// The command that finishes what is left.
+        command: String,
     },
     Update {
         token: String,
@@ -143,7 +150,7 @@ impl Attempt {
     /// A failed call of this attempt.
     pub fn failed(&self, error: &Error) -> Failure {
         let advice = match error.outcome {
-            Outcome::NotApplied => None,
+            Outcome::NotApplied => self.if_not_applied(error),
             Outcome::Unknown => Some(self.if_unknown()),
             Outcome::Applied => Some(self.if_applied(error.token_id.as_deref())),
         };
@@ -159,25 +166,23 @@ impl Attempt {
         Failure::interrupted("interrupted while the change was under way").advice(advice)
     }
 
-    /// An `issue` that did not finish: with the way to go on, where there is one.
-    pub fn issue_failed(&self, failed: &IssueError) -> Failure {
-        // Nothing was sent: the progress is the one that was given, and may be what is wrong.
-        if failed.error.kind == ErrorKind::InvalidArgument {
-            return Failure::usage(failed.error.message.clone());
-        }
-        let failure = self.failed(&failed.error);
-        match &failed.progress {
-            None => failure,
-            Some(progress) => failure.advice(
-                [
-                    Some(format!("Finish it: the same command once more, with\n  --resume {progress}")),
-                    wait(failed.error.retry_after),
-                ]
-                .into_iter()
-                .flatten()
-                .collect::<Vec<_>>()
-                .join("\n"),
-            ),
+    /// What to do with the secret of an `issue` that could not be stored. `finish`: the command that gives the token its name.
+    pub fn not_stored(&self, finish: &str) -> String {
+        format!(
+            "Once its secret is stored, give the token its name:\n  {finish}\nIf the secret is lost, get another: {}",
+            self.if_unknown()
+        )
+    }
+
+    /// What the message does not say where nothing has happened.
+    fn if_not_applied(&self, error: &Error) -> Option<String> {
+        match self {
+            Self::Issue { .. } | Self::FinishIssue { .. } if can_pass(error.kind) => Some(self.if_unknown()),
+            // A conflict that the component found, not the API.
+            Self::NewSecret(change) if error.kind == ErrorKind::Conflict && error.api_errors.is_empty() => {
+                Some(change.over_a_running_overlap())
+            }
+            _ => None,
         }
     }
 
@@ -194,10 +199,10 @@ impl Attempt {
                  --name {name:?} --since {since}` shows it; rotate it to get a secret, or delete it. If there was one, it may have been \
                  changed; ensuring it again does no harm."
             ),
-            Self::Issue { name } => format!(
-                "There may be a token named \"{name} (being issued, …)\" whose secret nobody has. `access-tokens list` shows it; delete \
-                 it, then issue the token again."
-            ),
+            Self::Issue { command } => format!("Go on under the same key:\n  {command}"),
+            Self::FinishIssue { command } => {
+                format!("The secret is stored, and the token may not have its name yet. Finish it:\n  {command}")
+            }
             Self::NewSecret(change) => change.without_a_look(Outcome::Unknown),
             Self::Update { token } => format!(
                 "The change may have been made. Making it again does no harm; `access-tokens get {token:?}` shows the state."
@@ -223,6 +228,7 @@ impl Attempt {
                 "The token exists and its secret is lost. Get a new one with `access-tokens rotate {id}`, or delete it."
             ),
             (Self::NewSecret(change), _) => change.without_a_look(Outcome::Applied),
+            (Self::Issue { .. } | Self::FinishIssue { .. }, _) => self.if_unknown(),
             _ => format!("The change was made, but the answer could not be read. {}", self.if_unknown()),
         }
     }
@@ -236,6 +242,19 @@ fn shortly_before_now() -> String {
 /// What the API asks for, as advice.
 pub fn wait(retry_after: Option<Duration>) -> Option<String> {
     retry_after.map(|wait| format!("Wait {} seconds before the next request.", wait.as_secs().max(1)))
+}
+
+/// Whether the same call may succeed later, with nothing changed by a person.
+fn can_pass(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::RateLimited
+            | ErrorKind::Unavailable
+            | ErrorKind::Connection
+            | ErrorKind::Timeout
+            | ErrorKind::InvalidResponse
+            | ErrorKind::Component
+    )
 }
 
 fn code(error: &Error) -> u8 {

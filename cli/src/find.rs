@@ -1,8 +1,8 @@
-//! A token by its id, or by its name where exactly one has it.
+//! A token by its id, by its client id, or by its name where exactly one has it.
 
 use std::fmt::Write;
 
-use cloudflare_access_host::{ListAllParams, Scope, ServiceToken, Tokens};
+use cloudflare_access_host::{Scope, Selector, ServiceToken, Tokens};
 use jiff::Timestamp;
 
 use crate::failure::{Attempt, Failure};
@@ -12,26 +12,40 @@ use crate::progress::with_progress;
 #[derive(Debug)]
 pub struct Found {
     pub id: String,
-    /// How messages call it: the name and the id, or the id alone.
+    /// How messages call it: the name or the client id, and the id; or the id alone.
     pub label: String,
 }
 
-/// What is written like an id (a UUID) is taken for one, without a request. Anything else is looked up as a name.
-pub async fn find<S: Clone + Into<Scope>>(tokens: &Tokens<S>, id_or_name: &str) -> Result<Found, Failure> {
-    if is_uuid(id_or_name) {
-        return Ok(Found { id: id_or_name.to_owned(), label: id_or_name.to_owned() });
+/// Finds the one token that an argument names. What is written like an id (a UUID) is taken for one, without a request.
+pub async fn find<S: Clone + Into<Scope>>(tokens: &Tokens<S>, argument: &str) -> Result<Found, Failure> {
+    if is_uuid(argument) {
+        return Ok(Found { id: argument.to_owned(), label: argument.to_owned() });
     }
-    let named = ListAllParams::new().name(id_or_name);
-    let matches = with_progress("looking for the name", &Attempt::Read, tokens.list_all(named)).await?;
+    let matches = find_all(tokens, argument).await?;
     match matches.as_slice() {
-        [] => Err(Failure::not_found(format!("no token has the id or the name {id_or_name:?}"))
+        [] => Err(Failure::not_found(format!("no token has the id, the client id or the name {argument:?}"))
             .advice("`access-tokens list` shows all tokens of this account or zone.")),
-        [token] => Ok(Found { id: token.id.clone(), label: format!("{id_or_name:?} ({})", token.id) }),
-        several => Err(ambiguous(id_or_name, several)),
+        [token] => Ok(Found { id: token.id.clone(), label: format!("{argument:?} ({})", token.id) }),
+        several => Err(ambiguous(argument, several)),
     }
 }
 
-fn ambiguous(name: &str, tokens: &[ServiceToken]) -> Failure {
+/// Finds the tokens with a client id, or else with a name.
+pub async fn find_all<S: Clone + Into<Scope>>(
+    tokens: &Tokens<S>,
+    client_id_or_name: &str,
+) -> Result<Vec<ServiceToken>, Failure> {
+    if is_like_a_client_id(client_id_or_name) {
+        let search = tokens.find(Selector::client_id(client_id_or_name));
+        let found = with_progress("looking for the client id", &Attempt::Read, search).await?;
+        if !found.is_empty() {
+            return Ok(found);
+        }
+    }
+    with_progress("looking for the name", &Attempt::Read, tokens.find(Selector::name(client_id_or_name))).await
+}
+
+fn ambiguous(argument: &str, tokens: &[ServiceToken]) -> Failure {
     let mut advice = "Give one of their ids:".to_owned();
     for token in tokens {
         let created = token.created_at.as_deref().filter(|time| time.parse::<Timestamp>().is_ok());
@@ -39,7 +53,11 @@ fn ambiguous(name: &str, tokens: &[ServiceToken]) -> Failure {
         let enabled = if token.enabled == Some(false) { ", switched off" } else { "" };
         write!(advice, "\n  {}  created {created}{enabled}", token.id).expect("writing to a string succeeds");
     }
-    Failure::usage(format!("{} tokens have the name {name:?}", tokens.len())).advice(advice)
+    Failure::usage(format!("{} tokens have the name {argument:?}", tokens.len())).advice(advice)
+}
+
+fn is_like_a_client_id(text: &str) -> bool {
+    text.strip_suffix(".access").is_some_and(|number| number.len() == 32 && number.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 fn is_uuid(text: &str) -> bool {
@@ -67,6 +85,14 @@ mod tests {
             "88bf3b6d86161464f6509f7219099e57.access",
         ] {
             assert!(!is_uuid(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn only_what_is_written_like_a_client_id_is_looked_for_as_one() {
+        assert!(is_like_a_client_id("88bf3b6d86161464f6509f7219099e57.access"));
+        for name in ["", ".access", "CI.access", "88bf3b6d86161464f6509f7219099e57", "g8bf3b6d86161464f6509f7219099e57.access"] {
+            assert!(!is_like_a_client_id(name), "{name}");
         }
     }
 }

@@ -68,6 +68,8 @@ enum Finding {
     Unchanged,
     /// It has another secret.
     Replaced,
+    /// It has had more than one other secret: somebody else has made one, too.
+    ReplacedAgain,
     /// It does not show enough to tell.
     Unclear,
 }
@@ -104,20 +106,42 @@ impl SecretChange {
             Err(error) if error.outcome == Outcome::NotApplied => return Err(attempt.failed(&error)),
             Err(error) => error,
         };
+        if let (Outcome::Applied, Some(time)) = (error.outcome, parsed(error.previous_secret_expires_at())) {
+            return Err(Failure::of_call(&error, Some(self.if_lost("The token has a new secret", time, Timestamp::now()))));
+        }
         let left = timeout.saturating_sub(begun.elapsed());
         if left.is_zero() {
-            return Err(attempt.failed(&error));
+            return Err(Failure::of_call(&error, Some(self.without_a_look_after(&error))));
         }
         let looked = within(left);
         let look = looked.get(&self.id);
         match unless_interrupted("looking at the token", &attempt, look).await? {
             Ok(token) => Err(Failure::of_call(&error, Some(self.after_a_look(&error, &token, Timestamp::now())))),
-            Err(_) => Err(attempt.failed(&error)),
+            Err(_) => Err(Failure::of_call(&error, Some(self.without_a_look_after(&error)))),
         }
     }
 
     /// What to do where nobody has looked: how to look, and how to read what is there.
     pub fn without_a_look(&self, outcome: Outcome) -> String {
+        self.how_to_look(outcome, None)
+    }
+
+    /// The same after an error, which may tell until when the old secret passes.
+    fn without_a_look_after(&self, error: &Error) -> String {
+        self.how_to_look(error.outcome, time(error.previous_secret_expires_at()))
+    }
+
+    /// What to do where the rotation was refused, since it would have ended a secret that machines may use.
+    pub fn over_a_running_overlap(&self) -> String {
+        format!(
+            "Wait until the overlap is over; or, once no machine uses the old secret any longer, end it:\n  access-tokens end-overlap \
+             {}{}\n--end-running-overlap rotates all the same, and locks out every machine that still uses the old secret.",
+            quoted(&self.id),
+            self.options
+        )
+    }
+
+    fn how_to_look(&self, outcome: Outcome, previous_ends: Option<String>) -> String {
         let was = match (self.before.version, time(self.before.updated_at.as_deref())) {
             (Some(version), Some(updated)) => format!("secret version {version} and was updated at {updated}"),
             (Some(version), None) => format!("secret version {version}"),
@@ -131,9 +155,10 @@ impl SecretChange {
                 format!("If it still shows {was}, nothing has happened, and the command can be run once more.");
             ("may have", format!("{unchanged} Otherwise the new secret"))
         };
+        let end = previous_ends.unwrap_or_else(|| "the time beside \"previous secret\"".to_owned());
         format!(
             "The token {has} a new secret that nobody has. Look at the token before you do anything else:\n  {}\n\
-             {lost} is lost, the old one passes until the time beside \"previous secret\", and another rotation ends it at once.",
+             {lost} is lost, the old one passes until {end}, and another rotation ends it at once.",
             self.get()
         )
     }
@@ -143,6 +168,11 @@ impl SecretChange {
         match self.finding(error.outcome, &token.into()) {
             Finding::Unchanged => self.if_unchanged(error.status.is_some()),
             Finding::Replaced => self.if_replaced(token, now),
+            Finding::ReplacedAgain => format!(
+                "The token has had more than one new secret since this command began, so somebody else rotates it, too. The secret from \
+                 before has ended. Look at the token, and find out who has its current secret before you rotate it:\n  {}",
+                self.get()
+            ),
             Finding::Unclear => format!(
                 "The token may have a new secret that nobody has; what it shows does not tell. Another rotation ends the secret \
                  before the current one at once. Look at it before you decide:\n  {}",
@@ -154,6 +184,9 @@ impl SecretChange {
     fn finding(&self, outcome: Outcome, after: &Seen) -> Finding {
         let is_told = self.before.version.is_some() || self.before.updated_at.is_some();
         match (self.before.version, after.version) {
+            (Some(before), Some(after)) if after > before.saturating_add(1) && self.kind == Kind::Rotation => {
+                Finding::ReplacedAgain
+            }
             _ if outcome == Outcome::Applied => Finding::Replaced,
             (Some(before), Some(after)) if before != after => Finding::Replaced,
             _ if is_told && self.before == *after => Finding::Unchanged,
@@ -180,10 +213,7 @@ impl SecretChange {
         let version = token.client_secret_version.map(|version| format!(" (version {version})")).unwrap_or_default();
         let lost = format!("The token has a new secret{version} that nobody has");
         match overlap(token, now) {
-            Some(end) => {
-                let more_time = if end.duration_since(now) < MORE_TIME.0 { self.more_time() } else { String::new() };
-                format!("{lost}. {} Look at the token:\n  {}{more_time}", old_secret_passes(end, now), self.get())
-            }
+            Some(end) => self.if_lost(&format!("The token has a new secret{version}"), end, now),
             None if !self.ends_old_secret && token.previous_client_secret_expires_at.is_none() => format!(
                 "{lost}, and it does not show until when the old one passes. Another rotation ends the old one at once: decide \
                  when machines can take up the secret that it makes. Look at the token:\n  {}",
@@ -194,6 +224,13 @@ impl SecretChange {
                 self.next_secret(token.client_secret_version)
             ),
         }
+    }
+
+    /// The new secret is lost, and the old one passes until a time.
+    fn if_lost(&self, has: &str, end: Timestamp, now: Timestamp) -> String {
+        let more_time = if end.duration_since(now) < MORE_TIME.0 { self.more_time() } else { String::new() };
+        let passes = old_secret_passes(end, now);
+        format!("{has} that nobody has. {passes} Look at the token:\n  {}{more_time}", self.get())
     }
 
     fn more_time(&self) -> String {
@@ -282,6 +319,7 @@ mod tests {
         for (before, after, finding) in [
             (before.clone(), before.clone(), Finding::Unchanged),
             (before.clone(), seen(Some(2), later, later), Finding::Replaced),
+            (before.clone(), seen(Some(3), later, later), Finding::ReplacedAgain),
             (before.clone(), seen(Some(1), later, Some(UPDATED)), Finding::Unclear),
             (before.clone(), seen(Some(1), None, later), Finding::Unclear),
             (before.clone(), seen(None, None, Some(UPDATED)), Finding::Unclear),

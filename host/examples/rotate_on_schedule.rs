@@ -21,7 +21,7 @@ use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Json, Router};
 use cloudflare_access_host::{
-    AccessTokens, Account, Error, ExposeSecret, IssuedToken, Outcome, SecretString, ServiceToken, Tokens,
+    AccessTokens, Account, Error, ExposeSecret, IssuedToken, Outcome, RunningOverlap, SecretString, ServiceToken, Tokens,
 };
 use jiff::Timestamp;
 use tokio::sync::watch;
@@ -118,7 +118,7 @@ pub(crate) async fn turn(account: &Tokens<Account>, token_id: &str, rotated_at: 
         }
         Err(error) => return failed(&error),
     }
-    match account.rotate_with_overlap(token_id, OVERLAP).await {
+    match account.rotate_with_overlap(token_id, OVERLAP, RunningOverlap::Refuse).await {
         Ok(rotated) => Turn::Rotated(Pair::new(rotated.issued, now)),
         Err(error) => failed(&error),
     }

@@ -1,8 +1,8 @@
 // Makes a component of rotate-service.js: node build.js WIT OUT
 //
-// WIT is the world `rotate-service` as one text, as `wasm-tools component wit ../rotate-service/wit` prints it: the sandbox of
-// this version of componentize-js reads no folder. Its engine serves wasi:http 0.2.3 and no older one, so the text is raised
-// to that; the two versions differ in nothing but their number.
+// WIT is the world `rotate-service` as one text, as world.js prints it: the sandbox of this version of componentize-js reads no
+// folder. Its engine serves wasi:http 0.2.3 and no older one, so the text is raised to that; the two versions differ in nothing
+// but their number.
 
 import { readFile, writeFile } from "node:fs/promises";
 

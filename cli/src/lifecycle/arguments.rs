@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use cloudflare_access_host::{IssueProgress, TokenDuration};
+use cloudflare_access_host::{IssueKey, RefreshParams, TokenDuration};
 
 use crate::arguments::{NewToken, Secret, Token};
 use crate::words;
@@ -17,7 +17,8 @@ pub enum Command {
     /// Let every token that expires soon live a year longer, with the same secret
     ///
     /// Goes on after a failure, shows one result per token, and exits with 11 if one was not renewed. A second run right after
-    /// does nothing. Tokens that are switched off or never expire are left alone.
+    /// does nothing. Tokens that are switched off or never expire are left alone, and so are those that have expired, unless
+    /// --expired is given.
     RefreshExpiring(RefreshExpiring),
     /// Renew what expires soon, again and again until stopped
     ///
@@ -29,14 +30,18 @@ pub enum Command {
     EndOverlap(EndOverlap),
     /// Let the old secret of a rotation pass for longer, or shorter
     ExtendOverlap(ExtendOverlap),
-    /// List the tokens with exactly this name
+    /// List the tokens with exactly this name, or the one with this client id
     Find(Find),
     /// Make the token with this name if there is none, or bring it in line
     Ensure(Ensure),
-    /// Make a token exactly once, whatever fails on the way
+    /// Make a token in a way that can be repeated until it succeeds, whatever fails on the way
     ///
-    /// If the time ends first, the message has a --resume to finish it with. For accounts only; --timeout gives it more time.
+    /// The token is made under a working name with a key in it, its secret is written or shown, and then it gets its name. The same
+    /// command with the same --key goes on at any time before that, on any machine: it finds the token and gives it a new secret,
+    /// which ends the one before. For accounts only; --timeout gives it more time.
     Issue(Issue),
+    /// Give a token that issue made its name, once its secret is stored
+    FinishIssue(FinishIssue),
     /// List what a create may have made whose answer was lost
     ResolveCreate(ResolveCreate),
     /// Switch a token off; this also ends the old secret of a rotation, for good
@@ -54,16 +59,36 @@ pub struct Expiring {
 
 #[derive(Debug, Args)]
 pub struct RefreshExpiring {
+    #[command(flatten)]
+    pub due: Due,
+}
+
+/// Which tokens are due.
+#[derive(Debug, Args)]
+pub struct Due {
     /// How soon: 30d, 12h; at most 364d
     #[arg(long, value_parser = renewal_window, value_name = "DURATION")]
     pub within: Duration,
+    /// Only tokens with exactly this name
+    #[arg(long)]
+    pub name: Option<String>,
+    /// Tokens that have expired, too: they pass again
+    #[arg(long)]
+    pub expired: bool,
+}
+
+impl From<Due> for RefreshParams {
+    fn from(due: Due) -> Self {
+        let mut params = Self::within(due.within).include_expired(due.expired);
+        params.name = due.name;
+        params
+    }
 }
 
 #[derive(Debug, Args)]
 pub struct Watch {
-    /// How soon: 30d, 12h; at most 364d
-    #[arg(long, value_parser = renewal_window, value_name = "DURATION")]
-    pub within: Duration,
+    #[command(flatten)]
+    pub due: Due,
     /// How often: 6h, 1d; more often than --within, so that a failure has several rounds to pass
     #[arg(long, value_parser = words::parse_some_time, value_name = "DURATION")]
     pub every: Duration,
@@ -89,7 +114,8 @@ pub struct ExtendOverlap {
 
 #[derive(Debug, Args)]
 pub struct Find {
-    /// The name
+    /// The name, or the client id
+    #[arg(value_name = "NAME_OR_CLIENT_ID")]
     pub name: String,
 }
 
@@ -111,11 +137,17 @@ pub struct Ensure {
 pub struct Issue {
     #[command(flatten)]
     pub token: NewToken,
-    /// Finish an issue that did not; the value is in its message
-    #[arg(long, value_name = "PROGRESS")]
-    pub resume: Option<IssueProgress>,
+    /// The key to issue it under, 1 to 64 of A-Z a-z 0-9 . _ - [default: a random one, shown before anything is sent]
+    #[arg(long)]
+    pub key: Option<IssueKey>,
     #[command(flatten)]
     pub secret: Secret,
+}
+
+#[derive(Debug, Args)]
+pub struct FinishIssue {
+    /// The key that the token was issued under
+    pub key: IssueKey,
 }
 
 #[derive(Debug, Args)]

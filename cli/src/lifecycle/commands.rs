@@ -1,18 +1,20 @@
 //! Carries out one of these commands: finds the token, asks where it must, makes the call, prints the result.
 
-use cloudflare_access_host::{CreateParams, EnsuredChange, Scope, Tokens};
+use cloudflare_access_host::{CreateParams, Ensured, IssueKey, Selector};
 
 use crate::arguments::{Connection, Output};
+use crate::command_line::this_command;
 use crate::confirm::confirm;
 use crate::failure::{Attempt, Failure, wait};
-use crate::find::find;
+use crate::find::{find, find_all};
 use crate::lifecycle::arguments::{
-    Command, Disable, Enable, EndOverlap, Ensure, Expiring, ExtendOverlap, Find, Issue, RefreshExpiring, ResolveCreate,
+    Command, Disable, Enable, EndOverlap, Ensure, Expiring, ExtendOverlap, Find, FinishIssue, Issue, RefreshExpiring,
+    ResolveCreate,
 };
 use crate::lifecycle::watch::watch;
 use crate::message::tell;
 use crate::output;
-use crate::progress::{unless_interrupted, with_progress};
+use crate::progress::with_progress;
 use crate::secret_file::Destination;
 use crate::settings::{account, tokens};
 
@@ -26,6 +28,7 @@ pub async fn run(connection: &Connection, output: Output, command: Command) -> R
         Command::Find(find) => find_tokens(connection, output, find).await,
         Command::Ensure(ensure) => ensure_token(connection, output, ensure).await,
         Command::Issue(issue) => issue_token(connection, output, issue).await,
+        Command::FinishIssue(finish) => finish_issue(connection, output, finish).await,
         Command::ResolveCreate(resolve) => resolve_create(connection, output, resolve).await,
         Command::Disable(disable) => disable_token(connection, output, disable).await,
         Command::Enable(enable) => enable_token(connection, output, enable).await,
@@ -42,7 +45,7 @@ async fn list_expiring(connection: &Connection, output: Output, expiring: Expiri
 async fn refresh_expiring(connection: &Connection, output: Output, refresh: RefreshExpiring) -> Result<(), Failure> {
     output::refuse_env(output, "refresh-expiring")?;
     let account = account(connection, "refresh")?;
-    let renewal = account.refresh_expiring(refresh.within);
+    let renewal = account.refresh_expiring(refresh.due.into());
     let report = with_progress("renewing", &Attempt::RefreshExpiring, renewal).await?;
     output::print_renewal(&report, output)?;
     match report.failures().count() {
@@ -85,43 +88,73 @@ async fn extend_overlap(connection: &Connection, output: Output, extend: ExtendO
 async fn find_tokens(connection: &Connection, output: Output, find: Find) -> Result<(), Failure> {
     output::refuse_env(output, "find")?;
     let tokens = tokens(connection)?;
-    let found = with_progress("looking for the name", &Attempt::Read, tokens.find(&find.name)).await?;
-    output::print_list(&found, output)
+    output::print_list(&find_all(&tokens, &find.name).await?, output)
 }
 
 async fn ensure_token(connection: &Connection, output: Output, ensure: Ensure) -> Result<(), Failure> {
     let tokens = tokens(connection)?;
     // A secret file from the run that made the token is no hindrance: no secret comes for a token that is there.
-    let is_kept = ensure.secret.is_in_a_file_already() && is_there(&tokens, &ensure.name).await?;
+    let is_kept = ensure.secret.is_in_a_file_already() && {
+        let named = tokens.find(Selector::name(&ensure.name));
+        !with_progress("looking for the name", &Attempt::Read, named).await?.is_empty()
+    };
     let secret = if is_kept { None } else { Some(Destination::prepare(&ensure.secret, output)?) };
     let attempt = Attempt::ensure(&ensure.name);
     let mut params = CreateParams::named(ensure.name);
     params.duration = ensure.duration;
     params.enabled = ensure.enabled;
     let ensured = with_progress("ensuring", &attempt, tokens.ensure(params)).await?;
-    let shown = match (&ensured.change, secret) {
-        (EnsuredChange::Created(issued), Some(destination)) => destination.keep(&ensured.token, issued)?,
+    let shown = match (&ensured, secret) {
+        (Ensured::Created(issued), Some(destination)) => destination.keep(&issued.token, &issued.client_secret)?,
         // Somebody has deleted the token in the meantime.
-        (EnsuredChange::Created(issued), None) => Some(issued.clone()),
-        (EnsuredChange::Updated | EnsuredChange::Unchanged, _) => None,
+        (Ensured::Created(issued), None) => Some(issued.client_secret.clone()),
+        (Ensured::Updated(_) | Ensured::Unchanged(_), _) => None,
     };
     output::print_ensured(&ensured, shown.as_ref(), output)
-}
-
-async fn is_there(tokens: &Tokens<Scope>, name: &str) -> Result<bool, Failure> {
-    let found = with_progress("looking for the name", &Attempt::Read, tokens.find(name)).await?;
-    Ok(!found.is_empty())
 }
 
 async fn issue_token(connection: &Connection, output: Output, issue: Issue) -> Result<(), Failure> {
     let account = account(connection, "rotate, which issue needs,")?;
     let secret = Destination::prepare(&issue.secret, output)?;
-    let attempt = Attempt::Issue { name: issue.token.name.clone() };
-    let issuing = account.issue(issue.token.into(), issue.resume);
-    let issued = unless_interrupted("issuing", &attempt, issuing).await?;
-    let issued = issued.map_err(|failed| attempt.issue_failed(&failed))?;
-    let shown = secret.keep(&issued.token, &issued.client_secret)?;
-    output::print_token(&issued.token, shown.as_ref(), output)
+    let name = issue.token.name.clone();
+    let (key, attempt) = begin_issue(issue.key)?;
+    let mut issued = with_progress("issuing", &attempt, account.issue(issue.token.into(), &key)).await?;
+    // What is printed before it has its name is shown with the name that it is about to get.
+    issued.token.name = Some(name);
+    let finish = finish_command(&key, connection);
+    let is_not_stored = |failure: Failure| failure.advice(attempt.not_stored(&finish));
+    let shown = secret.keep(&issued.token, &issued.client_secret).map_err(is_not_stored)?;
+    if shown.is_some() {
+        output::print_token(&issued.token, shown.as_ref(), output).map_err(is_not_stored)?;
+    }
+    let attempt = Attempt::FinishIssue { command: finish };
+    let token = with_progress("giving the token its name", &attempt, account.finish_issue(&key)).await?;
+    match shown {
+        Some(_) => Ok(()),
+        None => output::print_token(&token, None, output),
+    }
+}
+
+/// The key, and the attempt with the command that goes on. A key that nobody knows yet is shown before anything is sent.
+fn begin_issue(given: Option<IssueKey>) -> Result<(IssueKey, Attempt), Failure> {
+    if let Some(key) = given {
+        return Ok((key, Attempt::Issue { command: this_command() }));
+    }
+    let key = IssueKey::random().map_err(|error| Failure::defect(format!("there is no random key: {error}")))?;
+    let command = format!("{} --key {key}", this_command());
+    tell(format_args!("Issuing under the key {key}. If this is interrupted, go on with:\n  {command}"));
+    Ok((key, Attempt::Issue { command }))
+}
+
+fn finish_command(key: &IssueKey, connection: &Connection) -> String {
+    format!("access-tokens finish-issue {key}{}", connection.options())
+}
+
+async fn finish_issue(connection: &Connection, output: Output, finish: FinishIssue) -> Result<(), Failure> {
+    let account = account(connection, "rotate, which issue needs,")?;
+    let attempt = Attempt::FinishIssue { command: this_command() };
+    let token = with_progress("giving the token its name", &attempt, account.finish_issue(&finish.key)).await?;
+    output::print_token(&token, None, output)
 }
 
 async fn resolve_create(connection: &Connection, output: Output, resolve: ResolveCreate) -> Result<(), Failure> {

@@ -7,7 +7,7 @@ use std::io;
 use std::pin::pin;
 use std::time::Duration;
 
-use cloudflare_access_host::{Clock, Error, ErrorKind, RefreshReport};
+use cloudflare_access_host::{Error, ErrorKind, RefreshParams, RefreshReport};
 
 use crate::arguments::Connection;
 use crate::failure::{Attempt, Failure};
@@ -16,7 +16,8 @@ use crate::settings::account;
 use crate::words::spoken;
 
 pub async fn watch(connection: &Connection, arguments: Watch) -> Result<(), Failure> {
-    let Watch { within, every } = arguments;
+    let Watch { due, every } = arguments;
+    let within = due.within;
     if every >= within {
         return Err(Failure::usage(format!(
             "--every {} is not shorter than --within {}: a token could expire between two rounds",
@@ -27,13 +28,14 @@ pub async fn watch(connection: &Connection, arguments: Watch) -> Result<(), Fail
     let account = account(connection, "refresh")?;
     let stopped = stop_signal().map_err(|error| Failure::defect(format!("cannot wait for a signal: {error}")))?;
     let mut stopped = pin!(stopped);
+    let params = RefreshParams::from(due);
     let mut rounds = Rounds::default();
     tracing::info!(within = spoken(within), every = spoken(every), "watching; renews until it is stopped");
     let signal = loop {
         let pause = tokio::select! {
             biased;
             signal = &mut stopped => break signal,
-            round = account.refresh_expiring(within) => pause(every, rounds.take(round)?),
+            round = account.refresh_expiring(params.clone()) => pause(every, rounds.take(round)?),
         };
         tokio::select! {
             biased;
@@ -98,9 +100,6 @@ impl Rounds {
 }
 
 fn log(report: &RefreshReport) {
-    if report.clock == Clock::Server {
-        tracing::warn!("this machine's clock is off by more than a minute; the API's time was taken");
-    }
     for due in &report.tokens {
         // Debug, since a name may have characters that a terminal would obey.
         let (id, name) = (&due.id, due.name.as_deref().unwrap_or_default());

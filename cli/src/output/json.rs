@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use cloudflare_access_host::{
-    EnsuredToken, Error, ExpiringToken, ExpiryReport, ExposeSecret, RefreshReport, SecretString, ServiceToken, TimeLeft,
+    Deletion, Ensured, Error, ExpiringToken, ExpiryReport, ExposeSecret, RefreshReport, SecretString, ServiceToken, TimeLeft,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -47,9 +47,9 @@ impl<'a> Token<'a> {
             additional_fields: token
                 .additional_fields
                 .iter()
-                .map(|(name, json)| {
-                    let value = serde_json::from_str(json).unwrap_or_else(|_| Value::String(json.clone()));
-                    (name.as_str(), value)
+                .map(|field| {
+                    let value = serde_json::from_str(&field.json).unwrap_or_else(|_| Value::String(field.json.clone()));
+                    (field.name.as_str(), value)
                 })
                 .collect(),
         }
@@ -70,15 +70,31 @@ fn without_secrets(tokens: &[ServiceToken]) -> Vec<Token<'_>> {
 }
 
 #[derive(Serialize)]
-struct Ensured<'a> {
+struct EnsuredToken<'a> {
     change: &'a str,
     #[serde(flatten)]
     token: Token<'a>,
 }
 
 /// A token as any other, and what was done for it: `created`, `updated` or `unchanged`.
-pub fn ensured(ensured: &EnsuredToken, secret: Option<&SecretString>) -> Result<String, Failure> {
-    text(&Ensured { change: ensured.change.as_str(), token: Token::new(&ensured.token, secret) })
+pub fn ensured(ensured: &Ensured, secret: Option<&SecretString>) -> Result<String, Failure> {
+    text(&EnsuredToken { change: ensured.as_str(), token: Token::new(ensured.token(), secret) })
+}
+
+#[derive(Serialize)]
+struct Deleted<'a> {
+    /// `deleted` or `already-gone`.
+    deletion: &'a str,
+    id: &'a str,
+    /// As the API showed it last. Null where it was gone already.
+    token: Option<Token<'a>>,
+}
+
+pub fn deletion(id: &str, deletion: &Deletion) -> Result<String, Failure> {
+    text(&match deletion {
+        Deletion::Deleted(token) => Deleted { deletion: "deleted", id, token: Some(Token::new(token, None)) },
+        Deletion::AlreadyGone => Deleted { deletion: "already-gone", id, token: None },
+    })
 }
 
 #[derive(Serialize)]
@@ -155,14 +171,12 @@ impl<'a> Failed<'a> {
 #[derive(Serialize)]
 struct Renewal<'a> {
     now: &'a str,
-    clock: &'a str,
     tokens: Vec<Renewed<'a>>,
 }
 
 pub fn renewal(report: &RefreshReport) -> Result<String, Failure> {
     text(&Renewal {
         now: &report.now,
-        clock: report.clock.as_str(),
         tokens: report
             .tokens
             .iter()

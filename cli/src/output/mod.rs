@@ -9,7 +9,7 @@ mod table;
 use std::io::Write;
 
 use cloudflare_access_host::{
-    Clock, EnsuredToken, ExpiryReport, ExposeSecret, RefreshReport, SecretString, ServiceToken,
+    Clock, Deletion, Ensured, ExpiryReport, ExposeSecret, RefreshReport, SecretString, ServiceToken,
 };
 
 use crate::arguments::Output;
@@ -41,7 +41,6 @@ pub fn print_expiry(report: &ExpiryReport, output: Output) -> Result<(), Failure
 }
 
 pub fn print_renewal(report: &RefreshReport, output: Output) -> Result<(), Failure> {
-    warn_if_clock_is_off(report.clock);
     write(&match output {
         Output::Json => json::renewal(report)?,
         Output::Table | Output::Env => table::renewal(report),
@@ -49,7 +48,7 @@ pub fn print_renewal(report: &RefreshReport, output: Output) -> Result<(), Failu
 }
 
 /// A time that was taken from the API is right; a machine whose clock is off has other troubles.
-pub fn warn_if_clock_is_off(clock: Clock) {
+fn warn_if_clock_is_off(clock: Clock) {
     if clock == Clock::Server {
         tell("warning: this machine's clock is off by more than a minute; the API's time was taken");
     }
@@ -60,6 +59,19 @@ pub fn print_done(message: &str, token: &ServiceToken, output: Output) -> Result
     match output {
         Output::Table => write(&format!("{message}\n")),
         Output::Json | Output::Env => print_token(token, None, output),
+    }
+}
+
+/// What became of a token that was to be deleted.
+pub fn print_deletion(message: &str, id: &str, deletion: &Deletion, output: Output) -> Result<(), Failure> {
+    match (output, deletion) {
+        (Output::Table, _) => write(&format!("{message}\n")),
+        (Output::Json, _) => write(&json::deletion(id, deletion)?),
+        (Output::Env, Deletion::Deleted(token)) => print_token(token, None, output),
+        (Output::Env, Deletion::AlreadyGone) => {
+            tell(message);
+            Ok(())
+        }
     }
 }
 
@@ -74,12 +86,13 @@ pub fn print_token(token: &ServiceToken, secret: Option<&SecretString>, output: 
 }
 
 /// One token and how it came about, with its secret where one is to be shown.
-pub fn print_ensured(ensured: &EnsuredToken, secret: Option<&SecretString>, output: Output) -> Result<(), Failure> {
+pub fn print_ensured(ensured: &Ensured, secret: Option<&SecretString>, output: Output) -> Result<(), Failure> {
+    let token = ensured.token();
     match output {
-        Output::Json => write_token(&json::ensured(ensured, secret)?, &ensured.token, secret),
+        Output::Json => write_token(&json::ensured(ensured, secret)?, token, secret),
         Output::Table | Output::Env => {
-            tell(format_args!("The token {} was {}.", ensured.token.id, ensured.change.as_str()));
-            print_token(&ensured.token, secret, output)
+            tell(format_args!("The token {} was {}.", token.id, ensured.as_str()));
+            print_token(token, secret, output)
         }
     }
 }

@@ -112,8 +112,8 @@ pub fn token(token: &ServiceToken, secret: Option<&SecretString>, now: Timestamp
     if let Some(until) = &token.previous_client_secret_expires_at {
         row("previous secret", format!("until {}", time(until)));
     }
-    for (name, json) in &token.additional_fields {
-        row(&printable(name), printable(json));
+    for field in &token.additional_fields {
+        row(&printable(&field.name), printable(&field.json));
     }
     if let Some(secret) = secret {
         row("client secret", secret.expose_secret().to_owned());

@@ -103,6 +103,26 @@ fn refresh_expiring_renews_in_place_and_a_second_run_does_nothing() {
 }
 
 #[test]
+fn refresh_expiring_leaves_expired_tokens_and_other_names_alone_unless_it_is_told_otherwise() {
+    let simulator = simulator();
+    for (name, duration) in [("dead", "1h"), ("CI", "10d"), ("other", "10d")] {
+        living(&simulator, name, duration);
+    }
+    simulator.advance(DAY);
+    let renewed = |arguments: &[&str]| {
+        let renew = ["refresh-expiring", "--within", "30d", "--output", "json"];
+        let (code, stdout, stderr) = run(program(&simulator).args(renew).args(arguments));
+        let report: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+        assert_eq!((code, &report["tokens"][1]), (0, &serde_json::Value::Null), "at most one: {stdout}{stderr}");
+        report["tokens"][0]["name"].as_str().map(str::to_owned)
+    };
+    assert_eq!(renewed(&["--name", "CI"]).as_deref(), Some("CI"));
+    assert_eq!(renewed(&[]).as_deref(), Some("other"));
+    assert_eq!(renewed(&[]), None, "the one that has expired stays so");
+    assert_eq!(renewed(&["--expired"]).as_deref(), Some("dead"));
+}
+
+#[test]
 fn refresh_expiring_goes_on_after_a_failure_and_exits_with_a_code_of_its_own() {
     let simulator = simulator();
     for name in ["one", "two", "three"] {
@@ -137,6 +157,7 @@ fn what_is_made_of_refresh_and_rotate_is_for_accounts_only_and_env_is_for_one_to
         &["refresh-expiring", "--within", "30d"][..],
         &["watch", "--within", "30d", "--every", "6h"],
         &["issue", "CI", "--show-secret"],
+        &["finish-issue", "key"],
     ] {
         let mut zone = program(&simulator);
         zone.env_remove("CLOUDFLARE_ACCOUNT_ID").args(["--zone", ZONE_ID]).args(arguments);
@@ -227,15 +248,33 @@ fn an_overlap_that_is_not_there_is_said_to_be_missing() {
 }
 
 #[test]
-fn an_overlap_follows_the_apis_clock_and_says_so() {
+fn an_overlap_follows_the_apis_clock() {
     let simulator = simulator();
     let old = simulator.add_token(simulator.account(), "CI");
     simulator.advance(30 * DAY);
     let rotate = ["rotate", "CI", "--overlap", "24h", "--output", "env"];
     let (code, stdout, stderr) = run(program(&simulator).args(rotate));
-    assert!(code == 0 && stderr.contains("clock is off"), "{stderr}");
+    assert_eq!(code, 0, "{stderr}");
     assert_pair_passes(&simulator, &stdout);
     assert!(passes(&simulator, &old), "by this machine's clock the overlap would be over");
+}
+
+#[test]
+fn a_rotation_over_a_running_overlap_is_refused_and_is_asked_about_where_it_may_end_it() {
+    let simulator = simulator();
+    let old = simulator.add_token(simulator.account(), "CI");
+    let rotate = ["rotate", "CI", "--overlap", "24h", "--output", "env"];
+    assert_eq!(run(program(&simulator).args(rotate)).0, 0);
+    assert_shown!(program(&simulator).args(rotate), @"");
+    let end = "--end-running-overlap";
+    assert_shown!(program(&simulator).args(rotate).arg(end), @"");
+    assert!(passes(&simulator, &old) && simulator.issued_secrets().len() == 2);
+    let (code, stdout, stderr) = run(program(&simulator).args(rotate).args([end, "--yes"]));
+    assert_eq!(code, 0, "{stderr}");
+    assert_pair_passes(&simulator, &stdout);
+    assert!(!passes(&simulator, &old));
+    let (code, ..) = run(program(&simulator).args(["rotate", "CI", end, "--show-secret"]));
+    assert_eq!(code, 2, "without an overlap there is nothing to end another for");
 }
 
 #[test]
@@ -417,8 +456,22 @@ fn the_advice_after_a_lost_create_finds_the_token_and_the_way_on() {
 
 // --- Issue
 
+/// The commands of a message that go on, in their order.
+fn commands(message: &str) -> Vec<String> {
+    let lines = message.lines().filter_map(|line| line.strip_prefix("  "));
+    lines.filter(|line| line.starts_with("access-tokens ")).map(str::to_owned).collect()
+}
+
+/// There is one token with this name, and the pair of these lines is its own and passes.
+fn assert_issued(simulator: &Simulator, name: &str, lines: &str) {
+    let tokens = simulator.tokens(simulator.account());
+    let [token] = tokens.as_slice() else { panic!("{} tokens: {tokens:?}", tokens.len()) };
+    assert_eq!((token.name.as_str(), token.client_id.as_str()), (name, value(lines, "CF_ACCESS_CLIENT_ID")));
+    assert_pair_passes(simulator, lines);
+}
+
 #[test]
-fn issue_ends_with_one_token_when_the_answer_to_its_create_is_lost() {
+fn issue_shows_its_key_before_anything_is_sent_and_names_the_token_once_the_secret_is_there() {
     let simulator = simulator();
     let (code, ..) = run(program(&simulator).args(["issue", "CI"]));
     assert_eq!((code, simulator.request_count()), (2, 0), "no place for the secret");
@@ -426,47 +479,97 @@ fn issue_ends_with_one_token_when_the_answer_to_its_create_is_lost() {
     let issue = ["issue", "CI", "--duration", "30d", "--output", "env"];
     let (code, stdout, stderr) = run(program(&simulator).args(issue));
     assert_eq!(code, 0, "{stderr}");
-    assert_pair_passes(&simulator, &stdout);
-    let tokens = simulator.tokens(simulator.account());
-    assert!(tokens.len() == 1 && tokens[0].name == "CI" && tokens[0].duration == "720h", "{tokens:?}");
+    assert_issued(&simulator, "CI", &stdout);
+    assert_eq!(simulator.tokens(simulator.account())[0].duration, "720h");
+    let key = stderr.strip_prefix("Issuing under the key ").and_then(|rest| rest.split_once('.')).unwrap().0;
+    assert_eq!(commands(&stderr), [format!("access-tokens issue CI --duration 30d --output env --key {key}")]);
+    let created = simulator.requests().into_iter().find(|request| request.operation == Some(Operation::Create));
+    assert_eq!(created.unwrap().json()["name"], format!("CI [issue:{key}]"));
 }
 
 #[test]
-fn issue_that_runs_out_of_time_says_how_to_finish_it_and_the_next_call_does() {
+fn issue_with_a_key_tells_only_the_result() {
     let simulator = simulator();
-    simulator.inject(Fault::new(FaultKind::Close).on(Operation::Update).forever());
-    let (code, stdout, stderr) =
-        run(program(&simulator).args(["issue", "CI; $(date)", "--timeout", "2s", "--output", "env"]));
+    assert_shown!(program(&simulator).args(["issue", "CI", "--key", "k-1", "--show-secret"]), @"");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("CI.env");
+    let issue = ["issue", "CD", "--key", "k-2", "--output", "json", "--secret-file"];
+    let (code, stdout, stderr) = run(program(&simulator).args(issue).arg(&path));
+    let (token, kept) = (serde_json::from_str::<serde_json::Value>(&stdout).unwrap(), std::fs::read_to_string(&path));
+    assert_eq!((code, &token["name"], &token["client_secret"]), (0, &"CD".into(), &serde_json::Value::Null), "{stderr}");
+    assert_pair_passes(&simulator, &kept.unwrap());
+    for key in ["", "a b", "a]"] {
+        let (code, _, stderr) = run(program(&simulator).args(["issue", "CI", "--show-secret", "--key", key]));
+        assert!(code == 2 && stderr.contains("1 to 64 of the characters"), "{stderr}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn issue_that_runs_out_of_time_says_how_to_go_on_and_the_command_does() {
+    let simulator = simulator();
+    simulator.inject(Fault::new(FaultKind::Close).on(Operation::Create).after_commit());
+    simulator.inject(Fault::new(FaultKind::Close).on(Operation::Rotate).forever());
+    let issue = ["issue", "CI; $(date)", "--timeout", "2s", "--output", "env"];
+    let (code, stdout, stderr) = run(program(&simulator).args(issue));
     assert_eq!((code, stdout.as_str()), (9, ""), "{stderr}");
-    let secrets = simulator.issued_secrets();
-    assert!(secrets.iter().all(|secret| !stderr.contains(secret.expose())), "{stderr}");
-    let flag = stderr.lines().find(|line| line.trim().starts_with("--resume ")).unwrap_or_else(|| panic!("{stderr}"));
-    assert!(flag.ends_with(&first_id(&simulator)), "{flag}");
+    assert!(simulator.issued_secrets().iter().all(|secret| !stderr.contains(secret.expose())), "{stderr}");
+    let (before, go_on) = match commands(&stderr).as_slice() {
+        [before, go_on] => (before.clone(), go_on.clone()),
+        _ => panic!("{stderr}"),
+    };
+    assert_eq!(before, go_on);
     simulator.clear_faults();
-    let resumed = ["issue", "CI; $(date)", "--output", "env"];
-    let (code, stdout, stderr) = run(program(&simulator).args(resumed).args(flag.split_whitespace()));
+    let folder = tempfile::tempdir().unwrap();
+    let (code, stdout, stderr) = run(&mut Command::from_std(shell(&simulator, folder.path(), &go_on)));
     assert_eq!(code, 0, "{stderr}");
-    assert_pair_passes(&simulator, &stdout);
-    let tokens = simulator.tokens(simulator.account());
-    assert!(tokens.len() == 1 && tokens[0].name == "CI; $(date)", "{tokens:?}");
-    let (code, _, stderr) = run(program(&simulator).args(resumed).args(["--resume", "CI (being issued, 0123)"]));
-    assert!(code == 2 && stderr.contains("exactly as it was written"), "{stderr}");
-    let (code, _, stderr) = run(program(&simulator).args(resumed).args(["--resume", "CI"]));
-    assert!(code == 2 && stderr.contains("hand the progress back unchanged"), "{stderr}");
-    assert!(!stderr.contains("--resume"), "{stderr}");
+    assert_issued(&simulator, "CI; $(date)", &stdout);
+}
+
+#[cfg(unix)]
+#[test]
+fn issue_that_could_not_name_its_token_has_stored_the_secret_and_says_how_to_finish() {
+    let (simulator, folder) = (simulator(), tempfile::tempdir().unwrap());
+    let path = folder.path().join("CI.env");
+    simulator.inject(Fault::new(FaultKind::HtmlPage { status: 503 }).on(Operation::Update).forever());
+    let issue = ["issue", "CI", "--key", "k-1", "--max-retries", "0", "--secret-file"];
+    let (code, _, stderr) = run(program(&simulator).args(issue).arg(&path));
+    assert_eq!(code, 9, "{stderr}");
+    let kept = std::fs::read_to_string(&path).unwrap();
+    assert_issued(&simulator, "CI [issue:k-1]", &kept);
+    simulator.clear_faults();
+    assert_eq!(commands(&stderr), ["access-tokens finish-issue k-1"]);
+    for (code, text) in [(0, "name             CI\n"), (5, "it may be finished already")] {
+        let mut finish = Command::from_std(shell(&simulator, folder.path(), &commands(&stderr)[0]));
+        let (ended, stdout, stderr) = run(&mut finish);
+        assert!(ended == code && format!("{stdout}{stderr}").contains(text), "{stdout}{stderr}");
+    }
+    assert_issued(&simulator, "CI", &kept);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn issue_whose_secret_cannot_be_printed_leaves_the_token_to_be_issued_again() {
+    let simulator = simulator();
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let issue = ["issue", "CI", "--key", "k-1", "--output", "env"];
+    let output = child(&simulator).args(issue).stdout(full).output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert_eq!(simulator.tokens(simulator.account())[0].name, "CI [issue:k-1]");
+    let issue = "access-tokens issue CI --key k-1 --output env";
+    assert_eq!(commands(&stderr), ["access-tokens finish-issue k-1", issue], "{stderr}");
+    let folder = tempfile::tempdir().unwrap();
+    let (code, stdout, stderr) = run(&mut Command::from_std(shell(&simulator, folder.path(), issue)));
+    assert_eq!(code, 0, "{stderr}");
+    assert_issued(&simulator, "CI", &stdout);
 }
 
 #[test]
-fn issue_that_the_api_refuses_has_nothing_to_resume() {
+fn issue_that_the_api_refuses_has_nothing_to_go_on_with() {
     let simulator = simulator();
-    simulator.inject(FaultKind::error(400, 12130, "quota"));
-    assert_shown!(program(&simulator).args(["issue", "CI", "--show-secret"]), @r"
-    exit 6
-    --- stdout
-    --- stderr
-    error: create: 400 Bad Request; quota (code 12130); check the values, and the number of tokens: 50 an account by default
-    Cloudflare's name for the request (cf-ray): [ray]
-    ");
+    simulator.inject(Fault::new(FaultKind::error(400, 12130, "quota")).on(Operation::Create));
+    assert_shown!(program(&simulator).args(["issue", "CI", "--key", "k-1", "--show-secret"]), @"");
 }
 
 #[cfg(target_os = "linux")]

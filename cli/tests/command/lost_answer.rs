@@ -44,25 +44,26 @@ fn follow(simulator: &Simulator, message: &str) -> String {
     last
 }
 
+/// How many secrets were made for tokens that were there.
 fn rotations(simulator: &Simulator) -> usize {
-    simulator.commits().iter().filter(|commit| commit.operation == Operation::Rotate).count()
+    simulator.issued_secrets().len() - simulator.tokens(simulator.account()).len()
 }
 
 #[test]
 fn after_a_rotation_that_happened_the_advice_keeps_the_old_secret() {
-    for rotate in [
-        &["rotate", "CI", "--overlap", "24h", "--output", "env"][..],
-        &["rotate", "CI", "--previous-expires-at", "2099-01-01T00:00:00Z", "--output", "env"],
-    ] {
+    for (operation, keep) in
+        [(Operation::Update, ["--overlap", "24h"]), (Operation::Rotate, ["--previous-expires-at", "2099-01-01T00:00:00Z"])]
+    {
         for kind in [FaultKind::Close, FaultKind::HtmlPage { status: 520 }, FaultKind::missing("/result/client_secret")]
         {
             let simulator = simulator();
             let old = simulator.add_token(simulator.account(), "CI");
-            simulator.inject(Fault::new(kind).on(Operation::Rotate).after_commit());
-            let (code, stdout, stderr) = run(program(&simulator).args(rotate));
+            simulator.inject(Fault::new(kind).on(operation).after_commit());
+            let rotate = ["rotate", "CI", "--output", "env"];
+            let (code, stdout, stderr) = run(program(&simulator).args(rotate).args(keep));
             assert_eq!((code, stdout.as_str(), rotations(&simulator)), (9, "", 1), "{stderr}");
             assert!(!stderr.contains("access-tokens rotate"), "{stderr}");
-            assert!(stderr.contains("(version 2)") && stderr.contains("The old secret passes until 20"), "{stderr}");
+            assert!(stderr.contains("The old secret passes until 20"), "{stderr}");
             assert!(!commands(&stderr).is_empty(), "{stderr}");
             follow(&simulator, &stderr);
             assert!(passes(&simulator, &old), "{stderr}");
@@ -75,7 +76,7 @@ fn a_rotation_that_is_never_answered_leaves_time_for_the_look() {
     let simulator = simulator();
     let old = simulator.add_token(simulator.account(), "CI");
     simulator.inject(Fault::new(FaultKind::NeverAnswer).on(Operation::Rotate).after_commit());
-    let rotate = ["rotate", "CI", "--overlap", "24h", "--show-secret", "--timeout", "3s"];
+    let rotate = ["rotate", "CI", "--previous-expires-at", "2099-01-01T00:00:00Z", "--show-secret", "--timeout", "3s"];
     let (code, _, stderr) = run(program(&simulator).args(rotate));
     assert_eq!((code, rotations(&simulator)), (9, 1), "{stderr}");
     assert!(stderr.contains("The old secret passes until"), "{stderr}");
@@ -87,7 +88,7 @@ fn a_rotation_that_is_never_answered_leaves_time_for_the_look() {
 fn the_advice_after_a_rotation_that_happened_has_the_time_and_the_next_command() {
     let simulator = simulator();
     let old = simulator.add_token(simulator.account(), "CI");
-    simulator.inject(Fault::new(FaultKind::HtmlPage { status: 520 }).on(Operation::Rotate).after_commit());
+    simulator.inject(Fault::new(FaultKind::HtmlPage { status: 520 }).on(Operation::Update).after_commit());
     assert_shown!(program(&simulator).args(["rotate", "CI", "--overlap", "24h", "--show-secret"]), @r"
     exit 9
     --- stdout
@@ -125,10 +126,47 @@ fn where_no_secret_passes_any_longer_the_advice_is_to_make_one() {
 }
 
 #[test]
+fn a_rotation_with_an_overlap_whose_answer_was_lost_before_it_happened_is_made_after_all() {
+    let simulator = simulator();
+    let old = simulator.add_token(simulator.account(), "CI");
+    simulator.inject(Fault::new(FaultKind::Close).on(Operation::Update));
+    let (code, stdout, stderr) =
+        run(program(&simulator).args(["rotate", "CI", "--overlap", "24h", "--output", "env"]));
+    assert_eq!((code, rotations(&simulator), simulator.faults().len()), (0, 1, 0), "{stderr}");
+    assert!(prints_a_pair_that_passes(&simulator, &stdout) && passes(&simulator, &old));
+}
+
+#[test]
+fn after_a_rotation_with_an_overlap_that_cannot_be_told_the_advice_is_to_look_and_keeps_the_old_secret() {
+    for after_commit in [false, true] {
+        let simulator = simulator();
+        let old = simulator.add_token(simulator.account(), "CI");
+        let mut lost = Fault::new(FaultKind::HtmlPage { status: 520 }).on(Operation::Update).forever();
+        if after_commit {
+            lost = lost.after_commit();
+            // The look of the component, and that of the command.
+            simulator.inject(Fault::new(FaultKind::HtmlPage { status: 520 }).on(Operation::Get).skipping(2).forever());
+        }
+        simulator.inject(lost);
+        let rotate = ["rotate", "CI", "--overlap", "24h", "--show-secret", "--max-retries", "0"];
+        let (code, _, stderr) = run(program(&simulator).args(rotate));
+        assert_eq!((code, rotations(&simulator)), (9, usize::from(after_commit)), "{stderr}");
+        let text = if after_commit { "the old one passes until 20" } else { "nothing has happened" };
+        assert!(stderr.contains(text) && stderr.contains("ook at the token"), "{stderr}");
+        simulator.clear_faults();
+        if after_commit {
+            follow(&simulator, &stderr);
+        }
+        assert!(passes(&simulator, &old), "{stderr}");
+    }
+}
+
+#[test]
 fn after_a_rotation_that_did_not_happen_the_advice_is_the_same_command() {
     let simulator = simulator();
     let old = simulator.add_token(simulator.account(), "it's $HOME");
-    let rotate = ["rotate", "it's $HOME", "--overlap", "24h", "--output", "env"];
+    let until = simulator.timestamp_in(HOUR);
+    let rotate = ["rotate", "it's $HOME", "--previous-expires-at", &until, "--output", "env"];
     simulator.inject(Fault::new(FaultKind::HtmlPage { status: 520 }).on(Operation::Rotate));
     let (code, _, stderr) = run(program(&simulator).args(rotate));
     assert_eq!((code, rotations(&simulator)), (9, 0), "{stderr}");
@@ -214,7 +252,8 @@ fn the_commands_of_an_advice_have_the_options_that_were_given() {
     let simulator = simulator();
     let _ = simulator.add_token(simulator.account(), "CI");
     simulator.inject(Fault::new(FaultKind::Close).on(Operation::Rotate).after_commit());
-    let rotate = ["rotate", "CI", "--overlap", "24h", "--show-secret", "--account", simulator.account().id()];
+    let until = simulator.timestamp_in(HOUR);
+    let rotate = ["rotate", "CI", "--previous-expires-at", &until, "--show-secret", "--account", simulator.account().id()];
     let mut program = program(&simulator);
     program.env_remove("CLOUDFLARE_ACCOUNT_ID").env_remove("CLOUDFLARE_BASE_URL").args(rotate);
     let (_, _, stderr) = run(program.args(["--base-url", simulator.base_url()]));

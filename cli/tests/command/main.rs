@@ -298,6 +298,34 @@ fn what_cannot_be_undone_is_not_done_without_a_yes() {
 }
 
 #[test]
+fn delete_says_whether_the_token_was_there() {
+    let simulator = simulator();
+    let lost = || simulator.inject(Fault::new(FaultKind::Close).on(Operation::Delete).after_commit());
+    let id = simulator.add_token(simulator.account(), "CI").token.id;
+    lost();
+    assert_shown!(program(&simulator).args(["delete", "CI", "--yes"]), @r#"
+    exit 0
+    --- stdout
+    "CI" ([id]) is gone. An earlier attempt of this command may have deleted it; its answer was lost.
+    --- stderr
+    "#);
+    assert!(simulator.faults().is_empty());
+    let (code, _, stderr) = run(program(&simulator).args(["delete", &id, "--yes"]));
+    assert!(code == 5 && stderr.contains("404"), "{stderr}");
+    let json = |id: &str| {
+        let (code, stdout, stderr) = run(program(&simulator).args(["delete", id, "--yes", "--output", "json"]));
+        assert_eq!(code, 0, "{stderr}");
+        serde_json::from_str::<serde_json::Value>(&stdout).unwrap()
+    };
+    let id = simulator.add_token(simulator.account(), "CI").token.id;
+    let deleted = json(&id);
+    assert_eq!((&deleted["deletion"], &deleted["token"]["id"]), (&"deleted".into(), &id.clone().into()));
+    let id = simulator.add_token(simulator.account(), "CI").token.id;
+    lost();
+    assert_eq!(json(&id), serde_json::json!({"deletion": "already-gone", "id": id, "token": null}));
+}
+
+#[test]
 fn refresh_prolongs() {
     let simulator = simulator();
     let token = simulator.add_token(simulator.account(), "CI").token;
@@ -308,8 +336,8 @@ fn refresh_prolongs() {
 }
 
 #[test]
-fn a_zone_has_no_refresh_and_no_rotate() {
-    let simulator = simulator();
+fn a_zone_has_no_refresh_and_rotates_with_an_overlap_only() {
+    let simulator = Simulator::builder().zones_refuse_api_tokens(false).start_on_thread().unwrap();
     let zone = |arguments: &[&str]| {
         run(program(&simulator).env_remove("CLOUDFLARE_ACCOUNT_ID").args(["--zone", ZONE_ID]).args(arguments))
     };
@@ -319,9 +347,33 @@ fn a_zone_has_no_refresh_and_no_rotate() {
         assert!(stderr.contains("for accounts only"), "{stderr}");
     }
     assert_eq!(simulator.request_count(), 0);
+    assert_eq!(zone(&["create", "CI", "--show-secret"]).0, 0);
+    let (code, stdout, stderr) = zone(&["rotate", "CI", "--overlap", "24h", "--output", "env"]);
+    assert!(code == 0 && stdout.contains(simulator.issued_secrets().last().unwrap().expose()), "{stderr}");
 }
 
 // --- Names
+
+#[test]
+fn a_client_id_stands_for_its_token() {
+    let simulator = simulator();
+    let token = simulator.add_token(simulator.account(), "CI").token;
+    let _ = simulator.add_token(simulator.account(), "CI");
+    let id_of = |argument: &str| {
+        let (code, stdout, stderr) = run(program(&simulator).args(["get", argument, "--output", "json"]));
+        assert_eq!(code, 0, "{stderr}");
+        serde_json::from_str::<serde_json::Value>(&stdout).unwrap()["id"].clone()
+    };
+    assert_eq!(id_of(&token.client_id), token.id.as_str());
+    // A name may look like a client id.
+    let unlucky = simulator.add_token(simulator.account(), "00000000000000000000000000000000.access").token;
+    assert_eq!(id_of(&unlucky.name), unlucky.id.as_str());
+    let (code, _, stderr) = run(program(&simulator).args(["get", "11111111111111111111111111111111.access"]));
+    assert!(code == 5 && stderr.contains("no token has the id, the client id or the name"), "{stderr}");
+    let (code, stdout, _) = run(program(&simulator).args(["find", &token.client_id, "--output", "json"]));
+    let found: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!((code, found.as_array().unwrap().len(), &found[0]["id"]), (0, 1, &token.id.into()));
+}
 
 #[test]
 fn a_name_stands_for_an_id_when_exactly_one_token_has_it() {
@@ -330,7 +382,7 @@ fn a_name_stands_for_an_id_when_exactly_one_token_has_it() {
     exit 5
     --- stdout
     --- stderr
-    error: no token has the id or the name "CI"
+    error: no token has the id, the client id or the name "CI"
     `access-tokens list` shows all tokens of this account or zone.
     "#);
     let _ = simulator.add_token(simulator.account(), "CI");
@@ -407,7 +459,7 @@ fn a_server_that_sends_the_credential_back_does_not_get_it_to_the_terminal() {
     let refusal = FaultKind::Response { status: 400, headers, body: body.to_string().as_str().into() };
     simulator.inject(Fault::new(refusal).forever());
     let since = ["--since", "2026-01-01T00:00:00Z"];
-    let commands: [&[&str]; 17] = [
+    let commands: [&[&str]; 18] = [
         &["list"],
         &["get", ID],
         &["create", "CI", "--show-secret"],
@@ -422,6 +474,7 @@ fn a_server_that_sends_the_credential_back_does_not_get_it_to_the_terminal() {
         &["find", "CI"],
         &["ensure", "CI", "--show-secret"],
         &["issue", "CI", "--show-secret"],
+        &["finish-issue", "key"],
         &["resolve-create", "--name", "CI", since[0], since[1]],
         &["disable", ID, "--yes"],
         &["enable", ID],
@@ -448,7 +501,7 @@ fn a_wait_that_the_api_asks_for_is_told() {
 fn an_interrupt_leaves_a_true_message() {
     for (command, advice) in [
         ("create", "access-tokens resolve-create --name \"CI\" --since 2"),
-        ("issue", "There may be a token named \"CI (being issued, …)\" whose secret nobody has."),
+        ("issue", "Go on under the same key:\n  access-tokens issue CI --show-secret --key "),
     ] {
         let simulator = simulator();
         simulator.inject(FaultKind::NeverAnswer);
@@ -624,7 +677,7 @@ fn the_demo_holds() {
     assert!(stdout.contains("All 8 steps held.") && !stdout.contains('✗'), "{stdout}");
 }
 
-const COMMANDS: [&str; 18] = [
+const COMMANDS: [&str; 19] = [
     "list",
     "get",
     "create",
@@ -640,6 +693,7 @@ const COMMANDS: [&str; 18] = [
     "find",
     "ensure",
     "issue",
+    "finish-issue",
     "resolve-create",
     "disable",
     "enable",

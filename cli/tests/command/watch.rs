@@ -90,6 +90,19 @@ fn a_watch_renews_when_the_time_has_come_and_ends_with_0_when_it_is_stopped() {
 }
 
 #[test]
+fn a_watch_leaves_expired_tokens_and_other_names_alone_unless_it_is_told_otherwise() {
+    let simulator = with_one_token();
+    simulator.advance(400 * DAY);
+    for (arguments, due) in [(&[][..], "due=0"), (&["--expired", "--name", "CD"], "due=0"), (&["--expired"], "due=1")] {
+        let watch = ["watch", "--within", "30d", "--every", "1s"];
+        let mut watching = Watching::of(child(&simulator).args(watch).args(arguments));
+        let round = watching.wait_for("round done");
+        assert!(round.contains(due), "{arguments:?}: {round}");
+    }
+    assert!(simulator.tokens(simulator.account())[0].expires_at > simulator.now() + 300 * DAY);
+}
+
+#[test]
 fn a_watch_that_could_not_renew_goes_on_and_says_so_in_its_exit_code() {
     let simulator = with_one_token();
     simulator.advance(340 * DAY);

@@ -3,7 +3,7 @@
 //! The query `previous-expires-at=<RFC 3339>` keeps the old secret for a while; without it, it ends at once. What went wrong
 //! is answered with the status 502 and the outcome, so that the caller knows whether the token was rotated.
 
-wit_bindgen::generate!({ path: "wit", generate_all });
+wit_bindgen::generate!({ path: ["../../wit", "wit"], world: "sample:rotate-service/rotate-service", generate_all });
 
 use cloudflare::access::service_tokens::{PreviousSecret, rotate};
 use cloudflare::access::types::Outcome;

@@ -11,11 +11,11 @@ mod bindings {
 }
 
 use bindings::exports::cloudflare::access::lifecycle::{
-    self, EnsuredToken, ExpiryReport, IssueError, IssueProgress, OverlappingToken, RefreshReport,
+    self, Ensured, ExpiryReport, OverlappingToken, RefreshParams, RefreshReport, Selector,
 };
 use bindings::exports::cloudflare::access::service_tokens::{
-    CreateParams, Error, Guest, IssuedToken, ListAllParams, ListParams, PreviousSecret, RequestOptions, Scope,
-    ServiceToken, TokenPage, UpdateParams, UpdatedToken,
+    CreateParams, Deletion, Error, Guest, IssuedToken, ListAllParams, ListPageParams, PreviousSecret, RequestOptions,
+    Scope, ServiceToken, TokenPage, UpdateParams, UpdatedToken,
 };
 use bindings::exports::cloudflare::access::types::{ErrorKind, Outcome};
 use bindings::wasi::clocks::monotonic_clock::{now, subscribe_instant};
@@ -34,7 +34,7 @@ const MINUTE: u64 = 60_000_000_000;
 
 /// The host calls of a `get`, or of a `create` with this body. None: one of them failed.
 fn exchange(scope: Scope, id: &str, body: Option<&[u8]>, options: Options) -> Option<ServiceToken> {
-    let base_url = options?.base_url?;
+    let base_url = options?.endpoint?.base_url?;
     let (_, place) = base_url.split_once("://")?;
     let (authority, root) = place.split_once('/')?;
     let (Scope::Account(account) | Scope::Zone(account)) = scope;
@@ -130,31 +130,33 @@ fn error() -> Error {
         retry_after_ms: None,
         attempts: 0,
         token_id: None,
+        previous_secret_expires_at: None,
     }
 }
 
 #[rustfmt::skip]
 impl Guest for Floor {
     fn get(scope: Scope, id: String, options: Options) -> Result<ServiceToken, Error> { exchange(scope, &["/", &id].concat(), None, options).ok_or_else(error) }
-    fn list(_: Scope, _: ListParams, _: Options) -> Result<TokenPage, Error> { Err(error()) }
+    fn list_page(_: Scope, _: ListPageParams, _: Options) -> Result<TokenPage, Error> { Err(error()) }
     fn list_all(_: Scope, _: ListAllParams, _: Options) -> Result<Vec<ServiceToken>, Error> { Err(error()) }
     fn create(scope: Scope, _: CreateParams, options: Options) -> Result<IssuedToken, Error> { create(scope, options).ok_or_else(error) }
     fn update(_: Scope, _: String, _: UpdateParams, _: Options) -> Result<UpdatedToken, Error> { Err(error()) }
-    fn delete(_: Scope, _: String, _: Options) -> Result<ServiceToken, Error> { Err(error()) }
+    fn delete(_: Scope, _: String, _: Options) -> Result<Deletion, Error> { Err(error()) }
     fn refresh(_: String, _: String, _: Options) -> Result<ServiceToken, Error> { Err(error()) }
     fn rotate(_: String, _: String, _: PreviousSecret, _: Options) -> Result<IssuedToken, Error> { Err(error()) }
 }
 
 #[rustfmt::skip]
 impl lifecycle::Guest for Floor {
-    fn expiring(_: Scope, _: u64, _: Options) -> Result<ExpiryReport, Error> { Err(error()) }
-    fn refresh_expiring(_: String, _: u64, _: Options) -> Result<RefreshReport, Error> { Err(error()) }
-    fn rotate_with_overlap(_: String, _: String, _: u64, _: Options) -> Result<OverlappingToken, Error> { Err(error()) }
+    fn expiring(_: Scope, _: u32, _: Options) -> Result<ExpiryReport, Error> { Err(error()) }
+    fn refresh_expiring(_: String, _: RefreshParams, _: Options) -> Result<RefreshReport, Error> { Err(error()) }
+    fn rotate_with_overlap(_: Scope, _: String, _: u32, _: bool, _: Options) -> Result<OverlappingToken, Error> { Err(error()) }
     fn end_overlap(_: Scope, _: String, _: Options) -> Result<ServiceToken, Error> { Err(error()) }
-    fn extend_overlap(_: Scope, _: String, _: u64, _: Options) -> Result<ServiceToken, Error> { Err(error()) }
-    fn find(_: Scope, _: String, _: Options) -> Result<Vec<ServiceToken>, Error> { Err(error()) }
-    fn ensure(_: Scope, _: CreateParams, _: Options) -> Result<EnsuredToken, Error> { Err(error()) }
-    fn issue(_: String, _: CreateParams, _: Option<IssueProgress>, _: Options) -> Result<IssuedToken, IssueError> { Err(IssueError { error: error(), progress: None }) }
+    fn extend_overlap(_: Scope, _: String, _: u32, _: Options) -> Result<ServiceToken, Error> { Err(error()) }
+    fn find(_: Scope, _: Selector, _: Options) -> Result<Vec<ServiceToken>, Error> { Err(error()) }
+    fn ensure(_: Scope, _: CreateParams, _: Options) -> Result<Ensured, Error> { Err(error()) }
+    fn issue(_: String, _: CreateParams, _: String, _: Options) -> Result<IssuedToken, Error> { Err(error()) }
+    fn finish_issue(_: String, _: String, _: Options) -> Result<ServiceToken, Error> { Err(error()) }
     fn resolve_create(_: Scope, _: String, _: String, _: Options) -> Result<Vec<ServiceToken>, Error> { Err(error()) }
     fn disable(_: Scope, _: String, _: Options) -> Result<ServiceToken, Error> { Err(error()) }
     fn enable(_: Scope, _: String, _: Options) -> Result<ServiceToken, Error> { Err(error()) }
