@@ -127,7 +127,8 @@ impl<'a, H: Host> Call<'a, H> {
             _ if effect.is_sent_once() || retries_left == 0 => 1,
             _ => 2,
         };
-        self.settings.attempt_timeout.unwrap_or(self.settings.timeout / parts)
+        let share = self.settings.timeout.checked_div(parts).unwrap_or(self.settings.timeout);
+        self.settings.attempt_timeout.unwrap_or(share)
     }
 
     /// Sleeps before retry number `retry` of something that is made of several requests, for at least `asked_wait`. Returns false without

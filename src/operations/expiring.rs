@@ -108,7 +108,7 @@ mod tests {
     use super::*;
     use crate::bindings::exports::cloudflare::access::lifecycle::Clock;
     use crate::bindings::exports::cloudflare::access::types::{ErrorKind, Outcome, RequestOptions};
-    use crate::exchange::scripted_host::{Reply, ScriptedHost, account, options};
+    use crate::exchange::scripted_host::{Reply, ScriptedHost, Sent, account, options};
     use crate::request::function::Function;
 
     /// It is 2026-11-24T10:00:00Z.
@@ -131,6 +131,11 @@ mod tests {
     fn refresh_of(host: &ScriptedHost, params: &RefreshParams, options: RequestOptions) -> RefreshReport {
         let run = host.run(Function::RefreshExpiring, options, async |call| refresh(call, "a", params).await);
         run.expect("a report")
+    }
+
+    /// The id in `…/service_tokens/<id>/refresh`.
+    fn id_of(sent: &Sent) -> &str {
+        sent.url.rsplit('/').nth(1).unwrap_or_default()
     }
 
     fn params() -> RefreshParams {
@@ -179,7 +184,7 @@ mod tests {
             (true, Some("n"), vec!["GET ?name=n", "POST /soon/refresh"]),
         ] {
             let host = ScriptedHost::with_rule(move |sent| {
-                let id = sent.url.rsplit('/').nth(1).unwrap_or_default();
+                let id = id_of(sent);
                 if sent.line().starts_with("GET") {
                     Reply::result(due)
                 } else {
@@ -204,7 +209,7 @@ mod tests {
                     .join(",")
             )),
             "POST /3/refresh" => Reply::refusal(403, 9999),
-            line => Reply::result(&format!(r#"{{"id":"{}"}}"#, &line[6..7])).after(20),
+            _ => Reply::result(&format!(r#"{{"id":"{}"}}"#, id_of(sent))).after(20),
         });
         let report = refresh_of(&host, &params(), options());
         assert_eq!((report.tokens.len(), host.most_under_way()), (8, 6));
@@ -226,7 +231,7 @@ mod tests {
                     .collect::<Vec<_>>()
                     .join(",")
             )),
-            line => Reply::result(&format!(r#"{{"id":"{}"}}"#, &line[6..7])).after(1000),
+            _ => Reply::result(&format!(r#"{{"id":"{}"}}"#, id_of(sent))).after(1000),
         });
         let options = RequestOptions { timeout_ms: Some(1000), attempt_timeout_ms: Some(1000), ..options() };
         let report = refresh_of(&host, &params(), options);

@@ -187,7 +187,7 @@ mod tests {
         for info in [r#"{"page":1,"per_page":2,"total_pages":900}"#, r#"{"per_page":2}"#, r#"{"page":1,"per_page":2}"#]
         {
             let host = ScriptedHost::with_rule(move |sent| {
-                let ids = if number(sent) % 2 == 0 { ["2", "1"] } else { ["1", "2"] };
+                let ids = if number(sent).is_multiple_of(2) { ["2", "1"] } else { ["1", "2"] };
                 page_of(&ids, info)
             });
             assert_eq!(run(&host, None).expect("a list"), ["1", "2"], "{info}");

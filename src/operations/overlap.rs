@@ -146,7 +146,7 @@ impl Rotation<'_> {
             };
             match failure.error.outcome {
                 Outcome::NotApplied if lost == 0 => return Err(failure),
-                Outcome::Applied => return Err(self.applied(failure, Some(self.end))),
+                Outcome::Applied => return Err(Self::applied(failure, Some(self.end))),
                 Outcome::NotApplied | Outcome::Unknown => lost = lost.saturating_add(1),
             }
             let token = match steps::get(call, self.collection, self.target).await {
@@ -154,9 +154,9 @@ impl Rotation<'_> {
                 Err(look) => return Err(self.not_looked_at(failure, &look, lost)),
             };
             match token.client_secret_version {
-                Some(shown) if shown > version => return Err(self.applied(failure, None)),
+                Some(shown) if shown > version => return Err(Self::applied(failure, None)),
                 Some(shown) if shown == version => {
-                    return Err(self.applied(failure, overlap_end(&token).or(Some(self.end))));
+                    return Err(Self::applied(failure, overlap_end(&token).or(Some(self.end))));
                 }
                 _ => {}
             }
@@ -200,7 +200,7 @@ impl Rotation<'_> {
         let mut failure = Failure::new(kind, what.to_owned());
         failure.error.token_id = call.unchanged(self.target.id());
         Err(if outcome == Outcome::Applied {
-            self.applied(failure, overlap_end(&token).or(Some(self.end)))
+            Self::applied(failure, overlap_end(&token).or(Some(self.end)))
         } else {
             self.unknown(failure, 1)
         })
@@ -222,13 +222,13 @@ impl Rotation<'_> {
         };
         match failure.error.outcome {
             Outcome::NotApplied => Err(failure),
-            Outcome::Applied => Err(self.applied(failure, Some(self.end))),
+            Outcome::Applied => Err(Self::applied(failure, Some(self.end))),
             Outcome::Unknown => match steps::get(call, self.collection, self.target).await {
                 Err(look) => Err(self.not_looked_at(failure, &look, 1)),
                 // An overlap that was not there before, or ends otherwise than before, is that of a rotation.
                 Ok(Answered { value: after, .. }) => match overlap_end(&after) {
                     Some(end) if end > self.now && Some(end) != overlap_end(before) => {
-                        Err(self.applied(failure, Some(end)))
+                        Err(Self::applied(failure, Some(end)))
                     }
                     _ => Err(self.unknown(failure, 1)),
                 },
@@ -244,7 +244,7 @@ impl Rotation<'_> {
     }
 
     /// The rotation happened and its secret is lost. `end`: until when the old secret passes; none if it has been rotated away.
-    fn applied(&self, mut failure: Box<Failure>, end: Option<Timestamp>) -> Box<Failure> {
+    fn applied(mut failure: Box<Failure>, end: Option<Timestamp>) -> Box<Failure> {
         failure.error.outcome = Outcome::Applied;
         let end = end.and_then(Timestamp::to_rfc3339);
         match &end {

@@ -92,13 +92,13 @@ mod tests {
         Authority::from_environment(&Environment::new(vec![(variable.into(), value.into())]))
     }
 
-    fn collection(scope: Scope) -> Collection {
-        Collection::of(&scope).expect("accepted")
+    fn collection(scope: &Scope) -> Collection {
+        Collection::of(scope).expect("accepted")
     }
 
     #[test]
     fn without_a_word_of_the_deployer_everything_is_allowed() {
-        let account = collection(Scope::Account(ACCOUNT.into()));
+        let account = collection(&Scope::Account(ACCOUNT.into()));
         for function in Function::ALL {
             assert_eq!(authority(OPERATIONS, " ").expect("accepted").admit(function, &account), Ok(()));
             assert_eq!(Authority::unconfined().admit(function, &account), Ok(()));
@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn operations_allow_what_they_name_and_nothing_else() {
-        let account = collection(Scope::Account(ACCOUNT.into()));
+        let account = collection(&Scope::Account(ACCOUNT.into()));
         let allowed = |value: &str| {
             let authority = authority(OPERATIONS, value).expect("accepted");
             Function::ALL
@@ -128,7 +128,7 @@ mod tests {
     #[test]
     fn a_scope_allows_itself_alone() {
         let authority = authority(SCOPE, &format!(" account:{ACCOUNT}\r\n")).expect("accepted");
-        let admit = |scope| authority.admit(Function::Get, &collection(scope));
+        let admit = |scope| authority.admit(Function::Get, &collection(&scope));
         assert_eq!(admit(Scope::Account(ACCOUNT.into())), Ok(()));
         for other in [Scope::Zone(ACCOUNT.into()), Scope::Account("x".into()), Scope::Account(ACCOUNT.to_uppercase())] {
             let denied = admit(other).expect_err("admitted");

@@ -1,6 +1,6 @@
 //! Where the API is: a URL becomes a checked type, which requests are built on.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use http::Uri;
 use http::uri::Authority;
@@ -58,12 +58,11 @@ fn refusal(source: &str, url: &str, rule: &str) -> Invalid {
 /// Returns whether an authority is a name or an address in its form, and a port from 1 or none.
 fn is_host_and_port(authority: &Authority) -> bool {
     let host = authority.host();
-    let is_host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
-        Some(address) => address.parse::<IpAddr>().is_ok_and(|address| address.is_ipv6()),
-        None => {
-            let may_stand_in_a_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-            !host.is_empty() && host.bytes().all(may_stand_in_a_name)
-        }
+    let may_stand_in_a_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let is_host = if let Some(address) = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        address.parse::<Ipv6Addr>().is_ok()
+    } else {
+        !host.is_empty() && host.bytes().all(may_stand_in_a_name)
     };
     let is_port =
         |port: &str| port.bytes().all(|digit| digit.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port > 0);

@@ -60,9 +60,10 @@ impl Settings {
                     (base, is_confined) => {
                         let environment = Environment::new(environment());
                         let base = base.map_or_else(|| base_url(&environment), Ok)?;
-                        let authority = match is_confined {
-                            true => Authority::from_environment(&environment)?,
-                            false => Authority::unconfined(),
+                        let authority = if is_confined {
+                            Authority::from_environment(&environment)?
+                        } else {
+                            Authority::unconfined()
                         };
                         (credentials, base, authority)
                     }
@@ -158,9 +159,9 @@ mod tests {
         Settings::resolve(None, || owned(variables))
     }
 
-    fn endpoint(credentials: GivenCredentials, base_url: Option<&str>) -> Option<RequestOptions> {
+    fn endpoint(credentials: GivenCredentials, base_url: Option<&str>) -> RequestOptions {
         let endpoint = Endpoint { credentials, base_url: base_url.map(str::to_owned) };
-        Some(RequestOptions { endpoint: Some(endpoint), ..no_options() })
+        RequestOptions { endpoint: Some(endpoint), ..no_options() }
     }
 
     fn refusal(result: Result<Settings, Invalid>) -> String {
@@ -188,7 +189,7 @@ mod tests {
             ),
             (&[TOKEN, (BASE_URL, "https://a.example"), (API_BASE_URL, "https://a.example/")], "https://a.example"),
         ] {
-            assert_eq!(url(&with_environment(variables).ok().expect("accepted").base), expected);
+            assert_eq!(url(&with_environment(variables).expect("accepted").base), expected);
         }
     }
 
@@ -216,12 +217,12 @@ mod tests {
             || owned(&[TOKEN, (BASE_URL, "https://a.example"), ("CLOUDFLARE_API_KEY", "k3y"), (REGION, "x")]);
         let own = GivenCredentials::ApiToken("other".into());
         let given = endpoint(own.clone(), Some("http://localhost:8787/client/v4/"));
-        let settings = Settings::resolve(given, || panic!("the environment is read")).ok().expect("accepted");
+        let settings = Settings::resolve(Some(given), || panic!("the environment is read")).expect("accepted");
         assert_eq!(url(&settings.base), "http://localhost:8787/client/v4");
         assert_eq!(settings.secrets(), ["other"]);
-        assert!(refusal(Settings::resolve(endpoint(own.clone(), None), variables)).contains(REGION));
+        assert!(refusal(Settings::resolve(Some(endpoint(own.clone(), None)), variables)).contains(REGION));
         let without_region = || owned(&[TOKEN, (BASE_URL, "https://a.example")]);
-        let settings = Settings::resolve(endpoint(own, None), without_region).ok().expect("accepted");
+        let settings = Settings::resolve(Some(endpoint(own, None)), without_region).expect("accepted");
         assert_eq!((url(&settings.base).as_str(), settings.secrets()), ("https://a.example", vec!["other"]));
     }
 
@@ -229,21 +230,21 @@ mod tests {
     fn the_deployer_confines_its_own_credential_and_that_of_the_host_and_no_other() {
         let variables = || owned(&[TOKEN, ("CLOUDFLARE_ACCESS_OPERATIONS", "read")]);
         let is_admitted = |options| {
-            let settings = Settings::resolve(options, variables).ok().expect("accepted");
+            let settings = Settings::resolve(options, variables).expect("accepted");
             let account = Collection::of(&Scope::Account("a".into())).expect("accepted");
             settings.authority.admit(Function::Delete, &account).is_ok()
         };
         let own = || GivenCredentials::ApiToken("other".into());
         assert!(!is_admitted(None));
-        assert!(!is_admitted(endpoint(GivenCredentials::Host, None)));
-        assert!(!is_admitted(endpoint(GivenCredentials::Host, Some("https://a.example"))));
-        assert!(is_admitted(endpoint(own(), None)));
-        assert!(is_admitted(endpoint(own(), Some("https://a.example"))));
+        assert!(!is_admitted(Some(endpoint(GivenCredentials::Host, None))));
+        assert!(!is_admitted(Some(endpoint(GivenCredentials::Host, Some("https://a.example")))));
+        assert!(is_admitted(Some(endpoint(own(), None))));
+        assert!(is_admitted(Some(endpoint(own(), Some("https://a.example")))));
     }
 
     #[test]
     fn times_and_retries_have_bounds() {
-        let host = || endpoint(GivenCredentials::Host, Some("https://a.example")).expect("options");
+        let host = || endpoint(GivenCredentials::Host, Some("https://a.example"));
         for (given, expected) in [
             (RequestOptions { timeout_ms: Some(0), ..host() }, "timeout-ms is 0"),
             (RequestOptions { attempt_timeout_ms: Some(0), ..host() }, "attempt-timeout-ms is 0"),
@@ -251,16 +252,16 @@ mod tests {
         ] {
             assert!(refusal(Settings::resolve(Some(given), Vec::new)).starts_with(expected));
         }
-        let settings = Settings::resolve(Some(host()), Vec::new).ok().expect("accepted");
-        assert_eq!((settings.timeout, settings.retries), (Duration::from_secs(60), 2));
+        let settings = Settings::resolve(Some(host()), Vec::new).expect("accepted");
+        assert_eq!((settings.timeout, settings.retries), (Duration::from_mins(1), 2));
     }
 
     #[test]
     fn credentials_and_longer_values_of_headers_are_secrets() {
         let header = |name: &str, value: &str| Header { name: name.into(), value: value.into() };
         let headers = Some(vec![header("x-proxy", "hunter2hunter2"), header("x-short", "1234567")]);
-        let own = endpoint(GivenCredentials::ApiToken("t".into()), Some("https://a.example")).expect("options");
-        let settings = Settings::resolve(Some(RequestOptions { headers, ..own }), Vec::new).ok().expect("accepted");
+        let own = endpoint(GivenCredentials::ApiToken("t".into()), Some("https://a.example"));
+        let settings = Settings::resolve(Some(RequestOptions { headers, ..own }), Vec::new).expect("accepted");
         assert_eq!(settings.secrets(), ["t", "hunter2hunter2"]);
     }
 }

@@ -160,7 +160,7 @@ impl AttemptError {
 
     /// Returns the failure of a request whose last attempt this was. `may_have_changed`: whether an earlier attempt may have made the change.
     pub fn into_failure(
-        self: Box<Self>,
+        self,
         request: &Request<'_>,
         may_have_changed: bool,
         retry_after: Option<Duration>,
@@ -220,7 +220,7 @@ fn message(what: &str, errors: &[ApiError], hint: Option<&str>, outcome: Outcome
 fn push_error(message: &mut String, code: Option<u32>, text: &str) {
     message.push_str(if text.is_empty() { "an error without a text" } else { text });
     if let Some(code) = code {
-        message.push_str(&format!(" (code {code})"));
+        message.extend([" (code ", &code.to_string(), ")"]);
     }
 }
 

@@ -118,7 +118,7 @@ impl Headers for AnyHeaders {
 
 /// Does everything that is done with an answer, and checks what must hold of it.
 fn decode(status: u16, header: &str, body: &[u8]) {
-    let settings = Settings::resolve(Some(options()), Vec::new).ok().expect("settings");
+    let settings = Settings::resolve(Some(options()), Vec::new).expect("settings");
     let collection = Collection::of(&account()).expect("a scope");
     let request: Request<'_> = list(&settings, &collection, Query::default());
     let redactor = || Redactor::new(settings.secrets());
@@ -188,7 +188,7 @@ proptest! {
 #[test]
 fn real_answers_are_understood() {
     for (body, is_good) in REAL.into_iter().zip([true, true, false, false]) {
-        let settings = Settings::resolve(Some(options()), Vec::new).ok().expect("settings");
+        let settings = Settings::resolve(Some(options()), Vec::new).expect("settings");
         let collection = Collection::of(&account()).expect("a scope");
         let answer = Answer { status: 200, headers: Vec::new(), body: body.as_bytes().to_vec() };
         let request = list(&settings, &collection, Query::default());
@@ -199,7 +199,7 @@ fn real_answers_are_understood() {
 #[test]
 fn bytes_that_are_no_text_cost_no_secret() {
     let body = b"{\"success\":true,\"messages\":[\"\xff\"],\"result\":{\"id\":\"i\",\"name\":\"caf\xe9\",\"client_secret\":\"s\"}}";
-    let settings = Settings::resolve(Some(options()), Vec::new).ok().expect("settings");
+    let settings = Settings::resolve(Some(options()), Vec::new).expect("settings");
     let collection = Collection::of(&account()).expect("a scope");
     let answer = Answer { status: 200, headers: Vec::new(), body: body.to_vec() };
     let request = list(&settings, &collection, Query::default());

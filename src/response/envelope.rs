@@ -121,7 +121,7 @@ mod tests {
     fn success_with_notes_among_the_errors_is_success() {
         let body = r#"{"errors":[{"code":1000,"message":"note"}],"messages":[{"type":null}],"success":true,"result":{"id":"x"},
             "result_info":{"page":1,"per_page":20.0,"count":"3","total_pages":null,"extra":[]}}"#;
-        let envelope = envelope(body).ok().expect("an envelope");
+        let envelope = envelope(body).expect("an envelope");
         assert_eq!(envelope.success, Some(true));
         assert_eq!(envelope.page_info(), PageInfo { page: Some(1), per_page: Some(20), ..PageInfo::default() });
         assert_eq!(envelope.result.token(None).ok().expect("a token").token.id, "x");
@@ -130,7 +130,7 @@ mod tests {
     #[test]
     fn a_result_that_is_null_or_missing_is_nothing() {
         for body in [r#"{"success":true,"result":null}"#, r#"{"success":true}"#] {
-            assert!(matches!(envelope(body).ok().expect("an envelope").result, ResultValue::Nothing));
+            assert!(matches!(envelope(body).expect("an envelope").result, ResultValue::Nothing));
         }
     }
 
@@ -142,7 +142,7 @@ mod tests {
             (r#"{"success":null}"#, None),
             ("{}", None),
         ] {
-            assert_eq!(envelope(body).ok().expect("an envelope").success, success, "{body}");
+            assert_eq!(envelope(body).expect("an envelope").success, success, "{body}");
         }
     }
 
@@ -163,7 +163,7 @@ mod tests {
             ("\u{0}\u{fffd}", Foreign::NotJson),
             (r#"{"success":true} x"#, Foreign::NotJson),
         ] {
-            assert_eq!(envelope(body).err(), Some(expected), "{}", body);
+            assert_eq!(envelope(body).err(), Some(expected), "{body}");
         }
     }
 
@@ -174,7 +174,7 @@ mod tests {
             format!(r#"{{"success":true,"result":{deep},"errors":{deep},"messages":{deep},"result_info":{deep}}}"#),
             format!(r#"{{"success":true,"result":{{"x":{deep}}}}}"#),
         ] {
-            assert_eq!(envelope(&body).ok().expect("an envelope").success, Some(true));
+            assert_eq!(envelope(&body).expect("an envelope").success, Some(true));
         }
     }
 }

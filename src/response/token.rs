@@ -45,6 +45,7 @@ impl Budget {
 }
 
 /// What the `result` of an envelope is.
+#[allow(clippy::large_enum_variant, reason = "there is one at a time, and it is taken apart at once")]
 pub enum ResultValue {
     /// Null, or missing.
     Nothing,
@@ -505,7 +506,7 @@ mod tests {
 
     #[test]
     fn the_memory_of_a_list_is_counted_and_its_limit_holds() {
-        let text = format!("[{}]", vec![r#"{"id":"a","name":"b"}"#; 10].join(","));
+        let text = format!("[{}]", [r#"{"id":"a","name":"b"}"#; 10].join(","));
         let (_, size) = read(&text).tokens().ok().expect("a list");
         assert!(size >= 10 * size_of::<ServiceToken>());
         assert!(read_within(&text, size).tokens().is_ok());
