@@ -107,7 +107,10 @@ impl SecretChange {
             Err(error) => error,
         };
         if let (Outcome::Applied, Some(time)) = (error.outcome, parsed(error.previous_secret_expires_at())) {
-            return Err(Failure::of_call(&error, Some(self.if_lost("The token has a new secret", time, Timestamp::now()))));
+            return Err(Failure::of_call(
+                &error,
+                Some(self.if_lost("The token has a new secret", time, Timestamp::now())),
+            ));
         }
         let left = timeout.saturating_sub(begun.elapsed());
         if left.is_zero() {

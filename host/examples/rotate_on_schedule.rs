@@ -21,7 +21,8 @@ use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Json, Router};
 use cloudflare_access_host::{
-    AccessTokens, Account, Error, ExposeSecret, IssuedToken, Outcome, RunningOverlap, SecretString, ServiceToken, Tokens,
+    AccessTokens, Account, Error, ExposeSecret, IssuedToken, Outcome, RunningOverlap, SecretString, ServiceToken,
+    Tokens,
 };
 use jiff::Timestamp;
 use tokio::sync::watch;

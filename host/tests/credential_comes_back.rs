@@ -13,7 +13,7 @@ use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use cloudflare_access_host::{
     AccessTokens, Account, CallOptions, CodeCache, CreateParams, Credentials, IssueKey, ListAllParams, ListPageParams,
-    PreviousSecret, RefreshParams, Runtime, RunningOverlap, Selector, Tokens, UpdateParams,
+    PreviousSecret, RefreshParams, RunningOverlap, Runtime, Selector, Tokens, UpdateParams,
 };
 use serde_json::{Value, json};
 use tracing::instrument::WithSubscriber;
@@ -174,7 +174,12 @@ async fn what_a_server_sends_back_of_the_credential_is_taken_out_of_all_that_a_c
                         (Echo::Refusal, _) => 5,
                         (
                             Echo::RefusedChange,
-                            "list-page" | "find" | "ensure" | "refresh-expiring" | "rotate-with-overlap" | "issue"
+                            "list-page"
+                            | "find"
+                            | "ensure"
+                            | "refresh-expiring"
+                            | "rotate-with-overlap"
+                            | "issue"
                             | "finish-issue",
                         ) => 1,
                         (Echo::UnusableAnswer, "create" | "rotate") => 1,

@@ -35,6 +35,7 @@ pub async fn issue(
         collection: &collection,
         working_name: &working_name(&params.name, key)?,
         outcome: Outcome::NotApplied,
+        may_have_created: false,
         token_id: None,
     };
     let mut failures = 0_u32;
@@ -116,6 +117,8 @@ struct Work<'a> {
     working_name: &'a str,
     /// Whether this call has made a token or a secret that nobody has.
     outcome: Outcome,
+    /// Whether a create of this call was lost, so that a token which is found later may be its.
+    may_have_created: bool,
     /// The token under the working name, once it is known.
     token_id: Option<String>,
 }
@@ -130,7 +133,7 @@ impl Work<'_> {
         let tokens = self.tokens(call).await?;
         let Some((token, others)) = tokens.split_first() else { return self.create(call, params).await };
         self.token_id = call.unchanged(&token.id);
-        if self.outcome == Outcome::Unknown {
+        if self.may_have_created {
             self.outcome = Outcome::Applied;
         }
         delete(call, self.collection, others).await?;
@@ -148,7 +151,7 @@ impl Work<'_> {
         let fields = BodyFields { name: Some(self.working_name), ..params.into() };
         match steps::create(call, self.collection, &fields).await {
             Ok(issued) => {
-                if self.outcome == Outcome::Unknown {
+                if self.may_have_created {
                     // The token and its secret are here, whatever becomes of this; `finish-issue` reports what is left.
                     self.delete_others(call, &issued.token.id).await.unwrap_or_default();
                 }
@@ -156,6 +159,7 @@ impl Work<'_> {
             }
             Err(mut failure) => {
                 self.note(&failure);
+                self.may_have_created |= failure.error.outcome != Outcome::NotApplied;
                 if failure.error.outcome == Outcome::Applied {
                     // The token is there, and the next attempt finds it.
                     failure.class = FailureClass::Passing;
@@ -314,6 +318,17 @@ mod tests {
         let error = run(&host).expect_err("no secret");
         assert_eq!((error.outcome, error.token_id.as_deref()), (Outcome::Applied, Some("1")));
         assert!(error.message.contains("call `issue` again with the same key"), "{}", error.message);
+    }
+
+    #[test]
+    fn a_rotation_that_may_not_have_happened_is_not_told_as_applied() {
+        let options = RequestOptions { timeout_ms: Some(1000), max_retries: Some(0), ..options() };
+        let host = ScriptedHost::with_rule(|sent| {
+            if sent.line() == LOOK { listed(&[("1", NAME)]) } else { Reply::lost().after(100) }
+        });
+        let error = run_with(&host, options).expect_err("lost");
+        assert!(host.sent().len() > 3, "looked for again after a lost rotation");
+        assert_eq!((error.outcome, error.token_id.as_deref()), (Outcome::Unknown, Some("1")));
     }
 
     #[test]

@@ -17,6 +17,10 @@ use crate::request::requests::BodyFields;
 use crate::response::failure::{Failure, FailureClass};
 use crate::timestamp::Timestamp;
 
+/// What a look at the token after a lost answer has shown.
+const NO_ROTATION_SEEN: &str =
+    "the token, looked at afterwards, showed no rotation, but a late one may follow: look again before anything else";
+const LOOK_FIRST: &str = "look at it with `get` before anything else";
 /// A time that has passed by every clock. The API ends an old secret whose time has passed, and asking twice does no harm.
 const LONG_AGO: &str = "2000-01-01T00:00:00Z";
 
@@ -162,7 +166,7 @@ impl Rotation<'_> {
             }
             let may_repeat = failure.class == FailureClass::Passing && lost <= call.settings().retries;
             if !may_repeat || !call.pause(lost, failure.asked_wait).await {
-                return Err(self.unknown(failure, lost));
+                return Err(self.unknown(failure, lost, NO_ROTATION_SEEN));
             }
         }
     }
@@ -202,7 +206,7 @@ impl Rotation<'_> {
         Err(if outcome == Outcome::Applied {
             Self::applied(failure, overlap_end(&token).or(Some(self.end)))
         } else {
-            self.unknown(failure, 1)
+            self.unknown(failure, 1, LOOK_FIRST)
         })
     }
 
@@ -230,7 +234,7 @@ impl Rotation<'_> {
                     Some(end) if end > self.now && Some(end) != overlap_end(before) => {
                         Err(Self::applied(failure, Some(end)))
                     }
-                    _ => Err(self.unknown(failure, 1)),
+                    _ => Err(self.unknown(failure, 1, NO_ROTATION_SEEN)),
                 },
             },
         }
@@ -260,19 +264,20 @@ impl Rotation<'_> {
 
     /// It is not known whether the rotation happened. Where one request may have made it, the old secret passes until the end of the overlap
     /// in either case.
-    fn unknown(&self, mut failure: Box<Failure>, requests: u32) -> Box<Failure> {
+    fn unknown(&self, mut failure: Box<Failure>, requests: u32, what_is_known: &str) -> Box<Failure> {
         failure.error.outcome = Outcome::Unknown;
-        failure.add("the token, looked at afterwards, showed no rotation, but a late one may follow: look again before anything else");
+        failure.add(what_is_known);
         failure.error.previous_secret_expires_at = (requests == 1).then(|| self.end_text.clone());
         failure
     }
 
-    fn not_looked_at(&self, mut failure: Box<Failure>, look: &Failure, requests: u32) -> Box<Failure> {
-        failure.error.outcome = Outcome::Unknown;
-        failure.add(&format!("the token could not be looked at afterwards ({})", look.error.message));
-        failure.add("look at it with `get` before anything else");
-        failure.error.previous_secret_expires_at = (requests == 1).then(|| self.end_text.clone());
-        failure
+    fn not_looked_at(&self, failure: Box<Failure>, look: &Failure, requests: u32) -> Box<Failure> {
+        let message = &look.error.message;
+        self.unknown(
+            failure,
+            requests,
+            &format!("the token could not be looked at afterwards ({message}); {LOOK_FIRST}"),
+        )
     }
 }
 
