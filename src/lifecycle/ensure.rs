@@ -43,7 +43,7 @@ pub fn ensure(
 fn several<H: Host>(call: &Call<'_, H>, tokens: &[ServiceToken]) -> String {
     let mut what = joined(&[&decimal(tokens.len()), " tokens have this name: "]);
     for token in tokens.iter().take(IDS_SHOWN) {
-        what.push_str(if call.may_show_id(&token.id) { &token.id } else { "one whose id is none" });
+        what.push_str(if call.may_show_id(&token.id) { &token.id } else { "one without a usable id" });
         what.push_str(", ");
     }
     what.push_str(if tokens.len() > IDS_SHOWN { "and others" } else { "" });
