@@ -5,7 +5,7 @@ use std::path::Path;
 
 /// What is different in hosts for a reason of their own. The test fails when one of these passes, too.
 const LIMITS: [Limit; 1] = [Limit {
-    hosts: &["wasmtime 47.0.3", "wasmtime 48.0.2", "wasmtime 49.0.4"],
+    hosts: &["wasmtime 48.0.2", "wasmtime 49.0.4"],
     case: "list",
     reason: "`--invoke` reads the name of the function as WIT does, where `list` is a keyword, and there is no way to quote it. \
              `list-all` can be invoked; `list` is hidden from this one option of the command only.",
