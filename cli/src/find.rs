@@ -57,7 +57,8 @@ fn ambiguous(argument: &str, tokens: &[ServiceToken]) -> Failure {
 }
 
 fn is_like_a_client_id(text: &str) -> bool {
-    text.strip_suffix(".access").is_some_and(|number| number.len() == 32 && number.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    text.strip_suffix(".access")
+        .is_some_and(|number| number.len() == 32 && number.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 fn is_uuid(text: &str) -> bool {
@@ -91,7 +92,9 @@ mod tests {
     #[test]
     fn only_what_is_written_like_a_client_id_is_looked_for_as_one() {
         assert!(is_like_a_client_id("88bf3b6d86161464f6509f7219099e57.access"));
-        for name in ["", ".access", "CI.access", "88bf3b6d86161464f6509f7219099e57", "g8bf3b6d86161464f6509f7219099e57.access"] {
+        for name in
+            ["", ".access", "CI.access", "88bf3b6d86161464f6509f7219099e57", "g8bf3b6d86161464f6509f7219099e57.access"]
+        {
             assert!(!is_like_a_client_id(name), "{name}");
         }
     }

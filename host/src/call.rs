@@ -34,8 +34,7 @@ const GRACE: Duration = Duration::from_secs(1);
 const NOTABLE_WAIT: Duration = Duration::from_millis(5);
 
 /// The export's own future.
-pub(crate) type Answer<'a, T> =
-    Pin<Box<dyn Future<Output = wasmtime::Result<Result<T, contract::Error>>> + Send + 'a>>;
+pub(crate) type Answer<'a, T> = Pin<Box<dyn Future<Output = wasmtime::Result<Result<T, contract::Error>>> + Send + 'a>>;
 
 /// Calls one export of an interface, in an instance that no other call uses.
 pub(crate) async fn call<I, T, F>(

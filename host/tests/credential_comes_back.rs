@@ -13,7 +13,7 @@ use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use cloudflare_access_host::{
     AccessTokens, Account, CallOptions, CodeCache, CreateParams, Credentials, IssueKey, ListAllParams, ListPageParams,
-    PreviousSecret, RefreshParams, Runtime, RunningOverlap, Selector, Tokens, UpdateParams,
+    PreviousSecret, RefreshParams, RunningOverlap, Runtime, Selector, Tokens, UpdateParams,
 };
 use serde_json::{Value, json};
 use tracing::instrument::WithSubscriber;
@@ -53,7 +53,10 @@ async fn answer(State(echo): State<Echo>, request: Request) -> Response {
         (Echo::RefusedChange, &Method::GET) => {
             let mut begun = token(&format!("y{id}"));
             begun["name"] = "CD [issue:key]".into(); // for `finish-issue`
-            (200, success(&if is_list { json!([token(id), token(&format!("x{id}")), begun]) } else { token(id) }))
+            // The one that is asked for by its id has that id.
+            let asked = request.uri().path().rsplit('/').next().unwrap();
+            let tokens = || json!([token(id), token(&format!("x{id}")), begun]);
+            (200, success(&if is_list { tokens() } else { token(asked) }))
         }
         (Echo::Refusal | Echo::RefusedChange, _) => (400, refusal(&sent)),
         (Echo::UnusableAnswer, _) => (200, success(&json!({"id": id, "client_secret": 7}))),
@@ -174,7 +177,12 @@ async fn what_a_server_sends_back_of_the_credential_is_taken_out_of_all_that_a_c
                         (Echo::Refusal, _) => 5,
                         (
                             Echo::RefusedChange,
-                            "list-page" | "find" | "ensure" | "refresh-expiring" | "rotate-with-overlap" | "issue"
+                            "list-page"
+                            | "find"
+                            | "ensure"
+                            | "refresh-expiring"
+                            | "rotate-with-overlap"
+                            | "issue"
                             | "finish-issue",
                         ) => 1,
                         (Echo::UnusableAnswer, "create" | "rotate") => 1,

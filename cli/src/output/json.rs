@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use cloudflare_access_host::{
-    Deletion, Ensured, Error, ExpiringToken, ExpiryReport, ExposeSecret, RefreshReport, SecretString, ServiceToken, TimeLeft,
+    Deletion, Ensured, Error, ExpiringToken, ExpiryReport, ExposeSecret, RefreshReport, SecretString, ServiceToken,
+    TimeLeft,
 };
 use serde::Serialize;
 use serde_json::Value;

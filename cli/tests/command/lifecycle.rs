@@ -496,7 +496,11 @@ fn issue_with_a_key_tells_only_the_result() {
     let issue = ["issue", "CD", "--key", "k-2", "--output", "json", "--secret-file"];
     let (code, stdout, stderr) = run(program(&simulator).args(issue).arg(&path));
     let (token, kept) = (serde_json::from_str::<serde_json::Value>(&stdout).unwrap(), std::fs::read_to_string(&path));
-    assert_eq!((code, &token["name"], &token["client_secret"]), (0, &"CD".into(), &serde_json::Value::Null), "{stderr}");
+    assert_eq!(
+        (code, &token["name"], &token["client_secret"]),
+        (0, &"CD".into(), &serde_json::Value::Null),
+        "{stderr}"
+    );
     assert_pair_passes(&simulator, &kept.unwrap());
     for key in ["", "a b", "a]"] {
         let (code, _, stderr) = run(program(&simulator).args(["issue", "CI", "--show-secret", "--key", key]));

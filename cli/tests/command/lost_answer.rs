@@ -51,9 +51,10 @@ fn rotations(simulator: &Simulator) -> usize {
 
 #[test]
 fn after_a_rotation_that_happened_the_advice_keeps_the_old_secret() {
-    for (operation, keep) in
-        [(Operation::Update, ["--overlap", "24h"]), (Operation::Rotate, ["--previous-expires-at", "2099-01-01T00:00:00Z"])]
-    {
+    for (operation, keep) in [
+        (Operation::Update, ["--overlap", "24h"]),
+        (Operation::Rotate, ["--previous-expires-at", "2099-01-01T00:00:00Z"]),
+    ] {
         for kind in [FaultKind::Close, FaultKind::HtmlPage { status: 520 }, FaultKind::missing("/result/client_secret")]
         {
             let simulator = simulator();
@@ -130,8 +131,7 @@ fn a_rotation_with_an_overlap_whose_answer_was_lost_before_it_happened_is_made_a
     let simulator = simulator();
     let old = simulator.add_token(simulator.account(), "CI");
     simulator.inject(Fault::new(FaultKind::Close).on(Operation::Update));
-    let (code, stdout, stderr) =
-        run(program(&simulator).args(["rotate", "CI", "--overlap", "24h", "--output", "env"]));
+    let (code, stdout, stderr) = run(program(&simulator).args(["rotate", "CI", "--overlap", "24h", "--output", "env"]));
     assert_eq!((code, rotations(&simulator), simulator.faults().len()), (0, 1, 0), "{stderr}");
     assert!(prints_a_pair_that_passes(&simulator, &stdout) && passes(&simulator, &old));
 }
@@ -253,7 +253,8 @@ fn the_commands_of_an_advice_have_the_options_that_were_given() {
     let _ = simulator.add_token(simulator.account(), "CI");
     simulator.inject(Fault::new(FaultKind::Close).on(Operation::Rotate).after_commit());
     let until = simulator.timestamp_in(HOUR);
-    let rotate = ["rotate", "CI", "--previous-expires-at", &until, "--show-secret", "--account", simulator.account().id()];
+    let rotate =
+        ["rotate", "CI", "--previous-expires-at", &until, "--show-secret", "--account", simulator.account().id()];
     let mut program = program(&simulator);
     program.env_remove("CLOUDFLARE_ACCOUNT_ID").env_remove("CLOUDFLARE_BASE_URL").args(rotate);
     let (_, _, stderr) = run(program.args(["--base-url", simulator.base_url()]));

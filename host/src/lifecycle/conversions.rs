@@ -73,19 +73,13 @@ impl From<contract::RefreshedToken> for RefreshedToken {
 
 impl From<contract::RefreshReport> for RefreshReport {
     fn from(report: contract::RefreshReport) -> Self {
-        Self {
-            now: report.now,
-            tokens: report.tokens.into_iter().map(Into::into).collect(),
-        }
+        Self { now: report.now, tokens: report.tokens.into_iter().map(Into::into).collect() }
     }
 }
 
 impl From<contract::OverlappingToken> for OverlappingToken {
     fn from(rotated: contract::OverlappingToken) -> Self {
-        Self {
-            issued: rotated.issued.into(),
-            previous_secret_expires_at: rotated.previous_secret_expires_at,
-        }
+        Self { issued: rotated.issued.into(), previous_secret_expires_at: rotated.previous_secret_expires_at }
     }
 }
 
