@@ -1,9 +1,9 @@
 //! Gives a component what the contract lets it import, and nothing else that could reach outside.
 //!
-//! Offered: `wasi:http` (outgoing), `wasi:io`, `wasi:clocks`, `wasi:random/random`, and of `wasi:cli` the environment, the
-//! exit, the standard streams and the terminals, because a component built for `wasm32-wasip2` imports those whether it uses
-//! them or not. What they reach is up to the store: this crate's own has an empty environment and no streams. Not
-//! offered: files, sockets, and incoming HTTP; a component that asks for them does not load.
+//! Offered: `wasi:http` (outgoing), `wasi:io`, `wasi:clocks` and the environment of `wasi:cli`; and because a component built for
+//! `wasm32-wasip2` imports them whether it uses them or not, `wasi:random/random` and of `wasi:cli` the exit, the standard streams
+//! and the terminals. What they reach is up to the store: this crate's own has an empty environment and no streams. Not offered:
+//! files, sockets, and incoming HTTP; a component that asks for them does not load.
 
 use wasmtime::component::Linker;
 use wasmtime_wasi::WasiView;

@@ -113,7 +113,7 @@ mod tests {
     )"#;
 
     async fn spin(engine: &Engine, limit: Duration) -> bool {
-        let component = Component::new(engine, wat::parse_str(SPIN).unwrap()).unwrap();
+        let component = Component::from_binary(engine, &wat::parse_str(SPIN).unwrap()).unwrap();
         let mut store = Store::new(engine, ());
         runtime::yield_at_each_tick(&mut store);
         let instance = Linker::new(engine).instantiate_async(&mut store, &component).await.unwrap();

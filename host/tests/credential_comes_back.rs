@@ -53,7 +53,10 @@ async fn answer(State(echo): State<Echo>, request: Request) -> Response {
         (Echo::RefusedChange, &Method::GET) => {
             let mut begun = token(&format!("y{id}"));
             begun["name"] = "CD [issue:key]".into(); // for `finish-issue`
-            (200, success(&if is_list { json!([token(id), token(&format!("x{id}")), begun]) } else { token(id) }))
+            // The one that is asked for by its id has that id.
+            let asked = request.uri().path().rsplit('/').next().unwrap();
+            let tokens = || json!([token(id), token(&format!("x{id}")), begun]);
+            (200, success(&if is_list { tokens() } else { token(asked) }))
         }
         (Echo::Refusal | Echo::RefusedChange, _) => (400, refusal(&sent)),
         (Echo::UnusableAnswer, _) => (200, success(&json!({"id": id, "client_secret": 7}))),

@@ -241,7 +241,9 @@ async fn compiled_code_is_kept_where_it_was_asked_for() {
 
 #[test]
 fn a_component_that_wants_more_than_this_host_offers_is_refused() {
-    let component = br#"(component (import "wasi:sockets/tcp-create-socket@0.2.2" (instance)))"#;
-    let error = Runtime::builder().component(component.as_slice()).build().unwrap_err();
+    let component =
+        wat::parse_str(r#"(component (import "wasi:sockets/tcp-create-socket@0.2.2" (instance)))"#).unwrap();
+    let error = Runtime::builder().component(component).build().unwrap_err();
     assert!(error.to_string().starts_with("the component cannot be loaded"), "{error}");
+    assert!(error.to_string().contains("wasi:sockets/tcp-create-socket"), "{error}");
 }
