@@ -1,62 +1,43 @@
 //! The guest of `cloudflare_access.wasm`: Cloudflare Access service tokens over `wasi:http`.
 //!
-//! This file is the bindings and the export; how arguments come in and results go out is `abi`, how text is put together and taken apart is
-//! `text`. A call goes through the rooms in this order: `operations` (or `list_all`, or one of `lifecycle`) checks its `arguments`, begins a
-//! `call`, which resolves its `settings`, and takes one of the `steps`, which makes a `request`; `call` sends it through a `host` as often as
-//! `repeat` allows; the answer is read by `envelope` and `token`; a failed attempt is judged by `trouble` with the `catalogue` and becomes an
-//! `error`. The functions of `lifecycle` are calls of several `steps`. `wasi_host` is the host that WASI offers, `error_code` what its
-//! failures prove.
+//! A call goes down through the folders in this order and comes back by return values:
+//!
+//! 1. `operations`: what each exported function does, made of the seven requests of the API.
+//! 2. `request`: checked arguments and settings become a request.
+//! 3. `exchange`: the request is sent, as often as its effect allows, until the deadline of the call.
+//! 4. `response`: the bytes of an answer become a token, or an error that tells what is known.
 
-// The wall of lints stands around what runs in the guest; a test may count.
+#![deny(unsafe_code)]
+// The lints are about what runs in the guest. A test may count and compare.
 #![cfg_attr(
     test,
-    allow(
-        clippy::arithmetic_side_effects,
-        clippy::as_conversions,
-        clippy::integer_division,
-        clippy::result_large_err,
-        clippy::unwrap_in_result
-    )
+    allow(clippy::arithmetic_side_effects, clippy::as_conversions, clippy::unwrap_in_result, clippy::use_debug)
 )]
 
-mod abi;
-mod arguments;
-mod base_url;
-mod call;
-mod catalogue;
-mod concurrent;
-#[cfg(test)]
-mod decoder_fuzz;
-mod envelope;
-mod error;
-mod error_code;
-#[cfg(any(test, all(target_family = "wasm", target_os = "unknown", feature = "heap")))]
-mod heap;
-mod host;
-mod json;
-mod lifecycle;
-mod list_all;
-mod moment;
-mod operation;
+mod exchange;
 mod operations;
-mod order;
-mod reactor;
-mod repeat;
 mod request;
-mod retry_after;
-#[cfg(test)]
-mod scripted_host;
-mod secret;
-mod settings;
-mod steps;
-mod text;
-mod token;
-mod trouble;
-mod wasi_host;
+mod response;
+mod timestamp;
 
-/// Generated from `wit/`. The types of `wasi:http` and what it stands on are waki's, so that there is one set of them.
-#[allow(warnings, clippy::all, clippy::pedantic, clippy::restriction)]
+use bindings::exports::cloudflare::access::lifecycle::{
+    Ensured, ExpiryReport, Guest as Lifecycle, OverlappingToken, RefreshParams, RefreshReport, Selector,
+};
+use bindings::exports::cloudflare::access::service_tokens::{
+    CreateParams, Deletion, Error, Guest as ServiceTokens, IssuedToken, ListAllParams, ListPageParams, PreviousSecret,
+    RequestOptions, Scope, ServiceToken, TokenPage, UpdateParams, UpdatedToken,
+};
+use exchange::call::Call;
+use exchange::wasi_http::WasiHost;
+use operations::{ensure, expiring, find, issue, list_all, overlap, service_tokens, switch};
+use request::function::Function;
+use response::failure::Failure;
+
+/// Generated from `wit/`. The types of `wasi:http` and of what it stands on are waki's, so that there is one set of them.
+#[allow(unsafe_code, warnings, clippy::all, clippy::pedantic, clippy::restriction)]
 mod bindings {
+    use super::Plugin;
+
     wit_bindgen::generate!({
         path: "wit",
         world: "plugin",
@@ -66,50 +47,119 @@ mod bindings {
             "wasi:io/streams@0.2.2": waki::bindings::wasi::io::streams,
             "wasi:clocks/monotonic-clock@0.2.2": waki::bindings::wasi::clocks::monotonic_clock,
             "wasi:clocks/wall-clock@0.2.2": waki::bindings::wasi::clocks::wall_clock,
-            "wasi:random/random@0.2.2": waki::bindings::wasi::random::random,
             "wasi:http/types@0.2.2": waki::bindings::wasi::http::types,
             "wasi:http/outgoing-handler@0.2.2": waki::bindings::wasi::http::outgoing_handler,
             "wasi:cli/environment@0.2.2": generate,
         },
     });
-}
 
-use bindings::exports::cloudflare::access::lifecycle as lifecycle_contract;
-use bindings::exports::cloudflare::access::service_tokens::{
-    CreateParams, Error, Guest, IssuedToken, ListAllParams, ListParams, PreviousSecret, RequestOptions, Scope,
-    ServiceToken, TokenPage, UpdateParams, UpdatedToken,
-};
-use lifecycle::{ensure, expiring, find, issue, overlap, switch};
-use lifecycle_contract::{EnsuredToken, ExpiryReport, IssueError, IssueProgress, OverlappingToken, RefreshReport};
-use wasi_host::WasiHost;
+    export!(Plugin);
+}
 
 struct Plugin;
 
 type Options = Option<RequestOptions>;
 
-#[rustfmt::skip]
-impl Guest for Plugin {
-    fn list(scope: Scope, params: ListParams, options: Options) -> Result<TokenPage, Error> { operations::list(&WasiHost::default(), &scope, &params, options).map_err(|error| *error) }
-    fn list_all(scope: Scope, params: ListAllParams, options: Options) -> Result<Vec<ServiceToken>, Error> { list_all::list_all(&WasiHost::default(), &scope, &params, options).map_err(|error| *error) }
-    fn get(scope: Scope, id: String, options: Options) -> Result<ServiceToken, Error> { operations::get(&WasiHost::default(), &scope, id, options).map_err(|error| *error) }
-    fn create(scope: Scope, params: CreateParams, options: Options) -> Result<IssuedToken, Error> { operations::create(&WasiHost::default(), &scope, &params, options).map_err(|error| *error) }
-    fn update(scope: Scope, id: String, params: UpdateParams, options: Options) -> Result<UpdatedToken, Error> { operations::update(&WasiHost::default(), &scope, id, &params, options).map_err(|error| *error) }
-    fn delete(scope: Scope, id: String, options: Options) -> Result<ServiceToken, Error> { operations::delete(&WasiHost::default(), &scope, id, options).map_err(|error| *error) }
-    fn refresh(account_id: String, id: String, options: Options) -> Result<ServiceToken, Error> { operations::refresh(&WasiHost::default(), &account_id, id, options).map_err(|error| *error) }
-    fn rotate(account_id: String, id: String, previous: PreviousSecret, options: Options) -> Result<IssuedToken, Error> { operations::rotate(&WasiHost::default(), &account_id, id, &previous, options).map_err(|error| *error) }
+/// Runs one exported function: begins its call, waits until it ends, and puts the name of the function before the message of its error.
+fn run<T>(
+    function: Function,
+    options: Options,
+    operation: impl AsyncFnOnce(&Call<'_, WasiHost>) -> Result<T, Box<Failure>>,
+) -> Result<T, Error> {
+    let host = WasiHost::default();
+    let call =
+        Call::begin(&host, function, options).map_err(|invalid| Box::<Failure>::from(invalid).named(function))?;
+    host.block_on(operation(&call)).map_err(|failure| call.named(*failure))
 }
 
-#[rustfmt::skip]
-impl lifecycle_contract::Guest for Plugin {
-    fn expiring(scope: Scope, within_seconds: u64, options: Options) -> Result<ExpiryReport, Error> { expiring::expiring(&WasiHost::default(), &scope, within_seconds, options).map_err(|error| *error) }
-    fn refresh_expiring(account_id: String, within_seconds: u64, options: Options) -> Result<RefreshReport, Error> { expiring::refresh_expiring(&WasiHost::default(), &account_id, within_seconds, options).map_err(|error| *error) }
-    fn rotate_with_overlap(account_id: String, id: String, overlap_seconds: u64, options: Options) -> Result<OverlappingToken, Error> { overlap::rotate_with_overlap(&WasiHost::default(), &account_id, id, overlap_seconds, options).map_err(|error| *error) }
-    fn end_overlap(scope: Scope, id: String, options: Options) -> Result<ServiceToken, Error> { overlap::end_overlap(&WasiHost::default(), &scope, id, options).map_err(|error| *error) }
-    fn extend_overlap(scope: Scope, id: String, overlap_seconds: u64, options: Options) -> Result<ServiceToken, Error> { overlap::extend_overlap(&WasiHost::default(), &scope, id, overlap_seconds, options).map_err(|error| *error) }
-    fn find(scope: Scope, name: String, options: Options) -> Result<Vec<ServiceToken>, Error> { find::find(&WasiHost::default(), &scope, &name, options).map_err(|error| *error) }
-    fn ensure(scope: Scope, params: CreateParams, options: Options) -> Result<EnsuredToken, Error> { ensure::ensure(&WasiHost::default(), &scope, &params, options).map_err(|error| *error) }
-    fn issue(account_id: String, params: CreateParams, progress: Option<IssueProgress>, options: Options) -> Result<IssuedToken, IssueError> { issue::issue(&WasiHost::default(), &account_id, &params, progress, options).map_err(|error| *error) }
-    fn resolve_create(scope: Scope, name: String, since: String, options: Options) -> Result<Vec<ServiceToken>, Error> { find::resolve_create(&WasiHost::default(), &scope, &name, &since, options).map_err(|error| *error) }
-    fn disable(scope: Scope, id: String, options: Options) -> Result<ServiceToken, Error> { switch::switch(&WasiHost::default(), &scope, id, false, options).map_err(|error| *error) }
-    fn enable(scope: Scope, id: String, options: Options) -> Result<ServiceToken, Error> { switch::switch(&WasiHost::default(), &scope, id, true, options).map_err(|error| *error) }
+impl ServiceTokens for Plugin {
+    fn list_page(scope: Scope, params: ListPageParams, options: Options) -> Result<TokenPage, Error> {
+        run(Function::ListPage, options, async |call| service_tokens::list_page(call, &scope, &params).await)
+    }
+
+    fn list_all(scope: Scope, params: ListAllParams, options: Options) -> Result<Vec<ServiceToken>, Error> {
+        run(Function::ListAll, options, async |call| list_all::list_all(call, &scope, &params).await)
+    }
+
+    fn get(scope: Scope, id: String, options: Options) -> Result<ServiceToken, Error> {
+        run(Function::Get, options, async |call| service_tokens::get(call, &scope, &id).await)
+    }
+
+    fn create(scope: Scope, params: CreateParams, options: Options) -> Result<IssuedToken, Error> {
+        run(Function::Create, options, async |call| service_tokens::create(call, &scope, &params).await)
+    }
+
+    fn update(scope: Scope, id: String, params: UpdateParams, options: Options) -> Result<UpdatedToken, Error> {
+        run(Function::Update, options, async |call| service_tokens::update(call, &scope, &id, &params).await)
+    }
+
+    fn delete(scope: Scope, id: String, options: Options) -> Result<Deletion, Error> {
+        run(Function::Delete, options, async |call| service_tokens::delete(call, &scope, &id).await)
+    }
+
+    fn refresh(account: String, id: String, options: Options) -> Result<ServiceToken, Error> {
+        run(Function::Refresh, options, async |call| service_tokens::refresh(call, &account, &id).await)
+    }
+
+    fn rotate(account: String, id: String, previous: PreviousSecret, options: Options) -> Result<IssuedToken, Error> {
+        run(Function::Rotate, options, async |call| service_tokens::rotate(call, &account, &id, &previous).await)
+    }
+}
+
+impl Lifecycle for Plugin {
+    fn expiring(scope: Scope, within_seconds: u32, options: Options) -> Result<ExpiryReport, Error> {
+        run(Function::Expiring, options, async |call| expiring::expiring(call, &scope, within_seconds).await)
+    }
+
+    fn refresh_expiring(account: String, params: RefreshParams, options: Options) -> Result<RefreshReport, Error> {
+        run(Function::RefreshExpiring, options, async |call| expiring::refresh(call, &account, &params).await)
+    }
+
+    fn rotate_with_overlap(
+        scope: Scope,
+        id: String,
+        seconds: u32,
+        end_running: bool,
+        options: Options,
+    ) -> Result<OverlappingToken, Error> {
+        run(Function::RotateWithOverlap, options, async |call| {
+            overlap::rotate(call, &scope, &id, seconds, end_running).await
+        })
+    }
+
+    fn end_overlap(scope: Scope, id: String, options: Options) -> Result<ServiceToken, Error> {
+        run(Function::EndOverlap, options, async |call| overlap::end(call, &scope, &id).await)
+    }
+
+    fn extend_overlap(scope: Scope, id: String, seconds: u32, options: Options) -> Result<ServiceToken, Error> {
+        run(Function::ExtendOverlap, options, async |call| overlap::extend(call, &scope, &id, seconds).await)
+    }
+
+    fn find(scope: Scope, selector: Selector, options: Options) -> Result<Vec<ServiceToken>, Error> {
+        run(Function::Find, options, async |call| find::find(call, &scope, &selector).await)
+    }
+
+    fn ensure(scope: Scope, params: CreateParams, options: Options) -> Result<Ensured, Error> {
+        run(Function::Ensure, options, async |call| ensure::ensure(call, &scope, &params).await)
+    }
+
+    fn issue(account: String, params: CreateParams, key: String, options: Options) -> Result<IssuedToken, Error> {
+        run(Function::Issue, options, async |call| issue::issue(call, &account, &params, &key).await)
+    }
+
+    fn finish_issue(account: String, key: String, options: Options) -> Result<ServiceToken, Error> {
+        run(Function::FinishIssue, options, async |call| issue::finish(call, &account, &key).await)
+    }
+
+    fn resolve_create(scope: Scope, name: String, since: String, options: Options) -> Result<Vec<ServiceToken>, Error> {
+        run(Function::ResolveCreate, options, async |call| find::resolve_create(call, &scope, &name, &since).await)
+    }
+
+    fn disable(scope: Scope, id: String, options: Options) -> Result<ServiceToken, Error> {
+        run(Function::Disable, options, async |call| switch::switch(call, &scope, &id, false).await)
+    }
+
+    fn enable(scope: Scope, id: String, options: Options) -> Result<ServiceToken, Error> {
+        run(Function::Enable, options, async |call| switch::switch(call, &scope, &id, true).await)
+    }
 }

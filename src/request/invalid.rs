@@ -1,0 +1,125 @@
+//! The refusal of an argument or a setting, before anything is sent.
+//!
+//! Every refusal names what was refused, its value, and the rule. The value is shortened, in quotes, with control characters escaped, and
+//! left out where it could be a credential.
+
+use std::fmt;
+
+use crate::bindings::exports::cloudflare::access::types::ErrorKind;
+
+/// The most characters of a value that a message shows.
+const SHOWN: usize = 60;
+/// The shortest credential of Cloudflare's older kinds. Identifiers are shorter: a UUID has 36 characters.
+const SHORTEST_CREDENTIAL: usize = 37;
+
+/// A refusal. Nothing was sent.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Invalid {
+    pub kind: ErrorKind,
+    pub message: String,
+}
+
+impl Invalid {
+    /// An argument breaks a rule.
+    pub fn argument(name: &str, value: &str, rule: impl fmt::Display) -> Self {
+        let value = if value.is_empty() { "empty".to_owned() } else { quoted(value) };
+        Self { kind: ErrorKind::InvalidArgument, message: format!("{name} is {value}: {rule}") }
+    }
+
+    /// A numeric argument breaks a rule.
+    pub fn number(name: &str, value: u32, rule: impl fmt::Display) -> Self {
+        Self { kind: ErrorKind::InvalidArgument, message: format!("{name} is {value}: {rule}") }
+    }
+
+    /// Something about the arguments as a whole breaks a rule.
+    pub fn arguments(message: impl Into<String>) -> Self {
+        Self { kind: ErrorKind::InvalidArgument, message: message.into() }
+    }
+
+    /// The credential, the base URL, a header or a variable of the environment breaks a rule.
+    pub fn configuration(message: impl Into<String>) -> Self {
+        Self { kind: ErrorKind::InvalidConfiguration, message: message.into() }
+    }
+
+    /// Whoever deployed the component does not allow the call.
+    pub fn denied(message: impl Into<String>) -> Self {
+        Self { kind: ErrorKind::DeniedByHost, message: message.into() }
+    }
+}
+
+/// Returns a value as a message shows it.
+pub fn quoted(value: &str) -> String {
+    if looks_like_a_credential(value) {
+        return "a text that could be a credential and is not shown".to_owned();
+    }
+    let mut shown = String::from("\"");
+    for character in value.chars().take(SHOWN) {
+        match character {
+            '"' | '\\' => shown.extend(['\\', character]),
+            _ if is_unprintable(character) => shown.extend(character.escape_unicode()),
+            _ => shown.push(character),
+        }
+    }
+    shown.push_str(if value.chars().nth(SHOWN).is_some() { "\u{2026}\"" } else { "\"" });
+    shown
+}
+
+/// Returns whether a character could end a line of a log or change how it reads: controls, line separators, and marks of the direction
+/// of writing.
+pub fn is_unprintable(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+        )
+}
+
+/// Returns whether a value has the form of a credential of Cloudflare, or stands after the name of a header that carries one.
+fn looks_like_a_credential(value: &str) -> bool {
+    const MARKS: [&str; 4] = ["cfut_", "cfat_", "cfk_", "cfast_"];
+    let is_word = |character: char| character.is_ascii_alphanumeric() || matches!(character, '-' | '_');
+    let is_long = |word: &str| {
+        word.len() >= SHORTEST_CREDENTIAL
+            && word.contains(|character: char| character.is_ascii_digit())
+            && word.contains(|character: char| character.is_ascii_alphabetic())
+    };
+    let has_scheme = value.trim_start().get(..6).is_some_and(|start| start.eq_ignore_ascii_case("bearer"));
+    has_scheme
+        || MARKS.iter().any(|mark| value.contains(mark))
+        || value.split(|character| !is_word(character)).any(is_long)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quoting_shortens_and_escapes() {
+        assert_eq!(quoted("a\"b\\\r\n\u{202e}\0"), "\"a\\\"b\\\\\\u{d}\\u{a}\\u{202e}\\u{0}\"");
+        assert_eq!(quoted(&"x".repeat(61)), format!("\"{}\u{2026}\"", "x".repeat(60)));
+        assert_eq!(quoted(&"x".repeat(60)), format!("\"{}\"", "x".repeat(60)));
+    }
+
+    #[test]
+    fn what_looks_like_a_credential_is_not_shown() {
+        for credential in [
+            "cfut_0123456789abcdefghijABCDEFGHIJ0123456789deadbeef",
+            "a cfk_x",
+            "Bearer abc",
+            "bearer",
+            "YQSn-xWAQiiEh9qM58wZNnyQS7FUdoqGIUAbrh7T",
+            "c2547eb745079dac9320b638f5e225cf483cc5cfdda41",
+            "token=c2547eb745079dac9320b638f5e225cf483cc5cfdda41;",
+        ] {
+            assert!(quoted(credential).contains("not shown"), "{credential}");
+        }
+        for other in [
+            "f174e90a-fafe-4643-bbbc-4a0ed4fc8415",
+            "023e105f4ecef8ad9ca31a8372d0c353",
+            "88bf3b6d86161464f6509f7219099e57.access",
+            "the token of the build machines in the basement, floor 2",
+        ] {
+            assert!(!quoted(other).contains("not shown"), "{other}");
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! How a call is carried out: the options of the call first, then the environment, then the defaults.
+//!
+//! A base URL never stands without a credential: one of the options comes with the credential of the caller, and the credential of the
+//! environment goes to the base URL of the environment and nowhere else. What the deployer allows confines every call that does not bring
+//! a credential of its own.
+
+use std::time::Duration;
+
+use crate::bindings::exports::cloudflare::access::types::RequestOptions;
+use crate::request::authority::Authority;
+use crate::request::base_url::BaseUrl;
+use crate::request::credentials::Credentials;
+use crate::request::environment::Environment;
+use crate::request::headers::AdditionalHeaders;
+use crate::request::invalid::{Invalid, quoted};
+
+const DEFAULT_BASE_URL: &str = "https://api.cloudflare.com/client/v4";
+const FEDRAMP_BASE_URL: &str = "https://api.fed.cloudflare.com/client/v4";
+const BASE_URL: &str = "CLOUDFLARE_BASE_URL";
+const API_BASE_URL: &str = "CLOUDFLARE_API_BASE_URL";
+const REGION: &str = "CLOUDFLARE_COMPLIANCE_REGION";
+
+const DEFAULT_TIMEOUT_MS: u32 = 60_000;
+const DEFAULT_RETRIES: u32 = 2;
+const RETRIES_LIMIT: u32 = 10;
+/// Values of additional headers may be credentials for a proxy. Shorter ones are none, and would make holes in every text.
+const SHORTEST_SECRET: usize = 8;
+
+/// Everything that a call needs besides its arguments.
+pub struct Settings {
+    pub base: BaseUrl,
+    pub credentials: Credentials,
+    pub authority: Authority,
+    pub timeout: Duration,
+    /// None: as long as the request allows.
+    pub attempt_timeout: Option<Duration>,
+    pub retries: u32,
+    pub headers: AdditionalHeaders,
+}
+
+impl Settings {
+    /// Resolves the settings of a call. The environment is read only where the options leave something to it.
+    pub fn resolve(
+        options: Option<RequestOptions>,
+        environment: impl FnOnce() -> Vec<(String, String)>,
+    ) -> Result<Self, Invalid> {
+        let RequestOptions { endpoint, timeout_ms, attempt_timeout_ms, max_retries, headers } =
+            options.unwrap_or_else(no_options);
+        let (credentials, base, authority) = match endpoint {
+            None => {
+                let environment = Environment::new(environment());
+                let credentials = Credentials::from_environment(&environment)?;
+                (credentials, base_url(&environment)?, Authority::from_environment(&environment)?)
+            }
+            Some(endpoint) => {
+                let credentials = Credentials::given(endpoint.credentials)?;
+                let base = endpoint.base_url.map(|url| BaseUrl::parse("endpoint.base-url", &url)).transpose()?;
+                match (base, credentials == Credentials::Host) {
+                    (Some(base), false) => (credentials, base, Authority::unconfined()),
+                    (base, is_confined) => {
+                        let environment = Environment::new(environment());
+                        let base = base.map_or_else(|| base_url(&environment), Ok)?;
+                        let authority = match is_confined {
+                            true => Authority::from_environment(&environment)?,
+                            false => Authority::unconfined(),
+                        };
+                        (credentials, base, authority)
+                    }
+                }
+            }
+        };
+        Ok(Self {
+            base,
+            credentials,
+            authority,
+            timeout: milliseconds("timeout-ms", timeout_ms)?
+                .unwrap_or(Duration::from_millis(DEFAULT_TIMEOUT_MS.into())),
+            attempt_timeout: milliseconds("attempt-timeout-ms", attempt_timeout_ms)?,
+            retries: retries(max_retries)?,
+            headers: AdditionalHeaders::given(headers.unwrap_or_default())?,
+        })
+    }
+
+    /// Returns what must not appear in anything that the caller sees: the credential, and the values of additional headers.
+    pub fn secrets(&self) -> Vec<&str> {
+        let mut secrets = Vec::new();
+        self.credentials.add_secrets(&mut secrets);
+        let values = self.headers.others.iter().map(|(_, value)| value.as_str());
+        secrets.extend(values.filter(|value| value.len() >= SHORTEST_SECRET));
+        secrets
+    }
+}
+
+/// Returns options that say nothing: the environment and the defaults decide.
+pub fn no_options() -> RequestOptions {
+    RequestOptions { endpoint: None, timeout_ms: None, attempt_timeout_ms: None, max_retries: None, headers: None }
+}
+
+/// Returns the base URL of the environment. Whichever variables name one must name the same.
+fn base_url(environment: &Environment) -> Result<BaseUrl, Invalid> {
+    let region = match environment.get(REGION) {
+        None | Some("public") => None,
+        Some("fedramp_high") => Some((REGION, FEDRAMP_BASE_URL)),
+        Some(value) => {
+            let rule = "the values are `fedramp_high` and `public`";
+            return Err(Invalid::configuration(format!("{REGION} is {}: {rule}", quoted(value))));
+        }
+    };
+    let variable = |name| environment.get(name).map(|url| (name, url));
+    let mut found: Option<(&str, BaseUrl)> = None;
+    for (source, url) in [variable(BASE_URL), variable(API_BASE_URL), region].into_iter().flatten() {
+        let base = BaseUrl::parse(source, url)?;
+        match &found {
+            Some((other, first)) if *first != base => {
+                return Err(Invalid::configuration(format!(
+                    "{other} and {source} name different addresses of the API: unset one"
+                )));
+            }
+            _ => found = Some((source, base)),
+        }
+    }
+    found.map_or_else(|| BaseUrl::parse("the default", DEFAULT_BASE_URL), |(_, base)| Ok(base))
+}
+
+fn milliseconds(option: &str, given: Option<u32>) -> Result<Option<Duration>, Invalid> {
+    match given {
+        Some(0) => Err(Invalid::number(option, 0, "no call is that fast, give milliseconds from 1")),
+        given => Ok(given.map(|milliseconds| Duration::from_millis(milliseconds.into()))),
+    }
+}
+
+fn retries(given: Option<u32>) -> Result<u32, Invalid> {
+    match given {
+        Some(number) if number > RETRIES_LIMIT => {
+            let rule = format_args!("at most {RETRIES_LIMIT}, since every try counts against the API's rate limit");
+            Err(Invalid::number("max-retries", number, rule))
+        }
+        given => Ok(given.unwrap_or(DEFAULT_RETRIES)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bindings::exports::cloudflare::access::types::{
+        Credentials as GivenCredentials, Endpoint, ErrorKind, Header, Scope,
+    };
+    use crate::request::function::Function;
+    use crate::request::ids::Collection;
+
+    const TOKEN: (&str, &str) = ("CLOUDFLARE_API_TOKEN", "t0ken");
+
+    fn owned(variables: &[(&str, &str)]) -> Vec<(String, String)> {
+        variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    fn with_environment(variables: &[(&str, &str)]) -> Result<Settings, Invalid> {
+        Settings::resolve(None, || owned(variables))
+    }
+
+    fn endpoint(credentials: GivenCredentials, base_url: Option<&str>) -> Option<RequestOptions> {
+        let endpoint = Endpoint { credentials, base_url: base_url.map(str::to_owned) };
+        Some(RequestOptions { endpoint: Some(endpoint), ..no_options() })
+    }
+
+    fn refusal(result: Result<Settings, Invalid>) -> String {
+        let invalid = result.err().expect("accepted");
+        assert!(matches!(invalid.kind, ErrorKind::InvalidConfiguration | ErrorKind::InvalidArgument));
+        invalid.message
+    }
+
+    fn url(base: &BaseUrl) -> String {
+        format!("{}{}{}", if base.is_https { "https://" } else { "http://" }, base.authority, base.path)
+    }
+
+    #[test]
+    fn the_environment_says_where_its_credential_goes() {
+        for (variables, expected) in [
+            (&[TOKEN][..], DEFAULT_BASE_URL),
+            (&[TOKEN, (BASE_URL, "http://127.0.0.1:8787/client/v4/\n")], "http://127.0.0.1:8787/client/v4"),
+            (&[TOKEN, (API_BASE_URL, "https://proxy.example/v4")], "https://proxy.example/v4"),
+            (&[TOKEN, (REGION, "fedramp_high")], FEDRAMP_BASE_URL),
+            (&[TOKEN, (REGION, "public")], DEFAULT_BASE_URL),
+            (&[TOKEN, (REGION, "public"), (BASE_URL, "https://a.example")], "https://a.example"),
+            (
+                &[TOKEN, (REGION, "fedramp_high"), (BASE_URL, "https://api.fed.cloudflare.com/client/v4/")],
+                FEDRAMP_BASE_URL,
+            ),
+            (&[TOKEN, (BASE_URL, "https://a.example"), (API_BASE_URL, "https://a.example/")], "https://a.example"),
+        ] {
+            assert_eq!(url(&with_environment(variables).ok().expect("accepted").base), expected);
+        }
+    }
+
+    #[test]
+    fn contradictions_and_unknown_regions_are_refused_by_the_names_of_their_variables() {
+        for (variables, names) in [
+            (
+                &[TOKEN, (BASE_URL, "https://a.example"), (API_BASE_URL, "https://b.example")][..],
+                &[BASE_URL, API_BASE_URL][..],
+            ),
+            (&[TOKEN, (REGION, "fedramp_high"), (BASE_URL, "https://a.example")], &[BASE_URL, REGION]),
+            (&[TOKEN, (REGION, "fedramp_high"), (API_BASE_URL, DEFAULT_BASE_URL)], &[API_BASE_URL, REGION]),
+            (&[TOKEN, (REGION, "fedramp-high")], &[REGION]),
+            (&[TOKEN, (REGION, "FEDRAMP_HIGH")], &[REGION]),
+            (&[TOKEN, (BASE_URL, "http://a.example")], &[BASE_URL]),
+        ] {
+            let message = refusal(with_environment(variables));
+            assert!(names.iter().all(|name| message.contains(name)), "{message}");
+        }
+    }
+
+    #[test]
+    fn an_endpoint_of_the_caller_takes_nothing_from_the_environment_but_its_base_url() {
+        let variables =
+            || owned(&[TOKEN, (BASE_URL, "https://a.example"), ("CLOUDFLARE_API_KEY", "k3y"), (REGION, "x")]);
+        let own = GivenCredentials::ApiToken("other".into());
+        let given = endpoint(own.clone(), Some("http://localhost:8787/client/v4/"));
+        let settings = Settings::resolve(given, || panic!("the environment is read")).ok().expect("accepted");
+        assert_eq!(url(&settings.base), "http://localhost:8787/client/v4");
+        assert_eq!(settings.secrets(), ["other"]);
+        assert!(refusal(Settings::resolve(endpoint(own.clone(), None), variables)).contains(REGION));
+        let without_region = || owned(&[TOKEN, (BASE_URL, "https://a.example")]);
+        let settings = Settings::resolve(endpoint(own, None), without_region).ok().expect("accepted");
+        assert_eq!((url(&settings.base).as_str(), settings.secrets()), ("https://a.example", vec!["other"]));
+    }
+
+    #[test]
+    fn the_deployer_confines_its_own_credential_and_that_of_the_host_and_no_other() {
+        let variables = || owned(&[TOKEN, ("CLOUDFLARE_ACCESS_OPERATIONS", "read")]);
+        let is_admitted = |options| {
+            let settings = Settings::resolve(options, variables).ok().expect("accepted");
+            let account = Collection::of(&Scope::Account("a".into())).expect("accepted");
+            settings.authority.admit(Function::Delete, &account).is_ok()
+        };
+        let own = || GivenCredentials::ApiToken("other".into());
+        assert!(!is_admitted(None));
+        assert!(!is_admitted(endpoint(GivenCredentials::Host, None)));
+        assert!(!is_admitted(endpoint(GivenCredentials::Host, Some("https://a.example"))));
+        assert!(is_admitted(endpoint(own(), None)));
+        assert!(is_admitted(endpoint(own(), Some("https://a.example"))));
+    }
+
+    #[test]
+    fn times_and_retries_have_bounds() {
+        let host = || endpoint(GivenCredentials::Host, Some("https://a.example")).expect("options");
+        for (given, expected) in [
+            (RequestOptions { timeout_ms: Some(0), ..host() }, "timeout-ms is 0"),
+            (RequestOptions { attempt_timeout_ms: Some(0), ..host() }, "attempt-timeout-ms is 0"),
+            (RequestOptions { max_retries: Some(11), ..host() }, "max-retries is 11: at most 10"),
+        ] {
+            assert!(refusal(Settings::resolve(Some(given), Vec::new)).starts_with(expected));
+        }
+        let settings = Settings::resolve(Some(host()), Vec::new).ok().expect("accepted");
+        assert_eq!((settings.timeout, settings.retries), (Duration::from_secs(60), 2));
+    }
+
+    #[test]
+    fn credentials_and_longer_values_of_headers_are_secrets() {
+        let header = |name: &str, value: &str| Header { name: name.into(), value: value.into() };
+        let headers = Some(vec![header("x-proxy", "hunter2hunter2"), header("x-short", "1234567")]);
+        let own = endpoint(GivenCredentials::ApiToken("t".into()), Some("https://a.example")).expect("options");
+        let settings = Settings::resolve(Some(RequestOptions { headers, ..own }), Vec::new).ok().expect("accepted");
+        assert_eq!(settings.secrets(), ["t", "hunter2hunter2"]);
+    }
+}

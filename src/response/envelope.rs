@@ -1,0 +1,181 @@
+//! The envelope around every answer of the API: `success`, `result`, `result_info`, `errors`.
+//!
+//! Real answers deviate: keys are missing, `errors` is null, an error stands there without an envelope. The result is read in place; the other
+//! parts stay slices of the body until someone needs them, so a hostile body costs little memory beyond itself.
+
+use std::fmt;
+
+use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
+use serde_json::error::Category;
+
+use crate::response::json::Json;
+use crate::response::token::{ResultSeed, ResultValue};
+
+/// The body of an answer, taken apart.
+pub struct Envelope<'a> {
+    /// None where the key is missing or its value is no truth value.
+    pub success: Option<bool>,
+    pub result: ResultValue,
+    pub errors: Option<Json<'a>>,
+    info: Option<Json<'a>>,
+}
+
+/// How a body is not an envelope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Foreign {
+    Empty,
+    /// JSON that ends too early.
+    CutShort,
+    NotJson,
+    /// JSON that is no envelope: `null`, a list, an object with two values for one key.
+    OtherJson,
+}
+
+/// Where a page of a list stands, as far as the answer says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PageInfo {
+    pub page: Option<u32>,
+    pub per_page: Option<u32>,
+    pub count: Option<u32>,
+    pub total_count: Option<u32>,
+    pub total_pages: Option<u32>,
+}
+
+/// Reads the body of an answer, in which tokens may take this many bytes.
+pub fn read(body: &[u8], tokens_limit: usize) -> Result<Envelope<'_>, Foreign> {
+    if body.trim_ascii().is_empty() {
+        return Err(Foreign::Empty);
+    }
+    let mut deserializer = serde_json::Deserializer::from_slice(body);
+    let envelope = deserializer.deserialize_map(EnvelopeVisitor { tokens_limit });
+    let envelope = envelope.and_then(|envelope| deserializer.end().map(|()| envelope));
+    envelope.map_err(|error| match error.classify() {
+        Category::Eof => Foreign::CutShort,
+        Category::Data => Foreign::OtherJson,
+        Category::Syntax | Category::Io => Foreign::NotJson,
+    })
+}
+
+impl Envelope<'_> {
+    /// Returns where a page of a list stands.
+    pub fn page_info(&self) -> PageInfo {
+        let Some(info) = self.info else { return PageInfo::default() };
+        let fields = info.fields(["page", "per_page", "count", "total_count", "total_pages"]);
+        let [page, per_page, count, total_count, total_pages] =
+            fields.map(|number| number.and_then(Json::whole_number));
+        PageInfo { page, per_page, count, total_count, total_pages }
+    }
+}
+
+struct EnvelopeVisitor {
+    tokens_limit: usize,
+}
+
+impl<'de> Visitor<'de> for EnvelopeVisitor {
+    type Value = Envelope<'de>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Envelope<'de>, A::Error> {
+        let mut result = None;
+        let (mut success, mut info, mut errors) = (None, None, None);
+        while let Some(key) = map.next_key::<Json<'de>>()? {
+            let is_second = match &*key.key() {
+                "result" => {
+                    let seed = ResultSeed { tokens_limit: self.tokens_limit };
+                    result.replace(map.next_value_seed(seed)?).is_some()
+                }
+                "success" => success.replace(map.next_value()?).is_some(),
+                "result_info" => info.replace(map.next_value()?).is_some(),
+                "errors" => errors.replace(map.next_value()?).is_some(),
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                    false
+                }
+            };
+            if is_second {
+                return Err(A::Error::custom("two values for one key"));
+            }
+        }
+        Ok(Envelope {
+            success: success.and_then(Json::boolean),
+            result: result.unwrap_or(ResultValue::Nothing),
+            errors,
+            info,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::response::token::Budget;
+
+    fn envelope(body: &[u8]) -> Result<Envelope<'_>, Foreign> {
+        read(body, Budget::default().left())
+    }
+
+    #[test]
+    fn success_with_notes_among_the_errors_is_success() {
+        let body = br#"{"errors":[{"code":1000,"message":"note"}],"messages":[{"type":null}],"success":true,"result":{"id":"x"},
+            "result_info":{"page":1,"per_page":20.0,"count":"3","total_pages":null,"extra":[]}}"#;
+        let envelope = envelope(body).ok().expect("an envelope");
+        assert_eq!(envelope.success, Some(true));
+        assert_eq!(envelope.page_info(), PageInfo { page: Some(1), per_page: Some(20), ..PageInfo::default() });
+        assert_eq!(envelope.result.token(None).ok().expect("a token").token.id, "x");
+    }
+
+    #[test]
+    fn a_result_that_is_null_or_missing_is_nothing() {
+        for body in [br#"{"success":true,"result":null}"#.as_slice(), br#"{"success":true}"#] {
+            assert!(matches!(envelope(body).ok().expect("an envelope").result, ResultValue::Nothing));
+        }
+    }
+
+    #[test]
+    fn success_is_a_truth_value_or_not_known() {
+        for (body, success) in [
+            (r#"{"success":false}"#, Some(false)),
+            (r#"{"success":"yes"}"#, None),
+            (r#"{"success":null}"#, None),
+            ("{}", None),
+        ] {
+            assert_eq!(envelope(body.as_bytes()).ok().expect("an envelope").success, success, "{body}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_envelope_is_told_apart() {
+        for (body, expected) in [
+            (&b""[..], Foreign::Empty),
+            (b" \r\n", Foreign::Empty),
+            (b"null", Foreign::OtherJson),
+            (b"[]", Foreign::OtherJson),
+            (br#"[true,{"id":"x"}]"#, Foreign::OtherJson),
+            (b"\"text\"", Foreign::OtherJson),
+            (br#"{"success":true,"success":false}"#, Foreign::OtherJson),
+            (br#"{"result":{},"result":null}"#, Foreign::OtherJson),
+            (br#"{"success":true,"result":{"id":"#, Foreign::CutShort),
+            (br#"{"success":true,"result":{"id":"x"}"#, Foreign::CutShort),
+            (b"<!DOCTYPE html>", Foreign::NotJson),
+            (b"\x00\xff\xfe", Foreign::NotJson),
+            (b"{\"success\":true,\"result\":{\"name\":\"\xff\"}}", Foreign::NotJson),
+            (br#"{"success":true} x"#, Foreign::NotJson),
+        ] {
+            assert_eq!(envelope(body).err(), Some(expected), "{}", String::from_utf8_lossy(body));
+        }
+    }
+
+    #[test]
+    fn deep_nesting_costs_no_stack() {
+        let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+        for body in [
+            format!(r#"{{"success":true,"result":{deep},"errors":{deep},"messages":{deep},"result_info":{deep}}}"#),
+            format!(r#"{{"success":true,"result":{{"x":{deep}}}}}"#),
+        ] {
+            assert_eq!(envelope(body.as_bytes()).ok().expect("an envelope").success, Some(true));
+        }
+    }
+}
