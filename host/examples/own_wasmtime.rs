@@ -54,12 +54,11 @@ async fn main() -> wasmtime::Result<()> {
     let account = types::Scope::Account(std::env::var("CLOUDFLARE_ACCOUNT_ID")?);
     let all = types::ListAllParams { name: None, search: None, per_page: None };
     let options = types::RequestOptions {
-        credentials: Some(types::Credentials::Host), // the hooks add it
-        base_url: None,
+        endpoint: Some(types::Endpoint { credentials: types::Credentials::Host, base_url: None }), // the hooks add it
         timeout_ms: None,
         attempt_timeout_ms: None,
         max_retries: None,
-        headers: Vec::new(),
+        headers: None,
     };
     let tokens = instance.cloudflare_access_service_tokens();
     let mut listed = tokens.call_list_all(&mut store, &account, &all, Some(&options)).await?;

@@ -3,8 +3,9 @@
 //!
 //! `CLOUDFLARE_API_TOKEN=… CLOUDFLARE_ACCOUNT_ID=… SERVICE_TOKEN_ID=… cargo run --example rotate_on_schedule`
 //!
-//! Two things to see: the new secret is stored before anything else is done with it, and a rotation whose outcome is unknown is
-//! made again at once, because its secret, if there is one, is lost.
+//! Three things to see: the new secret is stored before anything else is done with it; a rotation is not made while the overlap of
+//! the last one is running, since it would end a secret that is in use; and after a rotation whose new secret is or may be lost
+//! nothing is rotated again, for the same reason: the service ends, and says until when the old secret passes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +14,9 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Json, Router};
-use cloudflare_access_host::{AccessTokens, Account, Error, ExposeSecret, IssuedToken, Outcome, SecretString, Tokens};
+use cloudflare_access_host::{
+    AccessTokens, Account, Error, ErrorKind, ExposeSecret, IssuedToken, Outcome, RunningOverlap, SecretString, Tokens,
+};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
@@ -39,7 +42,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let router = Router::new().route("/token", get(current_pair)).with_state(current);
     tokio::select! {
         served = axum::serve(listener, router) => Ok(served?),
-        never = rotate_for_ever(&account, &token_id, &publish) => match never {},
+        failed = rotate_until_it_fails(&account, &token_id, &publish) => Err(failed.into()),
     }
 }
 
@@ -52,38 +55,49 @@ async fn current_pair(State(current): State<Current>) -> Result<Json<[(&'static 
     ]))
 }
 
-async fn rotate_for_ever(
+/// Rotates once a day. Ends only when a person has to look at the token.
+async fn rotate_until_it_fails(
     account: &Tokens<Account>,
     token_id: &str,
     publish: &watch::Sender<Option<Arc<Pair>>>,
-) -> std::convert::Infallible {
+) -> String {
     let mut schedule = interval(EVERY);
     schedule.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         schedule.tick().await;
-        let issued = rotate(account, token_id).await;
-        let client_id = issued.token.client_id.unwrap_or_default();
-        publish.send_replace(Some(Arc::new(Pair { client_id, client_secret: issued.client_secret })));
-    }
-}
-
-/// Goes on until there is a new secret. The old one passes until the overlap ends, so there is time.
-async fn rotate(account: &Tokens<Account>, token_id: &str) -> IssuedToken {
-    loop {
-        match account.rotate_with_overlap(token_id, OVERLAP).await {
-            Ok(rotated) => return rotated.issued,
-            Err(error) => {
-                eprintln!("{error}");
-                sleep(pause(&error)).await;
+        match rotate(account, token_id).await {
+            Ok(issued) => {
+                let client_id = issued.token.client_id.unwrap_or_default();
+                publish.send_replace(Some(Arc::new(Pair { client_id, client_secret: issued.client_secret })));
             }
+            Err(error) => return what_to_do(&error),
         }
     }
 }
 
-fn pause(error: &Error) -> Duration {
-    match error.outcome {
-        // There may be a secret that nobody has. It is no use waiting for it.
-        Outcome::Unknown | Outcome::Applied => Duration::from_secs(1),
-        Outcome::NotApplied => error.retry_after.unwrap_or(PAUSE_AFTER_A_FAILURE),
+/// Goes on while certainly nothing has changed and another attempt can help.
+async fn rotate(account: &Tokens<Account>, token_id: &str) -> Result<IssuedToken, Error> {
+    loop {
+        match account.rotate_with_overlap(token_id, OVERLAP, RunningOverlap::Refuse).await {
+            Ok(rotated) => return Ok(rotated.issued),
+            Err(error) if error.outcome == Outcome::NotApplied && error.kind != ErrorKind::Conflict => {
+                eprintln!("{error}");
+                sleep(error.retry_after.unwrap_or(PAUSE_AFTER_A_FAILURE)).await;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn what_to_do(error: &Error) -> String {
+    match (error.outcome, error.previous_secret_expires_at()) {
+        (Outcome::NotApplied, _) => error.to_string(),
+        (_, Some(end)) => format!(
+            "{error}\nThe old secret passes until {end}, and another rotation ends it at once: extend the overlap, or give the \
+             machines another token, before you rotate."
+        ),
+        (_, None) => format!(
+            "{error}\nThere may be a new secret that nobody has. Look at the token before you rotate again: that ends the old secret."
+        ),
     }
 }

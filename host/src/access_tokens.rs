@@ -115,6 +115,7 @@ fn invalid_credential(error: &crate::InvalidCredentials) -> Error {
         retry_after: None,
         attempts: 0,
         token_id: None,
+        previous_secret_expires_at: None,
     })
 }
 

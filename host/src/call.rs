@@ -33,47 +33,22 @@ const GRACE: Duration = Duration::from_secs(1);
 /// A wait for a place that is longer than this is taken off the component's time.
 const NOTABLE_WAIT: Duration = Duration::from_millis(5);
 
-/// The export's own future. `E` is the error as the contract has it.
-pub(crate) type Answer<'a, T, E = contract::Error> =
-    Pin<Box<dyn Future<Output = wasmtime::Result<Result<T, E>>> + Send + 'a>>;
-
-/// An error that a call can end with: made of the component's, or of what this host has to say in its place.
-pub(crate) trait CallError: From<Error> + From<Self::Contract> {
-    /// As the component reports it.
-    type Contract: Received;
-
-    /// What it says of the failure.
-    fn error(&self) -> &Error;
-
-    /// The same with this in place of what it says of the failure.
-    fn with_error(self, error: Error) -> Self;
-}
-
-impl CallError for Error {
-    type Contract = contract::Error;
-
-    fn error(&self) -> &Error {
-        self
-    }
-
-    fn with_error(self, error: Error) -> Self {
-        error
-    }
-}
+/// The export's own future.
+pub(crate) type Answer<'a, T> =
+    Pin<Box<dyn Future<Output = wasmtime::Result<Result<T, contract::Error>>> + Send + 'a>>;
 
 /// Calls one export of an interface, in an instance that no other call uses.
-pub(crate) async fn call<I, T, E, F>(
+pub(crate) async fn call<I, T, F>(
     access: &AccessTokens,
     operation: Operation,
     scope: &'static str,
     options: &CallOptions,
     export: F,
-) -> Result<T, E>
+) -> Result<T, Error>
 where
     I: Interface + 'static,
     T: Received,
-    E: CallError,
-    F: for<'a> FnOnce(&'a I, &'a mut Store<HostState>, &'a contract::RequestOptions) -> Answer<'a, T, E::Contract>,
+    F: for<'a> FnOnce(&'a I, &'a mut Store<HostState>, &'a contract::RequestOptions) -> Answer<'a, T>,
 {
     let span = tracing::info_span!(
         "service_token_call",
@@ -90,18 +65,17 @@ where
     run.instrument(span).await
 }
 
-async fn run<I, T, E, F>(
+async fn run<I, T, F>(
     access: &AccessTokens,
     operation: Operation,
     options: &CallOptions,
     export: F,
     started: Instant,
-) -> Result<T, E>
+) -> Result<T, Error>
 where
     I: Interface + 'static,
     T: Received,
-    E: CallError,
-    F: for<'a> FnOnce(&'a I, &'a mut Store<HostState>, &'a contract::RequestOptions) -> Answer<'a, T, E::Contract>,
+    F: for<'a> FnOnce(&'a I, &'a mut Store<HostState>, &'a contract::RequestOptions) -> Answer<'a, T>,
 {
     let hooks = access.hooks(options)?;
     let (exchanges, redactor) = (hooks.exchanges(), hooks.redactor());
@@ -132,11 +106,11 @@ where
     };
     let result = match answer {
         Ok(Ok(Ok(value))) => Ok(value),
-        Ok(Ok(Err(error))) => Err(with_what_the_host_knows(operation, E::from(error), &exchanges)),
-        Ok(Err(failure)) => Err(component_failed(operation, &exchanges, &redactor, &failure).into()),
-        Err(_) => Err(out_of_time(operation, &exchanges, started.elapsed()).into()),
+        Ok(Ok(Err(error))) => Err(with_what_the_host_knows(operation, error.into(), &exchanges)),
+        Ok(Err(failure)) => Err(component_failed(operation, &exchanges, &redactor, &failure)),
+        Err(_) => Err(out_of_time(operation, &exchanges, started.elapsed())),
     };
-    record(&exchanges, started, result.as_ref().err().map(E::error));
+    record(&exchanges, started, result.as_ref().err());
     result
 }
 
@@ -167,14 +141,14 @@ async fn instance(runtime: &Runtime, owner: Option<Owner>, hooks: AccessHooks) -
 
 /// The component must assume the worst of some failures that look the same on all hosts. This host saw whether a request for a
 /// change can have left.
-fn with_what_the_host_knows<E: CallError>(operation: Operation, failure: E, exchanges: &Exchanges) -> E {
-    let error = failure.error();
+fn with_what_the_host_knows(operation: Operation, error: Error, exchanges: &Exchanges) -> Error {
     let known = operation.outcome_if(exchanges.change_may_have_left());
     if error.outcome != Outcome::Unknown || known != Outcome::NotApplied {
-        return failure;
+        return error;
     }
-    let mut details = error.clone().into_details();
+    let mut details = error.into_details();
     details.outcome = known;
+    details.previous_secret_expires_at = None;
     details.message = format!(
         "{}: {}",
         operation.name(),
@@ -184,7 +158,7 @@ fn with_what_the_host_knows<E: CallError>(operation: Operation, failure: E, exch
             "no connection to the API came to be; nothing was sent"
         }
     );
-    failure.with_error(Error::new(details))
+    Error::new(details)
 }
 
 fn component_failed(
@@ -231,6 +205,7 @@ fn without_the_components_word(operation: Operation, exchanges: &Exchanges, kind
         retry_after: None,
         attempts: exchanges.requests(),
         token_id: None,
+        previous_secret_expires_at: None,
     })
 }
 

@@ -8,19 +8,22 @@ use crate::error::{ApiError, ApiErrorCause, Details, Error, ErrorKind, Outcome};
 use crate::options::CallOptions;
 use crate::tokens::Scope;
 use crate::types::{
-    CreateParams, IssuedToken, ListAllParams, ListParams, PreviousSecret, ServiceToken, TokenPage, UpdateParams,
-    UpdatedToken,
+    CreateParams, Deletion, IssuedToken, JsonField, ListAllParams, ListPageParams, PreviousSecret, ServiceToken,
+    TokenPage, UpdateParams, UpdatedToken,
 };
 
-/// The options of one call. The credential stays here; the component is told that the host adds it.
+/// The options of one call. The credential stays here; the component is told that the host adds it, and where the API is.
 pub(crate) fn request_options(base_url: &BaseUrl, options: &CallOptions) -> contract::RequestOptions {
+    let header = |(name, value): &(String, String)| contract::Header { name: name.clone(), value: value.clone() };
     contract::RequestOptions {
-        credentials: Some(contract::Credentials::Host),
-        base_url: Some(base_url.as_str().to_owned()),
+        endpoint: Some(contract::Endpoint {
+            credentials: contract::Credentials::Host,
+            base_url: Some(base_url.as_str().to_owned()),
+        }),
         timeout_ms: Some(milliseconds(options.timeout_or_default())),
         attempt_timeout_ms: options.attempt_timeout.map(milliseconds),
         max_retries: options.max_retries,
-        headers: options.headers.clone(),
+        headers: (!options.headers.is_empty()).then(|| options.headers.iter().map(header).collect()),
     }
 }
 
@@ -61,8 +64,8 @@ impl From<UpdateParams> for contract::UpdateParams {
     }
 }
 
-impl From<ListParams> for contract::ListParams {
-    fn from(params: ListParams) -> Self {
+impl From<ListPageParams> for contract::ListPageParams {
+    fn from(params: ListPageParams) -> Self {
         Self { name: params.name, search: params.search, page: params.page, per_page: params.per_page }
     }
 }
@@ -96,7 +99,22 @@ impl From<contract::ServiceToken> for ServiceToken {
             last_seen_at: token.last_seen_at,
             client_secret_version: token.client_secret_version,
             previous_client_secret_expires_at: token.previous_client_secret_expires_at,
-            additional_fields: token.additional_fields,
+            additional_fields: token.additional_fields.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<contract::JsonField> for JsonField {
+    fn from(field: contract::JsonField) -> Self {
+        Self { name: field.name, json: field.json }
+    }
+}
+
+impl From<contract::Deletion> for Deletion {
+    fn from(deletion: contract::Deletion) -> Self {
+        match deletion {
+            contract::Deletion::Deleted(token) => Self::Deleted(token.into()),
+            contract::Deletion::AlreadyGone => Self::AlreadyGone,
         }
     }
 }
@@ -136,9 +154,10 @@ impl From<contract::Error> for Error {
             status: error.status,
             api_errors: error.api_errors.into_iter().map(Into::into).collect(),
             ray_id: error.ray_id,
-            retry_after: error.retry_after_ms.map(Duration::from_millis),
+            retry_after: error.retry_after_ms.map(u64::from).map(Duration::from_millis),
             attempts: error.attempts,
             token_id: error.token_id,
+            previous_secret_expires_at: error.previous_secret_expires_at,
         })
     }
 }

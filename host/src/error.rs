@@ -20,7 +20,7 @@ pub enum ErrorKind {
     Forbidden,
     /// No such token, account or zone. Also what a client id in place of an id gives.
     NotFound,
-    /// The API says that it contradicts its state (409). Never repeated.
+    /// The call contradicts the state of the token: the API says so (409), or a function of the lifecycle found it. Never repeated.
     Conflict,
     /// The token cannot be deleted: a policy, a group or a SCIM configuration uses it.
     InUse,
@@ -30,13 +30,13 @@ pub enum ErrorKind {
     RateLimited,
     /// The API or the edge before it failed. Trying later can help.
     Unavailable,
-    /// The host did not let the request out: it was not for the API's origin.
+    /// The request was not for the API's origin, or whoever deployed the component does not allow the call. Nothing was sent.
     DeniedByHost,
     /// No answer: the name did not resolve, nothing listens, TLS failed, or the connection broke. See [`outcome`](Details::outcome).
     Connection,
     /// The time of the call ran out. See [`outcome`](Details::outcome).
     Timeout,
-    /// An answer came, but not one of this API.
+    /// An answer came, but not one of this API, or about another token than the one asked for.
     InvalidResponse,
     /// The component itself failed: it trapped, reached its memory limit, or is of another world. Not the API's doing; the
     /// call ran in an instance of its own, so the next call is not affected.
@@ -73,13 +73,13 @@ impl fmt::Display for ErrorKind {
     }
 }
 
-/// The question a caller has after a failed change: did it happen? For operations that only read, always `NotApplied`.
+/// Whether the change of a failed call happened. For operations that only read, always `NotApplied`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Outcome {
     /// Certainly not. The call can be made again.
     NotApplied,
-    /// It may have. After a create, look for the name and rotate or delete what is found; after an update that did not raise the
-    /// version, a refresh or a delete, make the call again.
+    /// It may have. After a create, look for the name with [`resolve_create`](crate::Tokens::resolve_create), and rotate or delete
+    /// what is found; after an update that did not raise the version, a refresh or a delete, make the call again.
     ///
     /// After a rotation or an update that raised the version, look with [`get`](crate::Tokens::get). If `client_secret_version`,
     /// `previous_client_secret_expires_at` and `updated_at` are as before the call, nothing has happened, and it can be made again
@@ -87,8 +87,10 @@ pub enum Outcome {
     /// until `previous_client_secret_expires_at`. **Another rotation ends the old one at once**, since a token has two secrets at
     /// most: make it when machines can take up the secret that comes.
     Unknown,
-    /// It did, but the answer could not be used. A secret in it is lost; [`token_id`](Details::token_id) names the token. After a
-    /// create, rotate or delete it; after a rotation, the old secret passes as with [`Unknown`](Self::Unknown).
+    /// It did, and what the answer carried is lost or cannot be used. A secret in it is lost; [`token_id`](Details::token_id) names
+    /// the token where it is known. After a create, rotate or delete it. After a rotation,
+    /// [`previous_secret_expires_at`](Details::previous_secret_expires_at) tells until when the secret before the lost one passes;
+    /// until then extend the overlap, or make another token for the machines.
     Applied,
 }
 
@@ -163,6 +165,9 @@ pub struct Details {
     pub attempts: u32,
     /// The token concerned, where it is known.
     pub token_id: Option<String>,
+    /// Until when the secret before the current one passes (RFC 3339), after a rotation whose outcome is `Unknown` or `Applied`
+    /// and where it is known.
+    pub previous_secret_expires_at: Option<String>,
 }
 
 impl Error {
@@ -170,7 +175,14 @@ impl Error {
         Self(Box::new(details))
     }
 
-    /// All fields, to take apart.
+    /// Returns until when the secret before the current one passes (RFC 3339), after a rotation whose new secret is or may be lost
+    /// and where it is known. Another rotation ends it at once.
+    #[must_use]
+    pub fn previous_secret_expires_at(&self) -> Option<&str> {
+        self.0.previous_secret_expires_at.as_deref()
+    }
+
+    /// Returns all fields, to take apart.
     #[must_use]
     pub fn into_details(self) -> Details {
         *self.0

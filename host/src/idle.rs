@@ -85,7 +85,7 @@ impl Idle {
 mod tests {
     use cloudflare_access_simulator::{ACCOUNT_ID, API_TOKEN, FaultKind, Simulator};
 
-    use crate::{AccessTokens, CallOptions, CodeCache, Credentials, ListParams, Runtime, Tokens};
+    use crate::{AccessTokens, CallOptions, CodeCache, Credentials, ListPageParams, Runtime, Tokens};
 
     fn access(simulator: &Simulator, runtime: &Runtime) -> AccessTokens {
         AccessTokens::builder()
@@ -97,7 +97,7 @@ mod tests {
     }
 
     async fn list<S: Clone + Into<crate::Scope>>(tokens: Tokens<S>, options: CallOptions) -> bool {
-        tokens.with(&options).list(ListParams::new()).await.is_ok()
+        tokens.with(&options).list_page(ListPageParams::new()).await.is_ok()
     }
 
     #[tokio::test]

@@ -4,18 +4,22 @@
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! use std::time::Duration;
 //!
-//! use cloudflare_access_host::{AccessTokens, CreateParams};
+//! use cloudflare_access_host::{AccessTokens, CreateParams, IssuedToken, RefreshParams, RunningOverlap};
 //!
 //! let access = AccessTokens::from_environment()?;
 //! let account = access.account("023e105f4ecef8ad9ca31a8372d0c353");
 //! let issued = account.create(CreateParams::named("CI")).await?;
-//! println!("{} {:?}", issued.token.id, issued.client_secret); // Debug does not show the secret
+//! store(&issued); // the secret is shown this once
 //!
 //! // What people do with tokens over their lives is one call, too.
-//! let renewal = account.refresh_expiring(Duration::from_hours(24 * 30)).await?; // same ids, same secrets
-//! let rotated = account.rotate_with_overlap(&issued.token.id, Duration::from_hours(24)).await?;
+//! let due = RefreshParams::within(Duration::from_hours(24 * 30));
+//! let renewal = account.refresh_expiring(due).await?; // same ids, same secrets
+//! let day = Duration::from_hours(24);
+//! let rotated = account.rotate_with_overlap(&issued.token.id, day, RunningOverlap::Refuse).await?;
+//! store(&rotated.issued);
 //! println!("{} renewed; the old secret passes until {}", renewal.tokens.len(), rotated.previous_secret_expires_at);
 //! # Ok(()) }
+//! # fn store(_: &IssuedToken) {}
 //! ```
 //!
 //! - The component is inside this crate; another of the same world can be given instead ([`Runtime::builder`]).
@@ -79,10 +83,10 @@ pub use build_error::BuildError;
 pub use component::COMPONENT;
 pub use credentials::{Credentials, InvalidCredentials};
 pub use error::{ApiError, ApiErrorCause, Details, Error, ErrorKind, Outcome};
-pub use lifecycle::issue::{InvalidIssueProgress, IssueError, IssueProgress};
+pub use lifecycle::issue_key::{InvalidIssueKey, IssueKey};
 pub use lifecycle::types::{
-    Clock, EnsuredChange, EnsuredToken, ExpiringToken, ExpiryReport, OverlappingToken, RefreshReport, RefreshedToken,
-    TimeLeft,
+    Clock, Ensured, ExpiringToken, ExpiryReport, OverlappingToken, RefreshParams, RefreshReport, RefreshedToken,
+    RunningOverlap, Selector, TimeLeft,
 };
 pub use options::CallOptions;
 pub use runtime::{CodeCache, Runtime, RuntimeBuilder};
@@ -90,6 +94,6 @@ pub use secrecy::{ExposeSecret, SecretString};
 pub use state::HostState;
 pub use tokens::{Account, Scope, Tokens, Zone};
 pub use types::{
-    CreateParams, IssuedToken, ListAllParams, ListParams, PreviousSecret, ServiceToken, TokenDuration, TokenPage,
-    UpdateParams, UpdatedToken,
+    CreateParams, Deletion, IssuedToken, JsonField, ListAllParams, ListPageParams, PreviousSecret, ServiceToken,
+    TokenDuration, TokenPage, UpdateParams, UpdatedToken,
 };

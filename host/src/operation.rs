@@ -4,7 +4,7 @@ use crate::error::Outcome;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Operation {
-    List,
+    ListPage,
     ListAll,
     Get,
     Create,
@@ -19,10 +19,8 @@ pub(crate) enum Operation {
     ExtendOverlap,
     Find,
     Ensure,
-    Issue {
-        /// Whether an earlier call began it, of which there may be a token.
-        resumed: bool,
-    },
+    Issue,
+    FinishIssue,
     ResolveCreate,
     Disable,
     Enable,
@@ -32,7 +30,7 @@ impl Operation {
     /// As in the contract.
     pub(crate) fn name(self) -> &'static str {
         match self {
-            Self::List => "list",
+            Self::ListPage => "list-page",
             Self::ListAll => "list-all",
             Self::Get => "get",
             Self::Create => "create",
@@ -47,7 +45,8 @@ impl Operation {
             Self::ExtendOverlap => "extend-overlap",
             Self::Find => "find",
             Self::Ensure => "ensure",
-            Self::Issue { .. } => "issue",
+            Self::Issue => "issue",
+            Self::FinishIssue => "finish-issue",
             Self::ResolveCreate => "resolve-create",
             Self::Disable => "disable",
             Self::Enable => "enable",
@@ -58,10 +57,9 @@ impl Operation {
     /// of this call that changes something.
     pub(crate) fn outcome_if(self, change_may_have_left: bool) -> Outcome {
         match self {
-            Self::List | Self::ListAll | Self::Get | Self::Expiring | Self::Find | Self::ResolveCreate => {
+            Self::ListPage | Self::ListAll | Self::Get | Self::Expiring | Self::Find | Self::ResolveCreate => {
                 Outcome::NotApplied
             }
-            Self::Issue { resumed: true } => Outcome::Unknown,
             _ if change_may_have_left => Outcome::Unknown,
             _ => Outcome::NotApplied,
         }

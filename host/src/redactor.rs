@@ -4,11 +4,14 @@
 //! that a call returns therefore passes through a [`Redactor`] before a caller, a span or a log gets it:
 //!
 //! - The text of an error loses credentials, client secrets and control characters, and is cut where it is too long.
-//! - A ray id and the id of a token are kept as they are only if they have the form of one.
+//! - A ray id and the id of a token are kept as they are only if they have the form of one, and the time in an error only if it is
+//!   one.
 //! - The other fields of a token are data and stay as the server sent them.
 
 use std::fmt;
 use std::sync::Arc;
+
+use jiff::Timestamp;
 
 use crate::bindings::{lifecycle, types};
 use crate::credentials::{CredentialHeaders, X_AUTH_EMAIL};
@@ -65,6 +68,13 @@ impl Redactor {
         let is_of_a_header = || self.header_values.iter().any(|value| contains(value, number) || contains(text, value));
         let is_ray_id = is_number && is_place && !is_of_a_header() && self.text(text) == text;
         is_ray_id.then(|| text.to_owned())
+    }
+
+    /// A time in RFC 3339; none if the text is something else.
+    fn time(&self, text: &str) -> Option<String> {
+        // jiff reads a time zone in brackets, too, which has room for any text.
+        let is_time = !text.contains('[') && text.parse::<Timestamp>().is_ok() && self.text(text) == text;
+        is_time.then(|| text.to_owned())
     }
 
     /// A UUID has no room for a credential. Any other id is a text like the rest.
@@ -131,6 +141,7 @@ impl Received for types::Error {
         self.message = redactor.message(&self.message);
         self.ray_id = self.ray_id.take().and_then(|ray_id| redactor.ray_id(&ray_id));
         self.token_id = self.token_id.take().map(|id| redactor.id(&id));
+        self.previous_secret_expires_at = self.previous_secret_expires_at.take().and_then(|time| redactor.time(&time));
         for error in &mut self.api_errors {
             text(&mut error.message);
             error.documentation_url.iter_mut().for_each(text);
@@ -140,20 +151,19 @@ impl Received for types::Error {
     }
 }
 
-impl Received for lifecycle::IssueError {
-    fn clean(&mut self, redactor: &Redactor) {
-        self.error.clean(redactor);
-        // An id that is not kept as it is names no token; the working name does.
-        if let Some(progress) = &mut self.progress {
-            progress.token_id.take_if(|id| redactor.id(id) != *id);
-        }
-    }
-}
-
 impl Received for types::ServiceToken {
     fn clean(&mut self, redactor: &Redactor) {
         if !is_uuid(&self.id) {
             self.id = redactor.id(&self.id);
+        }
+    }
+}
+
+impl Received for types::Deletion {
+    fn clean(&mut self, redactor: &Redactor) {
+        match self {
+            Self::Deleted(token) => token.clean(redactor),
+            Self::AlreadyGone => {}
         }
     }
 }
@@ -207,12 +217,16 @@ impl Received for lifecycle::RefreshReport {
 impl Received for lifecycle::OverlappingToken {
     fn clean(&mut self, redactor: &Redactor) {
         self.issued.clean(redactor);
+        self.previous_secret_expires_at = redactor.text(&self.previous_secret_expires_at);
     }
 }
 
-impl Received for lifecycle::EnsuredToken {
+impl Received for lifecycle::Ensured {
     fn clean(&mut self, redactor: &Redactor) {
-        self.token.clean(redactor);
+        match self {
+            Self::Created(issued) => issued.clean(redactor),
+            Self::Updated(token) | Self::Unchanged(token) => token.clean(redactor),
+        }
     }
 }
 
@@ -323,6 +337,31 @@ mod tests {
         assert_eq!(redactor.id(id), id);
         assert_eq!(redactor.id("an-id-of-another-form"), "an-id-of-another-form");
         assert_eq!(redactor.id(TOKEN), "[redacted]");
+    }
+
+    #[test]
+    fn the_time_of_an_error_is_a_time_and_nothing_else() {
+        let redactor = redactor(&Credentials::api_token(TOKEN));
+        for time in ["2026-11-24T12:00:00Z", "2026-11-24T12:00:00.5+02:00"] {
+            assert_eq!(redactor.time(time).as_deref(), Some(time));
+        }
+        for text in ["", "soon", TOKEN, "2026-11-24T12:00:00Z[Etc/UTC]", "2026-11-24T12:00:00Z\n"] {
+            assert_eq!(redactor.time(text), None, "{text:?}");
+        }
+        let mut error = types::Error {
+            kind: types::ErrorKind::Timeout,
+            outcome: types::Outcome::Applied,
+            message: String::new(),
+            status: None,
+            api_errors: Vec::new(),
+            ray_id: None,
+            retry_after_ms: None,
+            attempts: 2,
+            token_id: None,
+            previous_secret_expires_at: Some(TOKEN.to_owned()),
+        };
+        error.clean(&redactor);
+        assert_eq!(error.previous_secret_expires_at, None);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use wasmtime::Store;
 use crate::access_tokens::AccessTokens;
 use crate::bindings::service_tokens::Guest;
 use crate::bindings::types as contract;
-use crate::call::{self, Answer, CallError};
+use crate::call::{self, Answer};
 use crate::error::Error;
 use crate::exports::Interface;
 use crate::operation::Operation;
@@ -20,8 +20,8 @@ use crate::options::CallOptions;
 use crate::redactor::Received;
 use crate::state::HostState;
 use crate::types::{
-    CreateParams, IssuedToken, ListAllParams, ListParams, PreviousSecret, ServiceToken, TokenPage, UpdateParams,
-    UpdatedToken,
+    CreateParams, Deletion, IssuedToken, ListAllParams, ListPageParams, PreviousSecret, ServiceToken, TokenPage,
+    UpdateParams, UpdatedToken,
 };
 
 /// Whose tokens are meant, where that is known only when the program runs.
@@ -37,7 +37,7 @@ pub enum Scope {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Account(pub(crate) String);
 
-/// A zone: there is no refresh and no rotate here, and nothing that is made of them.
+/// A zone: there is no refresh and no rotate here, and neither `refresh_expiring` nor `issue`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Zone(pub(crate) String);
 
@@ -90,15 +90,15 @@ impl<S> Tokens<S> {
 }
 
 impl<S: Clone + Into<Scope>> Tokens<S> {
-    /// One page of the tokens.
+    /// Returns one page of the tokens. For all of them use [`list_all`](Self::list_all).
     ///
     /// # Errors
     ///
     /// [`Error`]; nothing has changed.
-    pub async fn list(&self, params: ListParams) -> Result<TokenPage, Error> {
+    pub async fn list_page(&self, params: ListPageParams) -> Result<TokenPage, Error> {
         let (scope, params) = (self.contract_scope(), params.into());
-        let page = self.call(Operation::List, |guest, store, options| {
-            Box::pin(async move { guest.call_list(store, &scope, &params, Some(options)).await })
+        let page = self.call(Operation::ListPage, |guest, store, options| {
+            Box::pin(async move { guest.call_list_page(store, &scope, &params, Some(options)).await })
         });
         page.await.map(Into::into)
     }
@@ -148,7 +148,7 @@ impl<S: Clone + Into<Scope>> Tokens<S> {
     ///
     /// # Errors
     ///
-    /// [`Error`]. With outcome `Unknown` the token may have changed. Without a version, make the call again; with one, look before
+    /// [`Error`]: `InvalidArgument` where no field is given. With outcome `Unknown` the token may have changed. Without a version, make the call again; with one, look before
     /// you do, as after a [`rotate`](Tokens::rotate).
     pub async fn update(&self, id: &str, params: UpdateParams) -> Result<UpdatedToken, Error> {
         let (scope, id, params) = (self.contract_scope(), id.to_owned(), params.into());
@@ -158,17 +158,20 @@ impl<S: Clone + Into<Scope>> Tokens<S> {
         updated.await.map(Into::into)
     }
 
-    /// Revokes a token for good, at once, and returns it as it was (only its id, if a repeat found it gone).
+    /// Revokes a token at once and for good. Both its secrets stop passing.
+    ///
+    /// If a repeat after a lost answer finds no such token, the result is [`Deletion::AlreadyGone`].
     ///
     /// # Errors
     ///
-    /// [`Error`]. With outcome `Unknown` the token may be gone; make the call again.
-    pub async fn delete(&self, id: &str) -> Result<ServiceToken, Error> {
+    /// [`Error`]: `NotFound` where the first attempt finds no such token. With outcome `Unknown` the token may be gone; make the call
+    /// again.
+    pub async fn delete(&self, id: &str) -> Result<Deletion, Error> {
         let (scope, id) = (self.contract_scope(), id.to_owned());
-        let token = self.call(Operation::Delete, |guest, store, options| {
+        let deletion = self.call(Operation::Delete, |guest, store, options| {
             Box::pin(async move { guest.call_delete(store, &scope, &id, Some(options)).await })
         });
-        token.await.map(Into::into)
+        deletion.await.map(Into::into)
     }
 
     async fn call<T, F>(&self, operation: Operation, export: F) -> Result<T, Error>
@@ -180,12 +183,11 @@ impl<S: Clone + Into<Scope>> Tokens<S> {
     }
 
     /// Calls an export of any interface on these tokens, with their options.
-    pub(crate) async fn call_interface<I, T, E, F>(&self, operation: Operation, export: F) -> Result<T, E>
+    pub(crate) async fn call_interface<I, T, F>(&self, operation: Operation, export: F) -> Result<T, Error>
     where
         I: Interface + 'static,
         T: Received,
-        E: CallError,
-        F: for<'a> FnOnce(&'a I, &'a mut Store<HostState>, &'a contract::RequestOptions) -> Answer<'a, T, E::Contract>,
+        F: for<'a> FnOnce(&'a I, &'a mut Store<HostState>, &'a contract::RequestOptions) -> Answer<'a, T>,
     {
         call::call(&self.access, operation, self.kind, &self.options, export).await
     }
@@ -214,6 +216,9 @@ impl Tokens<Account> {
     }
 
     /// Gives a token a new secret, same id and same client id. `previous` says what becomes of the old one.
+    ///
+    /// Sent once. [`rotate_with_overlap`](Tokens::rotate_with_overlap) can be repeated and is the better choice for a token that
+    /// machines use.
     ///
     /// # Errors
     ///

@@ -38,8 +38,27 @@ pub struct ServiceToken {
     pub client_secret_version: Option<u32>,
     /// Until when the secret before the current one still passes.
     pub previous_client_secret_expires_at: Option<String>,
-    /// Every other field of the answer, in its order: the name, and the value as JSON text.
-    pub additional_fields: Vec<(String, String)>,
+    /// Every other field of the answer, in its order. Also holds a field from above whose value had an unexpected type.
+    pub additional_fields: Vec<JsonField>,
+}
+
+/// A field of an answer that [`ServiceToken`] has no place for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct JsonField {
+    /// The name of the field.
+    pub name: String,
+    /// Its value as JSON text, as the answer writes it.
+    pub json: String,
+}
+
+/// What became of a token that was to be deleted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Deletion {
+    /// The token was deleted. This is how the API showed it last; where its answer was empty, only `id` is set.
+    Deleted(ServiceToken),
+    /// A repeat after a lost answer found no such token, so an earlier attempt may have deleted it.
+    AlreadyGone,
 }
 
 /// A token with its new secret.
@@ -253,10 +272,10 @@ impl UpdateParams {
     }
 }
 
-/// Which page of tokens, and which tokens. Zone lists may ignore all four.
+/// Which tokens [`list_page`](crate::Tokens::list_page) returns. Zone lists may ignore all four fields.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
-pub struct ListParams {
+pub struct ListPageParams {
     /// Only tokens with this name. Whether the API compares exactly is not documented: check the result.
     pub name: Option<String>,
     /// Only tokens that match this text in some field.
@@ -267,7 +286,7 @@ pub struct ListParams {
     pub per_page: Option<u32>,
 }
 
-impl ListParams {
+impl ListPageParams {
     /// The first page of all tokens.
     #[must_use]
     pub fn new() -> Self {

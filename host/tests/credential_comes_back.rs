@@ -12,8 +12,8 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use cloudflare_access_host::{
-    AccessTokens, Account, CallOptions, CodeCache, CreateParams, Credentials, ListAllParams, ListParams,
-    PreviousSecret, Runtime, Tokens, UpdateParams,
+    AccessTokens, Account, CallOptions, CodeCache, CreateParams, Credentials, IssueKey, ListAllParams, ListPageParams,
+    PreviousSecret, RefreshParams, Runtime, RunningOverlap, Selector, Tokens, UpdateParams,
 };
 use serde_json::{Value, json};
 use tracing::instrument::WithSubscriber;
@@ -22,7 +22,7 @@ const TOKEN: &str = "cfut_AbCdEfGhIjKlMnOpQrStUvWxYz0123456789abcd1234";
 const KEY: &str = "0123456789abcdef0123456789abcdef01234";
 const EMAIL: &str = "operator@example.com";
 /// How many functions the two interfaces have.
-const FUNCTIONS: usize = 19;
+const FUNCTIONS: usize = 20;
 
 /// Where the server puts what it has got.
 #[derive(Clone, Copy, Debug)]
@@ -51,7 +51,9 @@ async fn answer(State(echo): State<Echo>, request: Request) -> Response {
     let is_list = request.uri().path().ends_with("/service_tokens");
     let (status, body) = match (echo, request.method()) {
         (Echo::RefusedChange, &Method::GET) => {
-            (200, success(&if is_list { json!([token(id), token(&format!("x{id}"))]) } else { token(id) }))
+            let mut begun = token(&format!("y{id}"));
+            begun["name"] = "CD [issue:key]".into(); // for `finish-issue`
+            (200, success(&if is_list { json!([token(id), token(&format!("x{id}")), begun]) } else { token(id) }))
         }
         (Echo::Refusal | Echo::RefusedChange, _) => (400, refusal(&sent)),
         (Echo::UnusableAnswer, _) => (200, success(&json!({"id": id, "client_secret": 7}))),
@@ -95,8 +97,10 @@ fn shown<T: Debug, E: Debug + Display>(result: Result<T, E>) -> String {
 async fn of_every_function(account: &Tokens<Account>) -> [(&'static str, String); FUNCTIONS] {
     let (id, day) = ("f174e90a-fafe-4643-bbbc-4a0ed4fc8415", Duration::from_hours(24));
     let new = || CreateParams::named("CI");
+    let key = IssueKey::new("key").unwrap();
+    let due = RefreshParams::within(day).include_expired(true);
     [
-        ("list", shown(account.list(ListParams::new()).await)),
+        ("list-page", shown(account.list_page(ListPageParams::new()).await)),
         ("list-all", shown(account.list_all(ListAllParams::new()).await)),
         ("get", shown(account.get(id).await)),
         ("create", shown(account.create(new()).await)),
@@ -105,13 +109,14 @@ async fn of_every_function(account: &Tokens<Account>) -> [(&'static str, String)
         ("refresh", shown(account.refresh(id).await)),
         ("rotate", shown(account.rotate(id, PreviousSecret::ExpiresNow).await)),
         ("expiring", shown(account.expiring(day).await)),
-        ("refresh-expiring", shown(account.refresh_expiring(day).await)),
-        ("rotate-with-overlap", shown(account.rotate_with_overlap(id, day).await)),
+        ("refresh-expiring", shown(account.refresh_expiring(due).await)),
+        ("rotate-with-overlap", shown(account.rotate_with_overlap(id, day, RunningOverlap::End).await)),
         ("end-overlap", shown(account.end_overlap(id).await)),
         ("extend-overlap", shown(account.extend_overlap(id, day).await)),
-        ("find", shown(account.find("CI").await)),
+        ("find", shown(account.find(Selector::name("CI")).await)),
         ("ensure", shown(account.ensure(new()).await)),
-        ("issue", shown(account.issue(new(), None).await)),
+        ("issue", shown(account.issue(new(), &key).await)),
+        ("finish-issue", shown(account.finish_issue(&key).await)),
         ("resolve-create", shown(account.resolve_create("CI", "2019-01-01T00:00:00Z").await)),
         ("disable", shown(account.disable(id).await)),
         ("enable", shown(account.enable(id).await)),
@@ -169,7 +174,8 @@ async fn what_a_server_sends_back_of_the_credential_is_taken_out_of_all_that_a_c
                         (Echo::Refusal, _) => 5,
                         (
                             Echo::RefusedChange,
-                            "list" | "find" | "ensure" | "refresh-expiring" | "rotate-with-overlap",
+                            "list-page" | "find" | "ensure" | "refresh-expiring" | "rotate-with-overlap" | "issue"
+                            | "finish-issue",
                         ) => 1,
                         (Echo::UnusableAnswer, "create" | "rotate") => 1,
                         _ => 0,

@@ -3,11 +3,35 @@
 use std::time::Duration;
 
 use crate::bindings::lifecycle as contract;
-use crate::lifecycle::issue::{IssueError, IssueProgress};
 use crate::lifecycle::types::{
-    Clock, EnsuredChange, EnsuredToken, ExpiringToken, ExpiryReport, OverlappingToken, RefreshReport, RefreshedToken,
-    TimeLeft,
+    Clock, Ensured, ExpiringToken, ExpiryReport, OverlappingToken, RefreshParams, RefreshReport, RefreshedToken,
+    Selector, TimeLeft,
 };
+
+/// Rounds up to whole seconds: a window that is too long misses no token, an overlap that is too long locks nobody out.
+pub(crate) fn whole_seconds(duration: Duration) -> u32 {
+    let seconds = duration.as_secs().saturating_add(u64::from(duration.subsec_nanos() > 0));
+    u32::try_from(seconds).unwrap_or(u32::MAX)
+}
+
+impl From<Selector> for contract::Selector {
+    fn from(selector: Selector) -> Self {
+        match selector {
+            Selector::Name(name) => Self::Name(name),
+            Selector::ClientId(client_id) => Self::ClientId(client_id),
+        }
+    }
+}
+
+impl From<RefreshParams> for contract::RefreshParams {
+    fn from(params: RefreshParams) -> Self {
+        Self {
+            within_seconds: whole_seconds(params.within),
+            name: params.name,
+            include_expired: params.include_expired,
+        }
+    }
+}
 
 impl From<contract::Clock> for Clock {
     fn from(clock: contract::Clock) -> Self {
@@ -20,7 +44,7 @@ impl From<contract::Clock> for Clock {
 
 impl From<contract::ExpiringToken> for ExpiringToken {
     fn from(expiring: contract::ExpiringToken) -> Self {
-        let seconds = Duration::from_secs(expiring.seconds_left.unsigned_abs());
+        let seconds = Duration::from_secs(expiring.seconds_left.unsigned_abs().into());
         let time_left =
             if expiring.seconds_left < 0 { TimeLeft::Expired(seconds) } else { TimeLeft::Remaining(seconds) };
         Self { token: expiring.token.into(), time_left }
@@ -51,7 +75,6 @@ impl From<contract::RefreshReport> for RefreshReport {
     fn from(report: contract::RefreshReport) -> Self {
         Self {
             now: report.now,
-            clock: report.clock.into(),
             tokens: report.tokens.into_iter().map(Into::into).collect(),
         }
     }
@@ -62,36 +85,34 @@ impl From<contract::OverlappingToken> for OverlappingToken {
         Self {
             issued: rotated.issued.into(),
             previous_secret_expires_at: rotated.previous_secret_expires_at,
-            clock: rotated.clock.into(),
         }
     }
 }
 
-impl From<contract::EnsuredToken> for EnsuredToken {
-    fn from(ensured: contract::EnsuredToken) -> Self {
-        let change = match ensured.change {
-            contract::EnsuredChange::Created(secret) => EnsuredChange::Created(secret.into()),
-            contract::EnsuredChange::Updated => EnsuredChange::Updated,
-            contract::EnsuredChange::Unchanged => EnsuredChange::Unchanged,
-        };
-        Self { token: ensured.token.into(), change }
+impl From<contract::Ensured> for Ensured {
+    fn from(ensured: contract::Ensured) -> Self {
+        match ensured {
+            contract::Ensured::Created(issued) => Self::Created(issued.into()),
+            contract::Ensured::Updated(token) => Self::Updated(token.into()),
+            contract::Ensured::Unchanged(token) => Self::Unchanged(token.into()),
+        }
     }
 }
 
-impl From<contract::IssueProgress> for IssueProgress {
-    fn from(progress: contract::IssueProgress) -> Self {
-        Self { working_name: progress.working_name, token_id: progress.token_id }
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl From<IssueProgress> for contract::IssueProgress {
-    fn from(progress: IssueProgress) -> Self {
-        Self { working_name: progress.working_name, token_id: progress.token_id }
-    }
-}
-
-impl From<contract::IssueError> for IssueError {
-    fn from(failure: contract::IssueError) -> Self {
-        Self { error: failure.error.into(), progress: failure.progress.map(Into::into) }
+    #[test]
+    fn a_fraction_of_a_second_counts_as_one_more() {
+        for (duration, seconds) in [
+            (Duration::ZERO, 0),
+            (Duration::from_nanos(1), 1),
+            (Duration::from_millis(1500), 2),
+            (Duration::from_hours(24), 86_400),
+            (Duration::MAX, u32::MAX),
+        ] {
+            assert_eq!(whole_seconds(duration), seconds, "{duration:?}");
+        }
     }
 }

@@ -4,10 +4,11 @@
 //! [`attempts`](crate::Details::attempts) counts them. Durations are sent in whole seconds, a fraction counts as one more.
 //! [`issue`] has a file of its own.
 
-pub(crate) mod issue;
+pub(crate) mod issue_key;
 pub(crate) mod types;
 
 mod conversions;
+mod issue;
 
 use std::time::Duration;
 
@@ -17,7 +18,10 @@ use crate::bindings::lifecycle::Guest;
 use crate::bindings::types as contract;
 use crate::call::Answer;
 use crate::error::Error;
-use crate::lifecycle::types::{EnsuredToken, ExpiryReport, OverlappingToken, RefreshReport};
+use crate::lifecycle::conversions::whole_seconds;
+use crate::lifecycle::types::{
+    Ensured, ExpiryReport, OverlappingToken, RefreshParams, RefreshReport, RunningOverlap, Selector,
+};
 use crate::operation::Operation;
 use crate::redactor::Received;
 use crate::state::HostState;
@@ -25,7 +29,7 @@ use crate::tokens::{Account, Scope, Tokens};
 use crate::types::{CreateParams, ServiceToken};
 
 impl<S: Clone + Into<Scope>> Tokens<S> {
-    /// Which tokens expire within this time from now, or have expired, soonest first. As many requests as there are pages.
+    /// Reports which tokens expire within this time from now, or have expired, soonest first. As many requests as there are pages.
     ///
     /// # Errors
     ///
@@ -36,6 +40,35 @@ impl<S: Clone + Into<Scope>> Tokens<S> {
             Box::pin(async move { guest.call_expiring(store, &scope, within, Some(options)).await })
         });
         report.await.map(Into::into)
+    }
+
+    /// Gives a token a new secret and lets the old one pass for this long, at least a second. To end the old secret at once, call
+    /// [`rotate`](Tokens::rotate) with [`ExpiresNow`](crate::PreviousSecret::ExpiresNow).
+    ///
+    /// A token has at most two secrets, so a rotation while an overlap is running ends the older of the two, which machines may still
+    /// use; `running` says whether it may. In a zone it works for tokens that show their `client_secret_version`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`]: `Conflict` where an overlap is running and `running` is [`Refuse`](RunningOverlap::Refuse). With outcome `Applied`
+    /// the rotation happened and the new secret is lost, with `Unknown` that could not be found out;
+    /// [`previous_secret_expires_at`](Error::previous_secret_expires_at) tells until when the old secret passes. Look with
+    /// [`get`](Tokens::get) before another rotation, which would end it at once; [`Outcome::Unknown`](crate::Outcome::Unknown) says
+    /// how to read what it shows.
+    pub async fn rotate_with_overlap(
+        &self,
+        id: &str,
+        overlap: Duration,
+        running: RunningOverlap,
+    ) -> Result<OverlappingToken, Error> {
+        let (scope, id, overlap) = (self.contract_scope(), id.to_owned(), whole_seconds(overlap));
+        let end_running = running == RunningOverlap::End;
+        let rotated = self.lifecycle(Operation::RotateWithOverlap, |guest, store, options| {
+            Box::pin(async move {
+                guest.call_rotate_with_overlap(store, &scope, &id, overlap, end_running, Some(options)).await
+            })
+        });
+        rotated.await.map(Into::into)
     }
 
     /// Ends the old secret of a rotation now. Harmless where it has ended already.
@@ -65,21 +98,21 @@ impl<S: Clone + Into<Scope>> Tokens<S> {
         token.await.map(Into::into)
     }
 
-    /// The tokens with exactly this name, from all pages. Names are not unique.
+    /// Returns the tokens that a selector names, from all pages. Several tokens may share a name.
     ///
     /// # Errors
     ///
     /// [`Error`]; nothing has changed.
-    pub async fn find(&self, name: &str) -> Result<Vec<ServiceToken>, Error> {
-        let (scope, name) = (self.contract_scope(), name.to_owned());
+    pub async fn find(&self, selector: Selector) -> Result<Vec<ServiceToken>, Error> {
+        let (scope, selector) = (self.contract_scope(), selector.into());
         let tokens = self.lifecycle(Operation::Find, |guest, store, options| {
-            Box::pin(async move { guest.call_find(store, &scope, &name, Some(options)).await })
+            Box::pin(async move { guest.call_find(store, &scope, &selector, Some(options)).await })
         });
         Ok(tokens.await?.into_iter().map(Into::into).collect())
     }
 
-    /// The one token with the name of `params`: made if there is none, brought in line where a duration or a switch is given and
-    /// differs. The secret version and the previous secret's end count only for a token that is made.
+    /// Makes sure that there is exactly one token with the name of `params`: makes one if there is none, and changes its duration or
+    /// its switch where they are given and differ. The secret version and the previous secret's end count only for a token that is made.
     ///
     /// Two callers at the same time may make two; the next call then reports the conflict.
     ///
@@ -87,7 +120,7 @@ impl<S: Clone + Into<Scope>> Tokens<S> {
     ///
     /// [`Error`]: `Conflict` where several tokens have the name; its message lists their ids. With outcome `Unknown` a token may
     /// have been made, see [`resolve_create`](Self::resolve_create); where there was one, it may have been changed.
-    pub async fn ensure(&self, params: CreateParams) -> Result<EnsuredToken, Error> {
+    pub async fn ensure(&self, params: CreateParams) -> Result<Ensured, Error> {
         let (scope, params) = (self.contract_scope(), params.into());
         let ensured = self.lifecycle(Operation::Ensure, |guest, store, options| {
             Box::pin(async move { guest.call_ensure(store, &scope, &params, Some(options)).await })
@@ -149,8 +182,8 @@ impl<S: Clone + Into<Scope>> Tokens<S> {
 }
 
 impl Tokens<Account> {
-    /// Refreshes every enabled token that [`expiring`](Tokens::expiring) would report, in place: same id, same secret, a year from
-    /// now. At most 364 days can be asked for, else every run would refresh every token.
+    /// Refreshes every enabled token that is due, in place: same id, same secret, a year from now. Tokens that have expired are left
+    /// alone unless `params` say otherwise.
     ///
     /// One result per token, whatever becomes of the others: look at each. A token that the time did not suffice for has a
     /// `Timeout` with outcome `NotApplied`. A second run right after does nothing.
@@ -159,54 +192,11 @@ impl Tokens<Account> {
     ///
     /// [`Error`] where the tokens cannot be listed; nothing has changed. Only where the component itself fails, or is stopped by this
     /// host, can its outcome be `Unknown`; make the call again.
-    pub async fn refresh_expiring(&self, within: Duration) -> Result<RefreshReport, Error> {
-        let (account, within) = (self.account_id(), whole_seconds(within));
+    pub async fn refresh_expiring(&self, params: RefreshParams) -> Result<RefreshReport, Error> {
+        let (account, params) = (self.account_id(), params.into());
         let report = self.lifecycle(Operation::RefreshExpiring, |guest, store, options| {
-            Box::pin(async move { guest.call_refresh_expiring(store, &account, within, Some(options)).await })
+            Box::pin(async move { guest.call_refresh_expiring(store, &account, &params, Some(options)).await })
         });
         report.await.map(Into::into)
-    }
-
-    /// Gives a token a new secret and lets the old one pass for this long, at least a second, by the API's clock where this
-    /// machine's is off. To end the old secret at once, call [`rotate`](Tokens::rotate) with
-    /// [`ExpiresNow`](crate::PreviousSecret::ExpiresNow).
-    ///
-    /// A token has two secrets at most: one older than the current one ends now.
-    ///
-    /// # Errors
-    ///
-    /// [`Error`]. With outcome `Unknown` or `Applied` there may be, or is, a new secret that nobody has, and the one before it
-    /// passes until the overlap ends. Look with [`get`](Tokens::get) before another rotation, which would end it at once;
-    /// [`Outcome::Unknown`](crate::Outcome::Unknown) says how to read what it shows.
-    pub async fn rotate_with_overlap(&self, id: &str, overlap: Duration) -> Result<OverlappingToken, Error> {
-        let (account, id, overlap) = (self.account_id(), id.to_owned(), whole_seconds(overlap));
-        let rotated = self.lifecycle(Operation::RotateWithOverlap, |guest, store, options| {
-            Box::pin(async move { guest.call_rotate_with_overlap(store, &account, &id, overlap, Some(options)).await })
-        });
-        rotated.await.map(Into::into)
-    }
-}
-
-/// A fraction of a second counts as one more: a window that is too long misses no token, an overlap that is too long locks
-/// nobody out.
-fn whole_seconds(duration: Duration) -> u64 {
-    duration.as_secs().saturating_add(u64::from(duration.subsec_nanos() > 0))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_fraction_of_a_second_counts_as_one_more() {
-        for (duration, seconds) in [
-            (Duration::ZERO, 0),
-            (Duration::from_nanos(1), 1),
-            (Duration::from_millis(1500), 2),
-            (Duration::from_hours(24), 86_400),
-            (Duration::MAX, u64::MAX),
-        ] {
-            assert_eq!(whole_seconds(duration), seconds, "{duration:?}");
-        }
     }
 }

@@ -2,12 +2,10 @@
 
 use std::time::Duration;
 
-use secrecy::SecretString;
-
 use crate::error::Error;
 use crate::types::{IssuedToken, ServiceToken};
 
-/// Which clock a result was computed with.
+/// The clock that an [`ExpiryReport`] was computed with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Clock {
     /// This machine's.
@@ -27,7 +25,74 @@ impl Clock {
     }
 }
 
-/// How long a token has, in whole seconds.
+/// How to find a token without its id.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Selector {
+    /// By exact name. Names are not unique.
+    Name(String),
+    /// By client id, which machines send as `CF-Access-Client-Id`.
+    ClientId(String),
+}
+
+impl Selector {
+    /// Selects the tokens with exactly this name.
+    pub fn name(name: impl Into<String>) -> Self {
+        Self::Name(name.into())
+    }
+
+    /// Selects the token with this client id.
+    pub fn client_id(client_id: impl Into<String>) -> Self {
+        Self::ClientId(client_id.into())
+    }
+}
+
+/// What a rotation does where an overlap is running, which means that machines may use either of the token's two secrets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum RunningOverlap {
+    /// The rotation is refused as a `Conflict`, and nothing is sent that changes anything.
+    #[default]
+    Refuse,
+    /// The rotation is made, and the older of the two secrets ends at once, **for every machine that still uses it**.
+    End,
+}
+
+/// Which tokens [`refresh_expiring`](crate::Tokens::refresh_expiring) extends. By default enabled tokens of any name that have not
+/// expired yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RefreshParams {
+    /// Tokens that expire within this time, at most 364 days: a refresh gives a year, so a second run right after the first has
+    /// nothing to do.
+    pub within: Duration,
+    /// Only tokens with exactly this name.
+    pub name: Option<String>,
+    /// Whether tokens that have expired are extended, too. **An expired token passes again once it is.**
+    pub include_expired: bool,
+}
+
+impl RefreshParams {
+    /// Selects the enabled tokens that expire within this time.
+    #[must_use]
+    pub fn within(within: Duration) -> Self {
+        Self { within, name: None, include_expired: false }
+    }
+
+    /// Selects only tokens with exactly this name.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Selects tokens that have expired, too. **An expired token passes again once it is refreshed.**
+    #[must_use]
+    pub fn include_expired(mut self, include: bool) -> Self {
+        self.include_expired = include;
+        self
+    }
+}
+
+/// How long a token has, in whole seconds. More than 68 years are 68 years.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TimeLeft {
     /// It expires after this time.
@@ -50,9 +115,9 @@ pub struct ExpiringToken {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ExpiryReport {
-    /// What time it was.
+    /// The time that the report was computed for.
     pub now: String,
-    /// By which clock.
+    /// The clock that told it.
     pub clock: Clock,
     /// Enabled tokens that expire within the window or have expired, soonest first.
     pub expiring: Vec<ExpiringToken>,
@@ -82,10 +147,8 @@ pub struct RefreshedToken {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct RefreshReport {
-    /// What time it was.
+    /// The time that was used to decide.
     pub now: String,
-    /// By which clock.
-    pub clock: Clock,
     /// The tokens that were due, soonest first. Empty: nothing was due.
     pub tokens: Vec<RefreshedToken>,
 }
@@ -103,51 +166,39 @@ impl RefreshReport {
 pub struct OverlappingToken {
     /// The token and its new secret. Shown this once.
     pub issued: IssuedToken,
-    /// When the old secret ends.
+    /// Until when the old secret passes. A time that has passed means that the answer shows more than one rotation since the token
+    /// was read, so that the old secret has ended.
     pub previous_secret_expires_at: String,
-    /// By which clock.
-    pub clock: Clock,
 }
 
-/// What had to be done for a token to be there as it was asked for.
+/// What [`ensure`](crate::Tokens::ensure) did.
 #[derive(Debug, Clone)]
-pub enum EnsuredChange {
-    /// There was no such token. This is its secret, shown this once.
-    Created(SecretString),
-    /// There was one, and its duration or its switch was brought in line.
-    Updated,
+pub enum Ensured {
+    /// There was no such token; it was made. Its secret is shown this once.
+    Created(IssuedToken),
+    /// There was one, and its duration or its switch was changed to what was asked.
+    Updated(ServiceToken),
     /// There was one, and it was as asked.
-    Unchanged,
+    Unchanged(ServiceToken),
 }
 
-impl EnsuredChange {
-    /// The change as the contract writes it: `created`, `updated` or `unchanged`.
+impl Ensured {
+    /// Returns the token that is there now.
+    #[must_use]
+    pub fn token(&self) -> &ServiceToken {
+        match self {
+            Self::Created(issued) => &issued.token,
+            Self::Updated(token) | Self::Unchanged(token) => token,
+        }
+    }
+
+    /// Returns the case as the contract writes it: `created`, `updated` or `unchanged`.
     #[must_use]
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Created(_) => "created",
-            Self::Updated => "updated",
-            Self::Unchanged => "unchanged",
+            Self::Updated(_) => "updated",
+            Self::Unchanged(_) => "unchanged",
         }
-    }
-}
-
-/// The token that is there now.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct EnsuredToken {
-    /// The token.
-    pub token: ServiceToken,
-    /// How it came about.
-    pub change: EnsuredChange,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn debug_shows_no_secret() {
-        assert!(!format!("{:?}", EnsuredChange::Created("cfast_hunter2".into())).contains("hunter2"));
     }
 }

@@ -4,10 +4,10 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use cloudflare_access_host::{
-    AccessTokens, Account, CallOptions, CodeCache, CreateParams, Credentials, ErrorKind, ExposeSecret, ListAllParams,
-    ListParams, Outcome, PreviousSecret, Runtime, Scope, Tokens, UpdateParams,
+    AccessTokens, Account, CallOptions, CodeCache, CreateParams, Credentials, Deletion, ErrorKind, ExposeSecret,
+    ListAllParams, ListPageParams, Outcome, PreviousSecret, Runtime, Scope, Tokens, UpdateParams,
 };
-use cloudflare_access_simulator::{ACCOUNT_ID, API_TOKEN, FaultKind, Simulator, ZONE_ID};
+use cloudflare_access_simulator::{ACCOUNT_ID, API_TOKEN, Fault, FaultKind, Operation, Simulator, ZONE_ID};
 
 async fn simulator() -> Simulator {
     Simulator::start().await.unwrap()
@@ -52,15 +52,38 @@ async fn every_operation_gives_typed_values() {
     assert!(passes(issued.client_secret.expose_secret()));
     assert_eq!(issued.token.duration.as_deref(), Some("24h"));
     assert_eq!(account.get(id).await.unwrap().name.as_deref(), Some("CI"));
-    assert_eq!(account.list(ListParams::new().per_page(1)).await.unwrap().total_count, Some(1));
+    assert_eq!(account.list_page(ListPageParams::new().per_page(1)).await.unwrap().total_count, Some(1));
     assert_eq!(account.list_all(ListAllParams::new().name("CI")).await.unwrap().len(), 1);
     let updated = account.update(id, UpdateParams::new().client_secret_version(2)).await.unwrap();
     assert!(passes(updated.client_secret.unwrap().expose_secret()));
     let rotated = account.rotate(id, PreviousSecret::expires_in(Duration::from_hours(1))).await.unwrap();
     assert!(passes(rotated.client_secret.expose_secret()));
     assert!(account.refresh(id).await.unwrap().expires_at > rotated.token.expires_at);
-    assert_eq!(account.delete(id).await.unwrap().id, id);
+    assert!(matches!(account.delete(id).await.unwrap(), Deletion::Deleted(token) if token.id == id));
     assert_eq!(account.get(id).await.unwrap_err().kind, ErrorKind::NotFound);
+}
+
+#[tokio::test]
+async fn a_delete_whose_answer_was_lost_is_repeated_and_says_that_the_token_is_already_gone() {
+    let simulator = simulator().await;
+    let id = simulator.add_token(simulator.account(), "CI").token.id;
+    simulator.inject(Fault::new(FaultKind::Close).on(Operation::Delete).after_commit());
+    assert_eq!(account(&simulator).delete(&id).await.unwrap(), Deletion::AlreadyGone);
+    assert_eq!((simulator.request_count(), simulator.faults().len()), (2, 0));
+    let error = account(&simulator).delete(&id).await.unwrap_err();
+    assert_eq!((error.kind, error.outcome), (ErrorKind::NotFound, Outcome::NotApplied));
+}
+
+#[tokio::test]
+async fn a_field_that_no_record_has_a_place_for_reaches_the_caller_by_its_name() {
+    let simulator = simulator().await;
+    let body = r#"{"success": true, "errors": [], "messages": [], "result":
+        {"id": "f174e90a-fafe-4643-bbbc-4a0ed4fc8415", "labels": {"team": "CI"}, "uses": 12345678901234567890123}}"#;
+    let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
+    simulator.inject(FaultKind::Response { status: 200, headers, body: body.into() });
+    let token = account(&simulator).get("f174e90a-fafe-4643-bbbc-4a0ed4fc8415").await.unwrap();
+    let fields: Vec<_> = token.additional_fields.iter().map(|field| (&*field.name, &*field.json)).collect();
+    assert_eq!(fields, [("labels", r#"{"team": "CI"}"#), ("uses", "12345678901234567890123")]);
 }
 
 #[tokio::test]
@@ -89,7 +112,7 @@ async fn calls_share_a_connection_and_the_credential_goes_with_each() {
     let simulator = simulator().await;
     let account = account(&simulator);
     for _ in 0..5 {
-        account.list(ListParams::new()).await.unwrap();
+        account.list_page(ListPageParams::new()).await.unwrap();
     }
     assert_eq!(simulator.connections(), 1);
     let expected = format!("Bearer {API_TOKEN}");
@@ -101,12 +124,12 @@ async fn a_call_may_bring_its_own_credential() {
     let simulator = simulator().await;
     let account = account(&simulator);
     let other = CallOptions::new().credentials(Credentials::api_token("another"));
-    let error = account.clone().with(&other).list(ListParams::new()).await.unwrap_err();
+    let error = account.clone().with(&other).list_page(ListPageParams::new()).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Unauthenticated);
-    account.list(ListParams::new()).await.unwrap();
+    account.list_page(ListPageParams::new()).await.unwrap();
     assert_eq!(simulator.requests()[0].header("authorization"), Some("Bearer another"));
     let unusable = CallOptions::new().credentials(Credentials::api_token("two\nlines"));
-    let error = account.with(&unusable).list(ListParams::new()).await.unwrap_err();
+    let error = account.with(&unusable).list_page(ListPageParams::new()).await.unwrap_err();
     assert_eq!((error.kind, error.attempts), (ErrorKind::InvalidConfiguration, 0));
     assert_eq!(simulator.request_count(), 2);
 }
@@ -116,7 +139,7 @@ async fn options_reach_the_component() {
     let simulator = simulator().await;
     simulator.inject(FaultKind::HtmlPage { status: 503 });
     let options = CallOptions::new().max_retries(0).header("x-request-source", "test");
-    let error = account(&simulator).with(&options).list(ListParams::new()).await.unwrap_err();
+    let error = account(&simulator).with(&options).list_page(ListPageParams::new()).await.unwrap_err();
     assert_eq!((error.kind, error.attempts), (ErrorKind::Unavailable, 1));
     assert_eq!(simulator.requests()[0].header("x-request-source"), Some("test"));
 
@@ -141,11 +164,11 @@ async fn a_dropped_call_stops_its_request() {
     let account = account(&simulator);
     tokio::select! {
         biased;
-        _ = account.list(ListParams::new()) => panic!("there is no answer"),
+        _ = account.list_page(ListPageParams::new()) => panic!("there is no answer"),
         _ = simulator.next_request() => {}
     }
     simulator.wait_for_open_connections(0).await;
-    account.list(ListParams::new()).await.unwrap();
+    account.list_page(ListPageParams::new()).await.unwrap();
 }
 
 #[tokio::test]
@@ -156,7 +179,7 @@ async fn a_call_that_finds_no_place_in_time_fails_without_a_request() {
     let account = access_on(&simulator, runtime).account(ACCOUNT_ID);
     let first = tokio::spawn({
         let account = account.clone();
-        async move { account.list(ListParams::new()).await }
+        async move { account.list_page(ListPageParams::new()).await }
     });
     simulator.next_request().await;
     let hurried = account.with(&CallOptions::new().timeout(Duration::from_millis(1)));
@@ -177,7 +200,7 @@ async fn a_component_that_reaches_its_memory_limit_fails_that_call_and_no_other(
     assert_eq!((error.kind, error.outcome), (ErrorKind::Component, Outcome::Unknown), "{error}");
     assert_eq!((error.attempts, error.status), (1, Some(201)));
     assert_eq!(error.message.lines().count(), 1);
-    account.list(ListParams::new()).await.unwrap();
+    account.list_page(ListPageParams::new()).await.unwrap();
 }
 
 #[tokio::test]
@@ -187,7 +210,7 @@ async fn many_calls_at_once_are_all_answered() {
     let calls: Vec<_> = (0..200)
         .map(|_| {
             let account = account.clone();
-            tokio::spawn(async move { account.list(ListParams::new()).await.map(|page| page.tokens.len()) })
+            tokio::spawn(async move { account.list_page(ListPageParams::new()).await.map(|page| page.tokens.len()) })
         })
         .collect();
     for call in calls {
@@ -201,7 +224,7 @@ async fn precompiled_code_runs_and_other_code_is_refused() {
     let code = Runtime::precompile(cloudflare_access_host::COMPONENT).unwrap();
     // SAFETY: `precompile` has just made it.
     let runtime = unsafe { Runtime::builder().precompiled(code) }.build().unwrap();
-    access_on(&simulator, runtime).account(ACCOUNT_ID).list(ListParams::new()).await.unwrap();
+    access_on(&simulator, runtime).account(ACCOUNT_ID).list_page(ListPageParams::new()).await.unwrap();
     // SAFETY: it is no code at all, which is what is tested.
     let error = unsafe { Runtime::builder().precompiled(b"\0asm".as_slice()) }.build().unwrap_err();
     assert!(error.to_string().starts_with("the component cannot be loaded"), "{error}");

@@ -105,12 +105,11 @@ impl Plugin {
         let plugin = component.instantiate_async(&mut store).await.unwrap();
         let guest = plugin.cloudflare_access_service_tokens().clone();
         let options = types::RequestOptions {
-            credentials: Some(credentials),
-            base_url: Some(simulator.base_url().to_owned()),
+            endpoint: Some(types::Endpoint { credentials, base_url: Some(simulator.base_url().to_owned()) }),
             timeout_ms: None,
             attempt_timeout_ms: None,
             max_retries: Some(0),
-            headers: Vec::new(),
+            headers: None,
         };
         Self { store, guest, memory, options }
     }
@@ -141,7 +140,7 @@ async fn no_operation_leaves_the_credential_in_the_components_memory() {
             |operation: &str| assert!(!memory.find(secret), "the credential is in the memory after {operation}");
 
         let all = types::ListAllParams { name: None, search: None, per_page: None };
-        let page = types::ListParams { name: None, search: None, page: None, per_page: None };
+        let page = types::ListPageParams { name: None, search: None, page: None, per_page: None };
         let params = types::CreateParams {
             name: "CI".into(),
             duration: None,
@@ -162,8 +161,8 @@ async fn no_operation_leaves_the_credential_in_the_components_memory() {
         let id = issued.token.id.as_str();
         guest.call_get(&mut *store, &account, id, options).await.unwrap().unwrap();
         clean("get");
-        guest.call_list(&mut *store, &account, &page, options).await.unwrap().unwrap();
-        clean("list");
+        guest.call_list_page(&mut *store, &account, &page, options).await.unwrap().unwrap();
+        clean("list-page");
         guest.call_list_all(&mut *store, &account, &all, options).await.unwrap().unwrap();
         clean("list-all");
         guest.call_update(&mut *store, &account, id, &changes, options).await.unwrap().unwrap();

@@ -4,9 +4,9 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use cloudflare_access_host::{
-    AccessTokens, Account, CallOptions, Clock, CodeCache, CreateParams, Credentials, EnsuredChange, ErrorKind,
-    ExposeSecret, IssueProgress, IssuedToken, Outcome, PreviousSecret, Runtime, SecretString, ServiceToken, TimeLeft,
-    Tokens,
+    AccessTokens, Account, CallOptions, Clock, CodeCache, CreateParams, Credentials, Ensured, ErrorKind, ExposeSecret,
+    IssueKey, IssuedToken, Outcome, PreviousSecret, RefreshParams, RunningOverlap, Runtime, SecretString, Selector,
+    ServiceToken, TimeLeft, Tokens,
 };
 use cloudflare_access_simulator::{ACCOUNT_ID, API_TOKEN, Fault, FaultKind, Operation, Simulator, ZONE_ID};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -39,6 +39,14 @@ fn account(simulator: &Simulator) -> Tokens<Account> {
 
 fn living(name: &str, duration: Duration) -> CreateParams {
     CreateParams::named(name).duration(duration)
+}
+
+fn due_within(window: Duration) -> RefreshParams {
+    RefreshParams::within(window)
+}
+
+fn key() -> IssueKey {
+    IssueKey::new("key-1").unwrap()
 }
 
 fn within(timeout: Duration) -> CallOptions {
@@ -104,16 +112,33 @@ async fn a_renewal_gives_one_result_per_token_that_was_due() {
         account.create(living(name, HOUR)).await.unwrap();
     }
     simulator.inject(Fault::new(FaultKind::error(409, 12132, "busy")).on(Operation::Refresh).skipping(1));
-    let report = account.refresh_expiring(DAY).await.unwrap();
+    let report = account.refresh_expiring(due_within(DAY)).await.unwrap();
     let failures: Vec<_> = report.failures().map(|error| error.kind).collect();
     assert_eq!((report.tokens.len(), failures), (3, vec![ErrorKind::Conflict]));
     let renewed = report.tokens.iter().find_map(|token| token.refreshed.as_ref().ok()).unwrap();
     assert!(renewed.expires_at.as_deref().unwrap() > simulator.timestamp_in(300 * DAY).as_str());
-    let report = account.refresh_expiring(DAY).await.unwrap();
+    let report = account.refresh_expiring(due_within(DAY)).await.unwrap();
     assert_eq!((report.tokens.len(), report.failures().count()), (1, 0), "only the one that failed");
-    assert!(account.refresh_expiring(DAY).await.unwrap().tokens.is_empty());
-    let error = account.refresh_expiring(365 * DAY).await.unwrap_err();
+    assert!(account.refresh_expiring(due_within(DAY)).await.unwrap().tokens.is_empty());
+    let error = account.refresh_expiring(due_within(365 * DAY)).await.unwrap_err();
     assert_eq!((error.kind, error.attempts), (ErrorKind::InvalidArgument, 0));
+}
+
+#[tokio::test]
+async fn a_renewal_leaves_expired_tokens_and_other_names_alone_unless_it_is_told_otherwise() {
+    let (simulator, account) = setting().await;
+    for (name, duration) in [("dead", HOUR), ("CI", 3 * HOUR), ("other", 3 * HOUR)] {
+        account.create(living(name, duration)).await.unwrap();
+    }
+    simulator.advance(2 * HOUR);
+    let renewed = async |params| {
+        let report = account.refresh_expiring(params).await.unwrap();
+        report.tokens.into_iter().map(|token| token.name.unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!(renewed(due_within(DAY).name("CI")).await, ["CI"]);
+    assert_eq!(renewed(due_within(DAY)).await, ["other"]);
+    assert!(renewed(due_within(DAY)).await.is_empty(), "the one that has expired stays so");
+    assert_eq!(renewed(due_within(DAY).include_expired(true)).await, ["dead"]);
 }
 
 // --- Overlap and switch
@@ -123,8 +148,7 @@ async fn an_overlap_is_begun_extended_and_ended() {
     let (simulator, account) = setting().await;
     let first = account.create(CreateParams::named("CI")).await.unwrap();
     let (token, id) = (&first.token, first.token.id.as_str());
-    let second = account.rotate_with_overlap(id, HOUR).await.unwrap();
-    assert_eq!(second.clock, Clock::Host);
+    let second = account.rotate_with_overlap(id, HOUR, RunningOverlap::Refuse).await.unwrap();
     assert!(second.previous_secret_expires_at <= simulator.timestamp_in(HOUR));
     assert!(passes(&simulator, token, &first.client_secret));
     assert!(passes(&simulator, token, &second.issued.client_secret));
@@ -140,12 +164,38 @@ async fn an_overlap_is_begun_extended_and_ended() {
 }
 
 #[tokio::test]
+async fn a_rotation_over_a_running_overlap_is_refused_unless_it_may_end_it() {
+    let (simulator, account) = setting().await;
+    let first = account.create(CreateParams::named("CI")).await.unwrap();
+    let (token, id) = (&first.token, first.token.id.as_str());
+    account.rotate_with_overlap(id, HOUR, RunningOverlap::Refuse).await.unwrap();
+    let error = account.rotate_with_overlap(id, HOUR, RunningOverlap::default()).await.unwrap_err();
+    assert_eq!((error.kind, error.outcome), (ErrorKind::Conflict, Outcome::NotApplied), "{error}");
+    assert!(passes(&simulator, token, &first.client_secret));
+    let third = account.rotate_with_overlap(id, HOUR, RunningOverlap::End).await.unwrap();
+    assert!(passes(&simulator, token, &third.issued.client_secret) && !passes(&simulator, token, &first.client_secret));
+}
+
+#[tokio::test]
+async fn a_rotation_whose_secret_is_lost_says_until_when_the_old_one_passes() {
+    let (simulator, account) = setting().await;
+    let first = account.create(CreateParams::named("CI")).await.unwrap();
+    simulator.inject(Fault::new(FaultKind::Close).on(Operation::Update).after_commit());
+    let error = account.rotate_with_overlap(&first.token.id, HOUR, RunningOverlap::Refuse).await.unwrap_err();
+    assert_eq!((error.outcome, simulator.faults().len()), (Outcome::Applied, 0), "{error}");
+    let token = account.get(&first.token.id).await.unwrap();
+    assert_eq!(error.previous_secret_expires_at(), token.previous_client_secret_expires_at.as_deref());
+    assert!(token.previous_client_secret_expires_at.is_some() && passes(&simulator, &token, &first.client_secret));
+}
+
+#[tokio::test]
 async fn an_overlap_of_no_time_is_refused_and_one_of_a_fraction_is_a_second() {
     let (simulator, account) = setting().await;
     let id = simulator.add_token(simulator.account(), "CI").token.id;
-    let error = account.rotate_with_overlap(&id, Duration::ZERO).await.unwrap_err();
+    let error = account.rotate_with_overlap(&id, Duration::ZERO, RunningOverlap::Refuse).await.unwrap_err();
     assert_eq!((error.kind, simulator.request_count()), (ErrorKind::InvalidArgument, 0));
-    account.rotate_with_overlap(&id, Duration::from_millis(1)).await.unwrap();
+    let rotated = account.rotate_with_overlap(&id, Duration::from_millis(1), RunningOverlap::Refuse).await.unwrap();
+    assert!(rotated.previous_secret_expires_at <= simulator.timestamp_in(Duration::from_secs(1)));
 }
 
 #[tokio::test]
@@ -153,7 +203,7 @@ async fn a_switch_off_ends_the_overlap_and_a_switch_on_does_not_bring_it_back() 
     let (simulator, account) = setting().await;
     let first = account.create(CreateParams::named("CI")).await.unwrap();
     let (token, id) = (&first.token, first.token.id.as_str());
-    let second = account.rotate_with_overlap(id, DAY).await.unwrap().issued;
+    let second = account.rotate_with_overlap(id, DAY, RunningOverlap::Refuse).await.unwrap().issued;
     assert_eq!(account.disable(id).await.unwrap().enabled, Some(false));
     assert!(!passes(&simulator, token, &second.client_secret));
     assert_eq!(account.enable(id).await.unwrap().enabled, Some(true));
@@ -161,12 +211,14 @@ async fn a_switch_off_ends_the_overlap_and_a_switch_on_does_not_bring_it_back() 
 }
 
 #[tokio::test]
-async fn a_zone_has_what_needs_no_refresh_and_no_rotation() {
+async fn a_zone_has_what_needs_no_refresh_and_rotates_by_version() {
     let simulator = Simulator::builder().zones_refuse_api_tokens(false).start().await.unwrap();
     let zone = access(simulator.base_url(), RUNTIME.clone()).zone(ZONE_ID);
-    let id = zone.ensure(living("CI", HOUR)).await.unwrap().token.id;
+    let id = zone.ensure(living("CI", HOUR)).await.unwrap().token().id.clone();
     assert_eq!(zone.expiring(DAY).await.unwrap().expiring.len(), 1);
-    assert_eq!(zone.find("CI").await.unwrap()[0].id, id);
+    assert_eq!(zone.find(Selector::name("CI")).await.unwrap()[0].id, id);
+    let rotated = zone.rotate_with_overlap(&id, HOUR, RunningOverlap::Refuse).await.unwrap().issued;
+    assert!(passes(&simulator, &rotated.token, &rotated.client_secret));
     assert_eq!(zone.resolve_create("CI", "2000-01-01T00:00:00Z").await.unwrap()[0].id, id);
     zone.disable(&id).await.unwrap();
     zone.enable(&id).await.unwrap();
@@ -182,9 +234,19 @@ async fn find_gives_exact_matches_only() {
     for name in ["CI", "CI", "CI 2", "ci"] {
         let _ = simulator.add_token(simulator.account(), name);
     }
-    let found = account.find("CI").await.unwrap();
+    let found = account.find(Selector::name("CI")).await.unwrap();
     assert!(found.len() == 2 && found.iter().all(|token| token.name.as_deref() == Some("CI")));
-    assert!(account.find("CD").await.unwrap().is_empty());
+    assert!(account.find(Selector::name("CD")).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn find_gives_the_token_of_a_client_id() {
+    let (simulator, account) = setting().await;
+    let token = simulator.add_token(simulator.account(), "CI").token;
+    let _ = simulator.add_token(simulator.account(), &token.client_id);
+    let found = account.find(Selector::client_id(&token.client_id)).await.unwrap();
+    assert!(matches!(found.as_slice(), [only] if only.id == token.id), "{found:?}");
+    assert!(account.find(Selector::client_id(&token.id)).await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -192,13 +254,15 @@ async fn ensure_says_what_it_did_and_has_a_secret_only_for_what_it_made() {
     let (simulator, account) = setting().await;
     let wanted = || living("CI", DAY);
     let made = account.ensure(wanted()).await.unwrap();
-    let EnsuredChange::Created(secret) = &made.change else { panic!("{made:?}") };
-    assert!(passes(&simulator, &made.token, secret));
-    assert!(!format!("{made:?}").contains(secret.expose_secret()));
-    assert!(matches!(account.ensure(wanted()).await.unwrap().change, EnsuredChange::Unchanged));
+    let Ensured::Created(issued) = &made else { panic!("{made:?}") };
+    assert!(passes(&simulator, &issued.token, &issued.client_secret));
+    assert!(!format!("{made:?}").contains(issued.client_secret.expose_secret()));
+    let same = account.ensure(wanted()).await.unwrap();
+    assert!(matches!(&same, Ensured::Unchanged(token) if token.id == issued.token.id), "{same:?}");
     let changed = account.ensure(wanted().enabled(false)).await.unwrap();
-    assert!(matches!(changed.change, EnsuredChange::Updated));
-    assert_eq!((changed.token.id, changed.token.enabled), (made.token.id, Some(false)));
+    let Ensured::Updated(token) = &changed else { panic!("{changed:?}") };
+    assert_eq!((&token.id, token.enabled), (&made.token().id, Some(false)));
+    assert_eq!([made, changed, same].map(|ensured| ensured.as_str()), ["created", "updated", "unchanged"]);
     let twin = simulator.add_token(simulator.account(), "CI").token.id;
     let error = account.ensure(wanted()).await.unwrap_err();
     assert_eq!((error.kind, error.outcome), (ErrorKind::Conflict, Outcome::NotApplied));
@@ -255,50 +319,48 @@ async fn a_change_that_found_no_connection_after_a_read_is_known_not_to_have_hap
 async fn an_issue_whose_create_loses_its_answer_ends_with_one_token() {
     let (simulator, account) = setting().await;
     simulator.inject(Fault::new(FaultKind::Close).on(Operation::Create).after_commit());
-    let issued = account.issue(CreateParams::named("CI"), None).await.unwrap();
+    let issued = account.issue(CreateParams::named("CI"), &key()).await.unwrap();
+    assert_exactly_one(&simulator, &issued, "CI [issue:key-1]");
+    let finished = account.finish_issue(&key()).await.unwrap();
+    assert_eq!((&finished.id, finished.name.as_deref()), (&issued.token.id, Some("CI")));
     assert_exactly_one(&simulator, &issued, "CI");
+    let error = account.finish_issue(&key()).await.unwrap_err();
+    assert_eq!((error.kind, error.outcome), (ErrorKind::NotFound, Outcome::NotApplied), "{error}");
 }
 
 #[tokio::test]
-async fn an_issue_that_runs_out_of_time_is_finished_with_its_progress_as_text() {
+async fn an_issue_that_runs_out_of_time_goes_on_under_the_same_key() {
     let (simulator, account) = setting().await;
-    simulator.inject(Fault::new(FaultKind::Close).on(Operation::Update).forever());
+    simulator.inject(Fault::new(FaultKind::Close).on(Operation::Create).after_commit());
+    simulator.inject(Fault::new(FaultKind::Close).on(Operation::Rotate).forever());
     let hurried = account.clone().with(&within(Duration::from_secs(2)));
-    let failed = hurried.issue(CreateParams::named("CI: 100 %"), None).await.unwrap_err();
-    assert_eq!(failed.error.outcome, Outcome::Applied, "{failed}");
-    let progress = failed.progress.unwrap();
-    let there = &simulator.tokens(simulator.account())[0];
-    assert_eq!((progress.working_name.as_str(), progress.token_id.as_deref()), (&*there.name, Some(&*there.id)));
-    assert!(progress.working_name.starts_with("CI: 100 % (being issued, "), "{progress:?}");
+    let error = hurried.issue(CreateParams::named("CI: 100 %"), &key()).await.unwrap_err();
+    assert_eq!(error.outcome, Outcome::Applied, "{error}");
+    assert_eq!(error.token_id.as_ref(), Some(&simulator.tokens(simulator.account())[0].id));
 
     simulator.clear_faults();
-    let progress: IssueProgress = progress.to_string().parse().unwrap();
-    let issued = account.issue(CreateParams::named("CI: 100 %"), Some(progress)).await.unwrap();
+    let issued = account.issue(CreateParams::named("CI: 100 %"), &key()).await.unwrap();
+    assert_exactly_one(&simulator, &issued, "CI: 100 % [issue:key-1]");
+    account.finish_issue(&key()).await.unwrap();
     assert_exactly_one(&simulator, &issued, "CI: 100 %");
 }
 
 #[tokio::test]
-async fn an_issue_that_found_no_connection_has_nothing_to_go_on_with_unless_it_was_begun_before() {
+async fn an_issue_that_found_no_connection_has_made_nothing() {
     let simulator = Simulator::builder().never_accepts().start().await.unwrap();
     let account = account(&simulator).with(&within(Duration::from_millis(200)));
-    let failed = account.issue(CreateParams::named("CI"), None).await.unwrap_err();
-    assert_eq!((failed.error.outcome, failed.progress), (Outcome::NotApplied, None), "{}", failed.error);
-
-    let begun: IssueProgress = "CI%20%28being%20issued%2C%2000112233445566778899aabbccddeeff%29".parse().unwrap();
-    let failed = account.issue(CreateParams::named("CI"), Some(begun.clone())).await.unwrap_err();
-    assert_eq!((failed.error.outcome, failed.progress), (Outcome::Unknown, Some(begun)), "{}", failed.error);
+    let error = account.issue(CreateParams::named("CI"), &key()).await.unwrap_err();
+    assert_eq!(error.outcome, Outcome::NotApplied, "{error}");
 }
 
 #[tokio::test]
-async fn an_issue_whose_component_fails_leaves_the_progress_that_it_was_given() {
+async fn an_issue_whose_component_fails_goes_on_under_the_same_key() {
     let simulator = Simulator::start().await.unwrap();
     let runtime = Runtime::builder().cache(CodeCache::None).max_memory(4 << 20).build().unwrap();
     let account = access(simulator.base_url(), runtime).account(ACCOUNT_ID);
-    let begun: IssueProgress = "CI%20%28being%20issued%2C%2000112233445566778899aabbccddeeff%29".parse().unwrap();
-    simulator.inject(FaultKind::LargeBody { bytes: 7 << 20 });
-    let failed = account.issue(CreateParams::named("CI"), Some(begun.clone())).await.unwrap_err();
-    assert_eq!((failed.error.kind, failed.error.outcome), (ErrorKind::Component, Outcome::Unknown), "{failed}");
-    assert_eq!(failed.progress.as_ref(), Some(&begun));
-    let issued = account.issue(CreateParams::named("CI"), failed.progress).await.unwrap();
-    assert_exactly_one(&simulator, &issued, "CI");
+    simulator.inject(Fault::new(FaultKind::LargeBody { bytes: 7 << 20 }).on(Operation::Create));
+    let error = account.issue(CreateParams::named("CI"), &key()).await.unwrap_err();
+    assert_eq!((error.kind, error.outcome), (ErrorKind::Component, Outcome::Unknown), "{error}");
+    let issued = account.issue(CreateParams::named("CI"), &key()).await.unwrap();
+    assert_exactly_one(&simulator, &issued, "CI [issue:key-1]");
 }
