@@ -149,19 +149,13 @@ impl Action {
     #[must_use]
     pub fn exists_in(self, kind: ScopeKind) -> bool {
         kind == ScopeKind::Account
-            || !matches!(
-                self,
-                Self::Refresh | Self::Rotate | Self::RefreshExpiring | Self::Issue | Self::FinishIssue
-            )
+            || !matches!(self, Self::Refresh | Self::Rotate | Self::RefreshExpiring | Self::Issue | Self::FinishIssue)
     }
 
     /// Whether it changes anything.
     #[must_use]
     pub fn changes(self) -> bool {
-        !matches!(
-            self,
-            Self::ListPage | Self::ListAll | Self::Get | Self::Expiring | Self::Find | Self::ResolveCreate
-        )
+        !matches!(self, Self::ListPage | Self::ListAll | Self::Get | Self::Expiring | Self::Find | Self::ResolveCreate)
     }
 
     /// Whether it takes the id of a token.
@@ -186,10 +180,7 @@ impl Action {
     /// Whether it makes a secret, which only one answer carries.
     #[must_use]
     pub fn makes_a_secret(self) -> bool {
-        matches!(
-            self,
-            Self::Create | Self::Raise | Self::Rotate | Self::RotateWithOverlap | Self::Ensure | Self::Issue
-        )
+        matches!(self, Self::Create | Self::Raise | Self::Rotate | Self::RotateWithOverlap | Self::Ensure | Self::Issue)
     }
 
     /// Calls it.
@@ -267,9 +258,7 @@ impl Done {
             Self::Issued(issued) | Self::Ensured(Ensured::Created(issued)) => {
                 (&issued.token, Some(&issued.client_secret))
             }
-            Self::Overlapping(overlapping) => {
-                (&overlapping.issued.token, Some(&overlapping.issued.client_secret))
-            }
+            Self::Overlapping(overlapping) => (&overlapping.issued.token, Some(&overlapping.issued.client_secret)),
             Self::Updated(updated) => (&updated.token, updated.client_secret.as_ref()),
             Self::Page(_)
             | Self::Tokens(_)
