@@ -3,16 +3,18 @@
 use cloudflare_access_simulator::{Operation, Scope, ScopeKind};
 
 use crate::Instance;
-use crate::requests::{everything, first_page, named, unchanged};
+use crate::lifecycle::{Ensured, ExpiryReport, OverlappingToken, RefreshReport, Selector};
+use crate::requests::{due_within, everything, first_page, named, unchanged};
 use crate::types::{
-    Error, IssuedToken, PreviousSecret, RequestOptions, ServiceToken, TokenPage, UpdateParams, UpdatedToken,
+    CreateParams, Deletion, Error, IssuedToken, PreviousSecret, RequestOptions, ServiceToken, TokenPage, UpdateParams,
+    UpdatedToken,
 };
 
 /// A function of the contract; `update` twice, since raising the version is another matter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[allow(missing_docs, reason = "the names of the contract")]
 pub enum Action {
-    List,
+    ListPage,
     ListAll,
     Get,
     Create,
@@ -22,6 +24,18 @@ pub enum Action {
     Delete,
     Refresh,
     Rotate,
+    Expiring,
+    RefreshExpiring,
+    RotateWithOverlap,
+    EndOverlap,
+    ExtendOverlap,
+    Find,
+    Ensure,
+    Issue,
+    FinishIssue,
+    ResolveCreate,
+    Disable,
+    Enable,
 }
 
 /// What a call returned.
@@ -33,15 +47,24 @@ pub enum Done {
     Token(ServiceToken),
     Issued(IssuedToken),
     Updated(UpdatedToken),
+    Deleted(Deletion),
+    Report(ExpiryReport),
+    Refreshed(RefreshReport),
+    Overlapping(OverlappingToken),
+    Ensured(Ensured),
 }
 
-/// The name that [`Action::Create`] gives.
+/// The name that every action gives or looks for.
 pub const NEW_NAME: &str = "made by the test";
+/// The key of [`Action::Issue`] and [`Action::FinishIssue`].
+pub const ISSUE_KEY: &str = "key-1";
+/// The window and the overlap of every action that takes one.
+pub const SECONDS: u32 = 3600;
 
 impl Action {
-    /// All nine.
-    pub const ALL: [Self; 9] = [
-        Self::List,
+    /// Those of the interface `service-tokens`. Each but `list-all` makes one request when all goes well.
+    pub const SERVICE_TOKENS: [Self; 9] = [
+        Self::ListPage,
         Self::ListAll,
         Self::Get,
         Self::Create,
@@ -52,14 +75,70 @@ impl Action {
         Self::Rotate,
     ];
 
-    /// The request it makes.
+    /// Those of the interface `lifecycle`.
+    pub const LIFECYCLE: [Self; 12] = [
+        Self::Expiring,
+        Self::RefreshExpiring,
+        Self::RotateWithOverlap,
+        Self::EndOverlap,
+        Self::ExtendOverlap,
+        Self::Find,
+        Self::Ensure,
+        Self::Issue,
+        Self::FinishIssue,
+        Self::ResolveCreate,
+        Self::Disable,
+        Self::Enable,
+    ];
+
+    /// All of both interfaces.
+    pub fn all() -> impl Iterator<Item = Self> {
+        Self::SERVICE_TOKENS.into_iter().chain(Self::LIFECYCLE)
+    }
+
+    /// The name of the function in the contract.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ListPage => "list-page",
+            Self::ListAll => "list-all",
+            Self::Get => "get",
+            Self::Create => "create",
+            Self::Update | Self::Raise => "update",
+            Self::Delete => "delete",
+            Self::Refresh => "refresh",
+            Self::Rotate => "rotate",
+            Self::Expiring => "expiring",
+            Self::RefreshExpiring => "refresh-expiring",
+            Self::RotateWithOverlap => "rotate-with-overlap",
+            Self::EndOverlap => "end-overlap",
+            Self::ExtendOverlap => "extend-overlap",
+            Self::Find => "find",
+            Self::Ensure => "ensure",
+            Self::Issue => "issue",
+            Self::FinishIssue => "finish-issue",
+            Self::ResolveCreate => "resolve-create",
+            Self::Disable => "disable",
+            Self::Enable => "enable",
+        }
+    }
+
+    /// The first request it makes; the only one where it is of `service-tokens`.
     #[must_use]
     pub fn operation(self) -> Operation {
         match self {
-            Self::List | Self::ListAll => Operation::List,
-            Self::Get => Operation::Get,
+            Self::ListPage
+            | Self::ListAll
+            | Self::Expiring
+            | Self::RefreshExpiring
+            | Self::Find
+            | Self::Ensure
+            | Self::Issue
+            | Self::FinishIssue
+            | Self::ResolveCreate => Operation::List,
+            Self::Get | Self::RotateWithOverlap | Self::ExtendOverlap => Operation::Get,
             Self::Create => Operation::Create,
-            Self::Update | Self::Raise => Operation::Update,
+            Self::Update | Self::Raise | Self::EndOverlap | Self::Disable | Self::Enable => Operation::Update,
             Self::Delete => Operation::Delete,
             Self::Refresh => Operation::Refresh,
             Self::Rotate => Operation::Rotate,
@@ -69,19 +148,39 @@ impl Action {
     /// Whether the API has it there.
     #[must_use]
     pub fn exists_in(self, kind: ScopeKind) -> bool {
-        kind == ScopeKind::Account || !matches!(self, Self::Refresh | Self::Rotate)
+        kind == ScopeKind::Account
+            || !matches!(self, Self::Refresh | Self::Rotate | Self::RefreshExpiring | Self::Issue | Self::FinishIssue)
     }
 
     /// Whether it changes anything.
     #[must_use]
     pub fn changes(self) -> bool {
-        self.operation().changes()
+        !matches!(self, Self::ListPage | Self::ListAll | Self::Get | Self::Expiring | Self::Find | Self::ResolveCreate)
+    }
+
+    /// Whether it takes the id of a token.
+    #[must_use]
+    pub fn takes_an_id(self) -> bool {
+        matches!(
+            self,
+            Self::Get
+                | Self::Update
+                | Self::Raise
+                | Self::Delete
+                | Self::Refresh
+                | Self::Rotate
+                | Self::RotateWithOverlap
+                | Self::EndOverlap
+                | Self::ExtendOverlap
+                | Self::Disable
+                | Self::Enable
+        )
     }
 
     /// Whether it makes a secret, which only one answer carries.
     #[must_use]
     pub fn makes_a_secret(self) -> bool {
-        matches!(self, Self::Create | Self::Raise | Self::Rotate)
+        matches!(self, Self::Create | Self::Raise | Self::Rotate | Self::RotateWithOverlap | Self::Ensure | Self::Issue)
     }
 
     /// Calls it.
@@ -95,10 +194,23 @@ impl Action {
         id: &str,
         options: &RequestOptions,
     ) -> Result<Done, Error> {
-        let options = Some(options);
-        let scope = crate::scope(home);
+        self.call_with(plugin, home, id, Some(options)).await
+    }
+
+    /// Calls it with options or with none.
+    ///
+    /// # Errors
+    /// Those of the contract.
+    pub async fn call_with(
+        self,
+        plugin: &mut Instance,
+        home: &Scope,
+        id: &str,
+        options: Option<&RequestOptions>,
+    ) -> Result<Done, Error> {
+        let (scope, account) = (crate::scope(home), home.id());
         match self {
-            Self::List => plugin.list(&scope, &first_page(), options).await.map(Done::Page),
+            Self::ListPage => plugin.list_page(&scope, &first_page(), options).await.map(Done::Page),
             Self::ListAll => plugin.list_all(&scope, &everything(), options).await.map(Done::Tokens),
             Self::Get => plugin.get(&scope, id, options).await.map(Done::Token),
             Self::Create => plugin.create(&scope, &named(NEW_NAME), options).await.map(Done::Issued),
@@ -110,9 +222,30 @@ impl Action {
                 let raised = UpdateParams { client_secret_version: Some(2), ..unchanged() };
                 plugin.update(&scope, id, &raised, options).await.map(Done::Updated)
             }
-            Self::Delete => plugin.delete(&scope, id, options).await.map(Done::Token),
-            Self::Refresh => plugin.refresh(home.id(), id, options).await.map(Done::Token),
-            Self::Rotate => plugin.rotate(home.id(), id, &PreviousSecret::ExpiresNow, options).await.map(Done::Issued),
+            Self::Delete => plugin.delete(&scope, id, options).await.map(Done::Deleted),
+            Self::Refresh => plugin.refresh(account, id, options).await.map(Done::Token),
+            Self::Rotate => plugin.rotate(account, id, &PreviousSecret::ExpiresNow, options).await.map(Done::Issued),
+            Self::Expiring => plugin.expiring(&scope, SECONDS, options).await.map(Done::Report),
+            Self::RefreshExpiring => {
+                plugin.refresh_expiring(account, &due_within(SECONDS), options).await.map(Done::Refreshed)
+            }
+            Self::RotateWithOverlap => {
+                plugin.rotate_with_overlap(&scope, id, SECONDS, false, options).await.map(Done::Overlapping)
+            }
+            Self::EndOverlap => plugin.end_overlap(&scope, id, options).await.map(Done::Token),
+            Self::ExtendOverlap => plugin.extend_overlap(&scope, id, SECONDS, options).await.map(Done::Token),
+            Self::Find => plugin.find(&scope, &Selector::Name(NEW_NAME.to_owned()), options).await.map(Done::Tokens),
+            Self::Ensure => {
+                let disabled = CreateParams { enabled: Some(false), ..named(NEW_NAME) };
+                plugin.ensure(&scope, &disabled, options).await.map(Done::Ensured)
+            }
+            Self::Issue => plugin.issue(account, &named(NEW_NAME), ISSUE_KEY, options).await.map(Done::Issued),
+            Self::FinishIssue => plugin.finish_issue(account, ISSUE_KEY, options).await.map(Done::Token),
+            Self::ResolveCreate => {
+                plugin.resolve_create(&scope, NEW_NAME, "2000-01-01T00:00:00Z", options).await.map(Done::Tokens)
+            }
+            Self::Disable => plugin.disable(&scope, id, options).await.map(Done::Token),
+            Self::Enable => plugin.enable(&scope, id, options).await.map(Done::Token),
         }
     }
 }
@@ -122,9 +255,18 @@ impl Done {
     #[must_use]
     pub fn pair(&self) -> Option<(&str, &str)> {
         let (token, secret) = match self {
-            Self::Issued(issued) => (&issued.token, Some(&issued.client_secret)),
+            Self::Issued(issued) | Self::Ensured(Ensured::Created(issued)) => {
+                (&issued.token, Some(&issued.client_secret))
+            }
+            Self::Overlapping(overlapping) => (&overlapping.issued.token, Some(&overlapping.issued.client_secret)),
             Self::Updated(updated) => (&updated.token, updated.client_secret.as_ref()),
-            Self::Page(_) | Self::Tokens(_) | Self::Token(_) => return None,
+            Self::Page(_)
+            | Self::Tokens(_)
+            | Self::Token(_)
+            | Self::Deleted(_)
+            | Self::Report(_)
+            | Self::Refreshed(_)
+            | Self::Ensured(_) => return None,
         };
         Some((token.client_id.as_deref()?, secret?))
     }

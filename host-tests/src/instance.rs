@@ -12,10 +12,10 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpVi
 
 use crate::contract::{Stranger, StrangerPre, lifecycle, types};
 use crate::hooks::{InMemory, Replies};
-use lifecycle::{EnsuredToken, ExpiryReport, IssueError, IssueProgress, OverlappingToken, RefreshReport};
+use lifecycle::{Ensured, ExpiryReport, OverlappingToken, RefreshParams, RefreshReport, Selector};
 use types::{
-    CreateParams, Error, IssuedToken, ListAllParams, ListParams, PreviousSecret, RequestOptions, Scope, ServiceToken,
-    TokenPage, UpdateParams, UpdatedToken,
+    CreateParams, Deletion, Error, IssuedToken, ListAllParams, ListPageParams, PreviousSecret, RequestOptions, Scope,
+    ServiceToken, TokenPage, UpdateParams, UpdatedToken,
 };
 
 /// The component, compiled.
@@ -197,10 +197,10 @@ impl Instance {
 
 /// The functions of an interface, each the same: call, and a trap is a failed test.
 macro_rules! functions {
-    ($interface:ident { $($name:ident($($argument:ident: $type:ty),*) -> $result:ty, $error:ty, $call:ident;)* }) => {
+    ($interface:ident { $($name:ident($($argument:ident: $type:ty),*) -> $result:ty, $call:ident;)* }) => {
         #[allow(missing_docs, clippy::missing_errors_doc, clippy::missing_panics_doc, reason = "those of the contract")]
         impl Instance {
-            $(pub async fn $name(&mut self, $($argument: $type,)* options: Option<&RequestOptions>) -> Result<$result, $error> {
+            $(pub async fn $name(&mut self, $($argument: $type,)* options: Option<&RequestOptions>) -> Result<$result, Error> {
                 let functions = self.plugin.$interface();
                 functions.$call(&mut self.store, $($argument,)* options).await.expect("no trap")
             })*
@@ -209,26 +209,27 @@ macro_rules! functions {
 }
 
 functions! { cloudflare_access_service_tokens {
-    list(scope: &Scope, params: &ListParams) -> TokenPage, Error, call_list;
-    list_all(scope: &Scope, params: &ListAllParams) -> Vec<ServiceToken>, Error, call_list_all;
-    get(scope: &Scope, id: &str) -> ServiceToken, Error, call_get;
-    create(scope: &Scope, params: &CreateParams) -> IssuedToken, Error, call_create;
-    update(scope: &Scope, id: &str, params: &UpdateParams) -> UpdatedToken, Error, call_update;
-    delete(scope: &Scope, id: &str) -> ServiceToken, Error, call_delete;
-    refresh(account_id: &str, id: &str) -> ServiceToken, Error, call_refresh;
-    rotate(account_id: &str, id: &str, previous: &PreviousSecret) -> IssuedToken, Error, call_rotate;
+    list_page(scope: &Scope, params: &ListPageParams) -> TokenPage, call_list_page;
+    list_all(scope: &Scope, params: &ListAllParams) -> Vec<ServiceToken>, call_list_all;
+    get(scope: &Scope, id: &str) -> ServiceToken, call_get;
+    create(scope: &Scope, params: &CreateParams) -> IssuedToken, call_create;
+    update(scope: &Scope, id: &str, params: &UpdateParams) -> UpdatedToken, call_update;
+    delete(scope: &Scope, id: &str) -> Deletion, call_delete;
+    refresh(account_id: &str, id: &str) -> ServiceToken, call_refresh;
+    rotate(account_id: &str, id: &str, previous: &PreviousSecret) -> IssuedToken, call_rotate;
 } }
 
 functions! { cloudflare_access_lifecycle {
-    expiring(scope: &Scope, within_seconds: u64) -> ExpiryReport, Error, call_expiring;
-    refresh_expiring(account_id: &str, within_seconds: u64) -> RefreshReport, Error, call_refresh_expiring;
-    rotate_with_overlap(account_id: &str, id: &str, seconds: u64) -> OverlappingToken, Error, call_rotate_with_overlap;
-    end_overlap(scope: &Scope, id: &str) -> ServiceToken, Error, call_end_overlap;
-    extend_overlap(scope: &Scope, id: &str, seconds: u64) -> ServiceToken, Error, call_extend_overlap;
-    find(scope: &Scope, name: &str) -> Vec<ServiceToken>, Error, call_find;
-    ensure(scope: &Scope, params: &CreateParams) -> EnsuredToken, Error, call_ensure;
-    issue(account_id: &str, params: &CreateParams, progress: Option<&IssueProgress>) -> IssuedToken, IssueError, call_issue;
-    resolve_create(scope: &Scope, name: &str, since: &str) -> Vec<ServiceToken>, Error, call_resolve_create;
-    disable(scope: &Scope, id: &str) -> ServiceToken, Error, call_disable;
-    enable(scope: &Scope, id: &str) -> ServiceToken, Error, call_enable;
+    expiring(scope: &Scope, within_seconds: u32) -> ExpiryReport, call_expiring;
+    refresh_expiring(account_id: &str, params: &RefreshParams) -> RefreshReport, call_refresh_expiring;
+    rotate_with_overlap(scope: &Scope, id: &str, seconds: u32, end_running: bool) -> OverlappingToken, call_rotate_with_overlap;
+    end_overlap(scope: &Scope, id: &str) -> ServiceToken, call_end_overlap;
+    extend_overlap(scope: &Scope, id: &str, seconds: u32) -> ServiceToken, call_extend_overlap;
+    find(scope: &Scope, selector: &Selector) -> Vec<ServiceToken>, call_find;
+    ensure(scope: &Scope, params: &CreateParams) -> Ensured, call_ensure;
+    issue(account_id: &str, params: &CreateParams, key: &str) -> IssuedToken, call_issue;
+    finish_issue(account_id: &str, key: &str) -> ServiceToken, call_finish_issue;
+    resolve_create(scope: &Scope, name: &str, since: &str) -> Vec<ServiceToken>, call_resolve_create;
+    disable(scope: &Scope, id: &str) -> ServiceToken, call_disable;
+    enable(scope: &Scope, id: &str) -> ServiceToken, call_enable;
 } }

@@ -12,25 +12,34 @@ mod raw_server;
 pub mod registry;
 pub mod requests;
 
-pub use action::{Action, Done, NEW_NAME};
+pub use action::{Action, Done, ISSUE_KEY, NEW_NAME, SECONDS};
 pub use contract::{lifecycle, types};
 pub use instance::{Host, Instance, Setup};
 pub use raw_server::RawServer;
 
 use cloudflare_access_simulator::{API_TOKEN, Simulator};
-use types::{Credentials, RequestOptions, Scope};
+use types::{Credentials, Endpoint, RequestOptions, Scope};
 
 /// The options that reach a simulator with its API token and do not repeat.
 #[must_use]
 pub fn options(simulator: &Simulator) -> RequestOptions {
     RequestOptions {
-        credentials: Some(Credentials::ApiToken(API_TOKEN.to_owned())),
-        base_url: Some(simulator.base_url().to_owned()),
-        timeout_ms: None,
-        attempt_timeout_ms: None,
+        endpoint: Some(endpoint(api_token(), simulator.base_url())),
         max_retries: Some(0),
-        headers: Vec::new(),
+        ..requests::by_default()
     }
+}
+
+/// The API token that a simulator accepts.
+#[must_use]
+pub fn api_token() -> Credentials {
+    Credentials::ApiToken(API_TOKEN.to_owned())
+}
+
+/// An endpoint that a caller names.
+#[must_use]
+pub fn endpoint(credentials: Credentials, base_url: &str) -> Endpoint {
+    Endpoint { credentials, base_url: Some(base_url.to_owned()) }
 }
 
 /// The simulator's name for a scope in the contract's words.

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use cloudflare_access_simulator::{RecordedRequest, Simulator};
 
-use crate::types::{CreateParams, ListAllParams, ListParams, UpdateParams};
+use crate::lifecycle::RefreshParams;
+use crate::types::{CreateParams, Header, ListAllParams, ListPageParams, RequestOptions, UpdateParams};
 
 /// A token with this name and all defaults.
 #[must_use]
@@ -32,14 +33,32 @@ pub fn unchanged() -> UpdateParams {
 
 /// The first page, by the API's defaults.
 #[must_use]
-pub fn first_page() -> ListParams {
-    ListParams { name: None, search: None, page: None, per_page: None }
+pub fn first_page() -> ListPageParams {
+    ListPageParams { name: None, search: None, page: None, per_page: None }
 }
 
 /// All tokens, by the API's defaults.
 #[must_use]
 pub fn everything() -> ListAllParams {
     ListAllParams { name: None, search: None, per_page: None }
+}
+
+/// Every token that expires within these seconds, or has expired.
+#[must_use]
+pub fn due_within(within_seconds: u32) -> RefreshParams {
+    RefreshParams { within_seconds, name: None, include_expired: true }
+}
+
+/// No option: credential and base URL are those of the environment.
+#[must_use]
+pub fn by_default() -> RequestOptions {
+    RequestOptions { endpoint: None, timeout_ms: None, attempt_timeout_ms: None, max_retries: None, headers: None }
+}
+
+/// A header of the options.
+#[must_use]
+pub fn header(name: impl Into<String>, value: impl Into<String>) -> Header {
+    Header { name: name.into(), value: value.into() }
 }
 
 /// A request as it was on the wire, line by line. The port of the simulator becomes `PORT`, and an id of a token `ID`.

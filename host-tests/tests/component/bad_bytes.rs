@@ -1,8 +1,8 @@
 //! Answers that are broken, or somebody else's: each has its error, with the status and the ray id where they came, on one line,
 //! and says of a `create` no more than is known.
 
-use cloudflare_access_host_tests::types::{Error, ErrorKind, Outcome, RequestOptions};
-use cloudflare_access_host_tests::{Action, Done, Host, Instance, RawServer, options};
+use cloudflare_access_host_tests::types::{Error, ErrorKind, JsonField, Outcome, RequestOptions};
+use cloudflare_access_host_tests::{Action, Done, Host, Instance, RawServer, api_token, endpoint, options};
 use cloudflare_access_simulator::{Fault, FaultKind, Simulator};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -14,13 +14,18 @@ async fn setting() -> (Simulator, Instance, RequestOptions) {
     (simulator, Host::shared().instance().await, options)
 }
 
+/// The same options with another base URL.
+fn at(base_url: &str, options: &RequestOptions) -> RequestOptions {
+    RequestOptions { endpoint: Some(endpoint(api_token(), base_url)), ..options.clone() }
+}
+
 /// The error of a `create` that is answered with these bytes, how many requests there were, and whether the instance works.
 async fn answered(bytes: Vec<u8>) -> (Result<Done, Error>, usize) {
     let server = RawServer::start(move |_| bytes.clone()).await;
     let (simulator, mut plugin, good) = setting().await;
-    let bad = RequestOptions { base_url: Some(server.base_url()), max_retries: Some(2), ..good.clone() };
+    let bad = RequestOptions { max_retries: Some(2), ..at(&server.base_url(), &good) };
     let result = Action::Create.call(&mut plugin, simulator.account(), "", &bad).await;
-    Action::List.call(&mut plugin, simulator.account(), "", &good).await.expect("it works afterwards");
+    Action::ListPage.call(&mut plugin, simulator.account(), "", &good).await.expect("it works afterwards");
     (result, server.requests())
 }
 
@@ -125,7 +130,7 @@ async fn every_broken_answer_has_its_error() {
         ),
         (
             "two secrets",
-            whole(r#"{"success":true,"result":{"id":"x","client_secret":"a","client_secret":"b"}}"#),
+            whole(r#"{"success":true,"result":{"id":"x","client_secret":"s3cret-1","client_secret":"s3cret-2"}}"#),
             InvalidResponse,
             Applied,
             Some(201),
@@ -133,7 +138,7 @@ async fn every_broken_answer_has_its_error() {
         ),
         (
             "two verdicts",
-            whole(r#"{"success":true,"success":false,"result":{"id":"x","client_secret":"a"}}"#),
+            whole(r#"{"success":true,"success":false,"result":{"id":"x","client_secret":"s3cret-1"}}"#),
             InvalidResponse,
             Unknown,
             Some(201),
@@ -141,7 +146,7 @@ async fn every_broken_answer_has_its_error() {
         ),
         (
             "a verdict in text",
-            whole(r#"{"success":"true","result":{"id":"x","client_secret":"a"}}"#),
+            whole(r#"{"success":"true","result":{"id":"x","client_secret":"s3cret-1"}}"#),
             InvalidResponse,
             Unknown,
             Some(201),
@@ -157,7 +162,7 @@ async fn every_broken_answer_has_its_error() {
         ),
         (
             "half a surrogate",
-            whole(r#"{"success":true,"result":{"id":"\ud83d","client_secret":"a"}}"#),
+            whole(r#"{"success":true,"result":{"id":"\ud83d","client_secret":"s3cret-1"}}"#),
             InvalidResponse,
             Applied,
             Some(201),
@@ -173,7 +178,7 @@ async fn every_broken_answer_has_its_error() {
         ),
         (
             "a yes under a no",
-            http(400, br#"{"success":true,"result":{"id":"x","client_secret":"a"}}"#),
+            http(400, br#"{"success":true,"result":{"id":"x","client_secret":"s3cret-1"}}"#),
             Rejected,
             NotApplied,
             Some(400),
@@ -209,7 +214,8 @@ async fn a_value_of_the_wrong_type_costs_no_other_and_never_the_secret() {
             let (result, _) = answered(http(201, body.as_bytes())).await;
             let Ok(Done::Issued(issued)) = result else { panic!("{field}: {result:?}") };
             assert_eq!(issued.client_secret, "s");
-            assert_eq!(issued.token.additional_fields, [(field.to_owned(), value.to_owned())]);
+            let [JsonField { name, json }] = &issued.token.additional_fields[..] else { panic!("{field}: {issued:?}") };
+            assert_eq!((name.as_str(), json.as_str()), (field, value));
         }
     }
     for (field, value) in [("id", "7"), ("client_secret", "[]")] {
@@ -222,13 +228,37 @@ async fn a_value_of_the_wrong_type_costs_no_other_and_never_the_secret() {
 }
 
 #[tokio::test]
+async fn a_field_whose_name_or_value_no_text_can_hold_costs_no_other_and_never_the_secret() {
+    for (field, name, json) in [
+        (r#""\ud83d":1"#, r"\ud83d", "1"),
+        (r#""a\ud83db":"x""#, r"a\ud83db", r#""x""#),
+        (r#""other":"\udc00""#, "other", r#""\udc00""#),
+        (r#""name":"\ud83d""#, "name", r#""\ud83d""#),
+        (r#""other":[{"\ud83d":"\ud83d"}]"#, "other", r#"[{"\ud83d":"\ud83d"}]"#),
+        (r#""other":12345678901234567890123456789"#, "other", "12345678901234567890123456789"),
+        (r#""client_secret_version":4294967296"#, "client_secret_version", "4294967296"),
+    ] {
+        for body in [
+            format!(r#"{{"success":true,"result":{{"id":"x",{field},"client_secret":"s"}}}}"#),
+            format!(r#"{{"success":true,"result":{{"client_secret":"s","id":"x",{field}}}}}"#),
+        ] {
+            let (result, _) = answered(http(201, body.as_bytes())).await;
+            let Ok(Done::Issued(issued)) = result else { panic!("{field}: {result:?}") };
+            assert_eq!(issued.client_secret, "s");
+            let [kept] = &issued.token.additional_fields[..] else { panic!("{field}: {issued:?}") };
+            assert_eq!((kept.name.as_str(), kept.json.as_str()), (name, json));
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_redirect_is_not_followed_and_the_credential_stays() {
     for status in [301, 302, 303, 307, 308] {
         let (elsewhere, mut plugin, good) = setting().await;
         let simulator = Simulator::start().await.expect("a simulator");
         let location = format!("{}/accounts/{}/access/service_tokens", elsewhere.base_url(), elsewhere.account().id());
         simulator.inject(Fault::new(FaultKind::Redirect { status, location }).forever());
-        let options = RequestOptions { base_url: Some(simulator.base_url().to_owned()), ..good };
+        let options = at(simulator.base_url(), &good);
         for action in [Action::Get, Action::Create] {
             let error = action.call(&mut plugin, simulator.account(), "x", &options).await.expect_err("a redirect");
             assert_eq!((error.kind, error.status), (ErrorKind::InvalidResponse, Some(status)));
@@ -256,7 +286,7 @@ async fn an_early_413_during_the_upload_is_read_although_the_rest_cannot_be_writ
         while stream.read_buf(&mut head).await.is_ok_and(|bytes| bytes > 0) {}
     });
     let (simulator, mut plugin, good) = setting().await;
-    let options = RequestOptions { base_url: Some(format!("http://{address}")), ..good };
+    let options = at(&format!("http://{address}"), &good);
     let error = Action::Create.call(&mut plugin, simulator.account(), "", &options).await.expect_err("413");
     assert_eq!((error.kind, error.outcome, error.status), (ErrorKind::Rejected, Outcome::NotApplied, Some(413)));
     assert_eq!(error.api_errors[0].message, "too large");
@@ -268,7 +298,7 @@ async fn a_connection_closed_after_an_answer_spoils_no_next_call() {
     let (simulator, mut plugin, options) = setting().await;
     for _ in 0..3 {
         simulator.inject(FaultKind::CloseAfterAnswer);
-        for action in [Action::List, Action::Create] {
+        for action in [Action::ListPage, Action::Create] {
             action.call(&mut plugin, simulator.account(), "", &options).await.expect("a whole answer");
         }
     }
@@ -277,7 +307,7 @@ async fn a_connection_closed_after_an_answer_spoils_no_next_call() {
 
 #[tokio::test]
 async fn a_connection_closed_between_requests_doubles_nothing_on_a_host_that_keeps_connections() {
-    use cloudflare_access_host::{AccessTokens, CreateParams, Credentials, ListParams, Outcome};
+    use cloudflare_access_host::{AccessTokens, CreateParams, Credentials, ListPageParams, Outcome};
     let simulator = Simulator::start().await.expect("a simulator");
     let access = AccessTokens::builder()
         .credentials(Credentials::api_token(cloudflare_access_simulator::API_TOKEN))
@@ -287,7 +317,7 @@ async fn a_connection_closed_between_requests_doubles_nothing_on_a_host_that_kee
     let account = access.account(simulator.account().id());
     for round in 0..20 {
         simulator.inject(FaultKind::CloseAfterAnswer);
-        account.list(ListParams::default()).await.expect("a whole answer");
+        account.list_page(ListPageParams::default()).await.expect("a whole answer");
         // The host may or may not have seen yet that the connection is closed.
         let before = simulator.commits().len();
         let result = account.create(CreateParams::named("CI")).await;

@@ -1,18 +1,19 @@
 //! Where the component takes its settings from, and every mixture that it refuses, in a real host's environment.
 
-use std::sync::{Arc, Mutex};
-
-use cloudflare_access_host_tests::hooks::Destinations;
-use cloudflare_access_host_tests::types::{ApiKey, Credentials, Error, ErrorKind, Outcome, RequestOptions, TokenPage};
-use cloudflare_access_host_tests::{Action, Host, RawServer, Setup, requests::first_page, scope};
-use cloudflare_access_simulator::{API_KEY, API_TOKEN, EMAIL, RecordedRequest, Simulator};
+use cloudflare_access_host_tests::requests::{by_default, first_page};
+use cloudflare_access_host_tests::types::{
+    ApiKey, Credentials, Endpoint, Error, ErrorKind, Outcome, RequestOptions, TokenPage,
+};
+use cloudflare_access_host_tests::{Host, Setup, endpoint, scope};
+use cloudflare_access_simulator::{ACCOUNT_ID, API_KEY, API_TOKEN, EMAIL, RecordedRequest, Simulator};
 
 const TOKEN: &str = "CLOUDFLARE_API_TOKEN";
 const KEY: &str = "CLOUDFLARE_API_KEY";
 const ADDRESS: &str = "CLOUDFLARE_EMAIL";
 const BASE_URL: &str = "CLOUDFLARE_BASE_URL";
-const API_BASE_URL: &str = "CLOUDFLARE_API_BASE_URL";
 const REGION: &str = "CLOUDFLARE_COMPLIANCE_REGION";
+const SCOPE: &str = "CLOUDFLARE_ACCESS_SCOPE";
+const OPERATIONS: &str = "CLOUDFLARE_ACCESS_OPERATIONS";
 
 /// Lists with these variables, and what arrived.
 async fn list_with(
@@ -25,7 +26,7 @@ async fn list_with(
         environment.push((BASE_URL, simulator.base_url().to_owned()));
     }
     let mut plugin = Host::shared().instance_with(Setup { environment, ..Setup::default() }).await;
-    let listed = plugin.list(&scope(simulator.account()), &first_page(), options.as_ref()).await;
+    let listed = plugin.list_page(&scope(simulator.account()), &first_page(), options.as_ref()).await;
     (listed, simulator.requests())
 }
 
@@ -41,15 +42,9 @@ async fn refused(variables: &[(&'static str, &str)], expected: &str) {
     assert!(requests.is_empty());
 }
 
-fn some_options() -> RequestOptions {
-    RequestOptions {
-        credentials: None,
-        base_url: None,
-        timeout_ms: None,
-        attempt_timeout_ms: None,
-        max_retries: None,
-        headers: Vec::new(),
-    }
+/// Options with this credential and no base URL.
+fn credential(credentials: Credentials) -> RequestOptions {
+    RequestOptions { endpoint: Some(Endpoint { credentials, base_url: None }), ..by_default() }
 }
 
 #[tokio::test]
@@ -71,18 +66,57 @@ async fn a_key_of_the_environment_is_sent_with_its_address() {
 }
 
 #[tokio::test]
-async fn options_come_before_the_environment() {
-    let credentials = Some(Credentials::ApiKey(ApiKey { email: EMAIL.into(), key: API_KEY.into() }));
-    let options = RequestOptions { credentials, ..some_options() };
+async fn what_files_and_shells_leave_around_a_value_is_taken_off() {
+    let scope = format!("account:{ACCOUNT_ID}");
+    for (before, after) in [("", "\n"), ("", "\r"), ("", "\r\n"), ("\u{feff}", ""), (" \t", " \u{a0}")] {
+        let simulator = Simulator::start().await.expect("a simulator");
+        let around = |value: &str| format!("{before}{value}{after}");
+        let (base_url, scope, operations) = (around(simulator.base_url()), around(&scope), around("read"));
+        let rest = [(BASE_URL, base_url.as_str()), (SCOPE, &scope), (OPERATIONS, &operations), (REGION, after)];
+        let (token, key, address) = (around(API_TOKEN), around(API_KEY), around(EMAIL));
+        for credential in [&[(TOKEN, token.as_str()), (KEY, after)][..], &[(KEY, &key), (ADDRESS, &address)]] {
+            let (listed, _) = list_with(&[credential, &rest].concat(), None).await;
+            listed.expect("listed");
+        }
+        let requests = simulator.requests();
+        assert_eq!(requests[0].header("authorization"), Some(&*format!("Bearer {API_TOKEN}")));
+        assert_eq!(
+            (requests[1].header("x-auth-email"), requests[1].header("x-auth-key")),
+            (Some(EMAIL), Some(API_KEY))
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_is_pasted_around_a_credential_is_refused_by_the_name_of_its_variable() {
+    for (value, expected) in [
+        ("\"t0ken-t0ken\"", "CLOUDFLARE_API_TOKEN has quotation marks around it"),
+        ("'t0ken-t0ken'\n", "CLOUDFLARE_API_TOKEN has quotation marks around it"),
+        ("Bearer t0ken-t0ken", "CLOUDFLARE_API_TOKEN begins with \"Bearer\""),
+        ("bearer t0ken-t0ken\r\n", "CLOUDFLARE_API_TOKEN begins with \"Bearer\""),
+        ("Authorization: t0ken-t0ken", "CLOUDFLARE_API_TOKEN has a space in it"),
+    ] {
+        let (listed, requests) = list_with(&[(TOKEN, value)], None).await;
+        let error = listed.expect_err(value);
+        assert_eq!((error.kind, error.attempts, requests.len()), (ErrorKind::InvalidConfiguration, 0, 0));
+        assert!(error.message.contains(expected) && !error.message.contains("t0ken"), "{}", error.message);
+    }
+    refused(&[(KEY, "'k3y'"), (ADDRESS, "someone@example.com")], "CLOUDFLARE_API_KEY has quotation marks").await;
+    refused(&[(KEY, "k3y"), (ADDRESS, "<a b@example.com>")], "CLOUDFLARE_EMAIL has a space in it").await;
+}
+
+#[tokio::test]
+async fn an_endpoint_of_the_options_comes_before_the_environment() {
+    let options = credential(Credentials::ApiKey(ApiKey { email: EMAIL.into(), key: API_KEY.into() }));
     let (listed, requests) = list_with(&[(TOKEN, "another"), (KEY, "and"), (ADDRESS, "more")], Some(options)).await;
     listed.expect("listed");
     assert_eq!(requests[0].header("x-auth-key"), Some(API_KEY));
+    assert_eq!(requests[0].header("authorization"), None);
 }
 
 #[tokio::test]
 async fn with_credentials_host_the_component_sends_none() {
-    let options = RequestOptions { credentials: Some(Credentials::Host), ..some_options() };
-    let (listed, requests) = list_with(&[(TOKEN, API_TOKEN)], Some(options)).await;
+    let (listed, requests) = list_with(&[(TOKEN, API_TOKEN)], Some(credential(Credentials::Host))).await;
     assert_eq!(listed.expect_err("the simulator wants one").kind, ErrorKind::Unauthenticated);
     let names: Vec<_> = requests[0].headers.iter().map(|(name, _)| name.to_ascii_lowercase()).collect();
     assert!(names.iter().all(|name| name != "authorization" && !name.starts_with("x-auth")), "{names:?}");
@@ -144,102 +178,11 @@ async fn a_base_url_of_the_environment_is_checked() {
 #[tokio::test]
 async fn a_base_url_of_the_options_wins_over_that_of_the_environment() {
     let simulator = Simulator::start().await.expect("a simulator");
-    let options = RequestOptions {
-        credentials: Some(Credentials::ApiToken(API_TOKEN.to_owned())),
-        base_url: Some(simulator.base_url().into()),
-        ..some_options()
-    };
-    let variables = [(TOKEN, "of-the-environment"), (BASE_URL, "https://unused.example"), (REGION, "fedramp_high")];
-    let (listed, requests) = list_with(&variables, Some(options)).await;
+    let own = endpoint(Credentials::ApiToken(API_TOKEN.into()), simulator.base_url());
+    let options = RequestOptions { endpoint: Some(own), ..by_default() };
+    let (listed, requests) =
+        list_with(&[(TOKEN, "another"), (BASE_URL, "https://unused.example")], Some(options)).await;
     listed.expect("listed");
     assert!(requests.is_empty());
-    assert_eq!(simulator.requests()[0].header("authorization"), Some(&*format!("Bearer {API_TOKEN}")));
-}
-
-#[tokio::test]
-async fn the_credential_of_the_environment_does_not_go_to_a_base_url_of_the_caller() {
-    let simulator = Simulator::start().await.expect("a simulator");
-    let received = Arc::new(Mutex::new(Vec::new()));
-    let record = Arc::clone(&received);
-    let callers = RawServer::start(move |request| {
-        record.lock().expect("no request panics").push(String::from_utf8_lossy(request).into_owned());
-        b"HTTP/1.1 404 x\r\ncontent-length: 0\r\n\r\n".to_vec()
-    })
-    .await;
-    let key = [(KEY, API_KEY), (ADDRESS, EMAIL)];
-    for credential in [&[(TOKEN, API_TOKEN)][..], &key, &[]] {
-        let mut environment: Vec<_> = credential.iter().map(|&(name, value)| (name, value.to_owned())).collect();
-        environment.push((BASE_URL, simulator.base_url().to_owned()));
-        let options = RequestOptions { base_url: Some(callers.base_url()), ..some_options() };
-        let mut plugin = Host::shared().instance_with(Setup { environment, ..Setup::default() }).await;
-        for action in Action::ALL {
-            let result = action.call(&mut plugin, simulator.account(), "id", &options).await;
-            assert_eq!(*received.lock().expect("no request panics"), [""; 0], "{action:?}");
-            let error = result.expect_err("refused");
-            let expected = (ErrorKind::InvalidConfiguration, Outcome::NotApplied, 0);
-            assert_eq!((error.kind, error.outcome, error.attempts), expected, "{action:?}");
-            for part in ["base-url", "pass `credentials`", "CLOUDFLARE_BASE_URL in the environment"] {
-                assert!(error.message.contains(part), "{}", error.message);
-            }
-        }
-    }
-    assert_eq!(simulator.request_count(), 0);
-    // The control: with a credential of its own the same call reaches the caller's server, and takes nothing of the environment.
-    let options = RequestOptions {
-        credentials: Some(Credentials::ApiToken("of-the-caller".to_owned())),
-        base_url: Some(callers.base_url()),
-        ..some_options()
-    };
-    list_with(&[(TOKEN, API_TOKEN)], Some(options)).await.0.expect_err("404");
-    let received = received.lock().expect("no request panics");
-    assert!(received.len() == 1 && received[0].contains("Bearer of-the-caller") && !received[0].contains(API_TOKEN));
-}
-
-/// Where the request of a list goes with these variables: scheme, host and path, up to the account.
-async fn destination(variables: &[(&'static str, &str)]) -> Result<String, Error> {
-    let destinations = Destinations::default();
-    let mut environment: Vec<_> = variables.iter().map(|&(name, value)| (name, value.to_owned())).collect();
-    environment.push((TOKEN, API_TOKEN.to_owned()));
-    let hooks = Some(Box::new(destinations.clone()) as _);
-    let mut plugin = Host::shared().instance_with(Setup { environment, hooks, ..Setup::default() }).await;
-    let account = cloudflare_access_host_tests::types::Scope::Account("a".to_owned());
-    let error = plugin.list(&account, &first_page(), None).await.expect_err("nothing is let out");
-    match destinations.noted().as_slice() {
-        [] => Err(error),
-        [destination] => Ok(destination.split("/accounts/").next().expect("a start").to_owned()),
-        more => panic!("{more:?}"),
-    }
-}
-
-#[tokio::test]
-async fn a_credential_of_a_compliance_region_goes_to_the_api_of_that_region_alone() {
-    const FED: &str = "https://api.fed.cloudflare.com/client/v4";
-    const PUBLIC: &str = "https://api.cloudflare.com/client/v4";
-    const PROXY: &str = "http://127.0.0.1:8787/client/v4";
-    for (variables, expected) in [
-        (&[][..], PUBLIC),
-        (&[(REGION, "public")], PUBLIC),
-        (&[(REGION, "")], PUBLIC),
-        (&[(REGION, "fedramp_high")], FED),
-        (&[(REGION, "fedramp_high"), (BASE_URL, FED)], FED),
-        (&[(REGION, "fedramp_high"), (API_BASE_URL, FED), (BASE_URL, FED)], FED),
-        (&[(API_BASE_URL, PROXY)], PROXY),
-        (&[(API_BASE_URL, PROXY), (BASE_URL, PROXY)], PROXY),
-    ] {
-        assert_eq!(destination(variables).await.expect("sent"), expected, "{variables:?}");
-    }
-    for (variables, parts) in [
-        (&[(REGION, "fedramp_high"), (BASE_URL, PUBLIC)][..], [REGION, BASE_URL]),
-        (&[(REGION, "fedramp_high"), (API_BASE_URL, PUBLIC)], [REGION, API_BASE_URL]),
-        (&[(REGION, "fedramp_high"), (BASE_URL, PROXY)], [REGION, BASE_URL]),
-        (&[(REGION, "public"), (BASE_URL, FED)], [REGION, BASE_URL]),
-        (&[(API_BASE_URL, FED), (BASE_URL, PUBLIC)], [API_BASE_URL, BASE_URL]),
-        (&[(REGION, "fedramp_moderate")], [REGION, "\"fedramp_moderate\""]),
-        (&[(REGION, "fedramp_high\r")], [REGION, "\"fedramp_high\\u{d}\""]),
-        (&[(API_BASE_URL, "http://api.fed.cloudflare.com")], [API_BASE_URL, "plain http"]),
-    ] {
-        let error = destination(variables).await.expect_err("refused");
-        assert_eq!((error.kind, error.attempts), (ErrorKind::InvalidConfiguration, 0), "{variables:?}");
-        assert!(parts.iter().all(|part| error.message.contains(part)), "{}", error.message);
-    }
+    assert_eq!(simulator.request_count(), 1);
 }

@@ -10,15 +10,15 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use cloudflare_access_host_tests::hooks::{OptionsIgnored, Reply};
 use cloudflare_access_host_tests::types::{Error, ErrorKind, Outcome, RequestOptions};
-use cloudflare_access_host_tests::{Action, Host, Instance, RawServer, Setup, options};
+use cloudflare_access_host_tests::{Action, Host, Instance, RawServer, Setup, api_token, endpoint, options};
 use cloudflare_access_simulator::{Fault, FaultKind, Simulator, Wait};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 const DEADLINE: Duration = Duration::from_secs(1);
 const TOLERANCE: Duration = Duration::from_millis(250);
-/// A read, a change that is sent once, and the one that makes several requests at once.
-const ACTIONS: [Action; 3] = [Action::Get, Action::Create, Action::ListAll];
+/// A read, a change that is sent once, one that makes several requests at once, and two that try again by themselves.
+const ACTIONS: [Action; 5] = [Action::Get, Action::Create, Action::ListAll, Action::Issue, Action::RotateWithOverlap];
 
 /// The two kinds of host: stock, and one on which only the component keeps time.
 async fn hosts() -> [(&'static str, Instance); 2] {
@@ -133,6 +133,40 @@ async fn a_wait_of_two_hours_is_told_and_not_begun() {
     }
 }
 
+/// Options with this much time, all of it for every attempt.
+fn in_milliseconds(timeout_ms: u32, simulator: &Simulator) -> RequestOptions {
+    RequestOptions { timeout_ms: Some(timeout_ms), attempt_timeout_ms: Some(timeout_ms), ..options(simulator) }
+}
+
+#[tokio::test]
+async fn what_makes_a_secret_is_not_begun_with_less_than_250_milliseconds_left() {
+    let simulator = Simulator::start().await.expect("a simulator");
+    let id = simulator.add_token(simulator.account(), "token").token.id;
+    let mut plugin = Host::shared().instance().await;
+    for action in [Action::Create, Action::Raise, Action::Rotate] {
+        let options = in_milliseconds(249, &simulator);
+        let error = action.call(&mut plugin, simulator.account(), &id, &options).await.expect_err("too late");
+        assert_eq!(
+            (error.kind, error.outcome, error.attempts),
+            (ErrorKind::Timeout, Outcome::NotApplied, 0),
+            "{action:?}: {}",
+            error.message
+        );
+    }
+    assert_eq!(simulator.request_count(), 0);
+    // A step of a longer call: the step before it ends with at most 200 milliseconds left.
+    for action in [Action::Ensure, Action::Issue, Action::RotateWithOverlap] {
+        simulator.clear_requests();
+        simulator.inject(FaultKind::Delay { duration: Duration::from_millis(1300) });
+        let options = in_milliseconds(1500, &simulator);
+        let error = action.call(&mut plugin, simulator.account(), &id, &options).await.expect_err("too late");
+        let shown = format!("{action:?}: {}", error.message);
+        assert_eq!((error.kind, error.outcome), (ErrorKind::Timeout, Outcome::NotApplied), "{shown}");
+        assert_eq!((error.attempts, simulator.request_count()), (1, 1), "{shown}");
+    }
+    assert_eq!(simulator.commits(), []);
+}
+
 /// A byte at a time without a pause: there is always something to read, for longer than anybody waits.
 async fn gush(mut stream: TcpStream) -> io::Result<()> {
     stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 8000000\r\n\r\n").await?;
@@ -146,7 +180,8 @@ async fn gush(mut stream: TcpStream) -> io::Result<()> {
 async fn against_a_server_that_sends_many_small_pieces_without_a_pause() {
     let server = RawServer::start_with(|stream, _| gush(stream)).await;
     let simulator = Simulator::start().await.expect("a simulator");
-    let options = RequestOptions { base_url: Some(server.base_url()), ..within_the_deadline(&simulator) };
+    let elsewhere = endpoint(api_token(), &server.base_url());
+    let options = RequestOptions { endpoint: Some(elsewhere), ..within_the_deadline(&simulator) };
     for (host, mut plugin) in hosts().await {
         let (error, took) = measured(Action::Create, &mut plugin, &simulator, &options).await;
         assert!(took <= DEADLINE + TOLERANCE, "on a {host} host: {took:?}, {}", error.message);
@@ -176,9 +211,9 @@ async fn an_instance_whose_time_ran_out_works_afterwards() {
     for (_, mut plugin) in hosts().await {
         simulator.inject(Fault::new(FaultKind::StallInBody));
         let short = RequestOptions { timeout_ms: Some(100), max_retries: Some(0), ..options(&simulator) };
-        let error = Action::List.call(&mut plugin, simulator.account(), "", &short).await.expect_err("stalled");
+        let error = Action::ListPage.call(&mut plugin, simulator.account(), "", &short).await.expect_err("stalled");
         assert_eq!(error.kind, ErrorKind::Timeout);
         let good = options(&simulator);
-        Action::List.call(&mut plugin, simulator.account(), "", &good).await.expect("listed");
+        Action::ListPage.call(&mut plugin, simulator.account(), "", &good).await.expect("listed");
     }
 }

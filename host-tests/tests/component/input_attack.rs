@@ -1,11 +1,12 @@
 //! Hostile arguments: no request leaves, or what was given arrives as exactly that and nothing else.
 
-use cloudflare_access_host_tests::requests::{everything, first_page, named};
+use cloudflare_access_host_tests::lifecycle::Selector;
+use cloudflare_access_host_tests::requests::{everything, first_page, header, named, unchanged};
 use cloudflare_access_host_tests::types::{
-    ApiKey, Credentials, ErrorKind, ListAllParams, ListParams, Outcome, PreviousSecret, RequestOptions, Scope,
-    UpdateParams,
+    ApiKey, CreateParams, Credentials, Endpoint, ErrorKind, ListAllParams, ListPageParams, Outcome, PreviousSecret,
+    RequestOptions, Scope, UpdateParams,
 };
-use cloudflare_access_host_tests::{Action, Host, Instance, options, requests::unchanged, scope};
+use cloudflare_access_host_tests::{Action, Host, Instance, api_token, endpoint, options, scope};
 use cloudflare_access_simulator::Simulator;
 
 const NASTY: &str = "\r\nX-Injected: 1\r\n\r\nGET / HTTP/1.1\r\n";
@@ -35,7 +36,7 @@ async fn no_id_leaves_its_place_in_the_path() {
         ("...", "..."),
     ] {
         // As the id of a token, in each operation that takes one.
-        for action in [Action::Get, Action::Update, Action::Raise, Action::Delete, Action::Refresh, Action::Rotate] {
+        for action in Action::all().filter(|action| action.takes_an_id()) {
             let home = simulator.account().clone();
             action.call(&mut plugin, &home, id, &options).await.expect_err("there is no such token");
             let request = simulator.requests().pop().expect("a request");
@@ -49,7 +50,7 @@ async fn no_id_leaves_its_place_in_the_path() {
             continue;
         }
         for (home, kind) in [(Scope::Account(id.to_owned()), "accounts"), (Scope::Zone(id.to_owned()), "zones")] {
-            plugin.list(&home, &first_page(), Some(&options)).await.expect_err("there is no such scope");
+            plugin.list_page(&home, &first_page(), Some(&options)).await.expect_err("there is no such scope");
             let request = simulator.requests().pop().expect("a request");
             assert_eq!(request.target(), format!("/client/v4/{kind}/{encoded}/access/service_tokens"));
         }
@@ -62,18 +63,22 @@ async fn no_id_leaves_its_place_in_the_path() {
 #[tokio::test]
 async fn what_reaches_a_header_has_no_line_breaks() {
     let (simulator, mut plugin, good) = setting().await;
+    let with = |credentials: Credentials| RequestOptions {
+        endpoint: Some(endpoint(credentials, simulator.base_url())),
+        ..good.clone()
+    };
     let key =
-        |email: &str, key: &str| Some(Credentials::ApiKey(ApiKey { email: email.to_owned(), key: key.to_owned() }));
-    let pair = |name: &str, value: &str| vec![(name.to_owned(), value.to_owned())];
+        |email: &str, key: &str| with(Credentials::ApiKey(ApiKey { email: email.to_owned(), key: key.to_owned() }));
+    let pair = |name: &str, value: &str| RequestOptions { headers: Some(vec![header(name, value)]), ..good.clone() };
     for text in [NASTY, "a\rb", "a\nb", "a\0b", "a\u{7f}b", "a\u{85}b", "\u{1f511}", "a\tb"] {
         let mixed = format!("x{text}");
         for options in [
-            RequestOptions { credentials: Some(Credentials::ApiToken(mixed.clone())), ..good.clone() },
-            RequestOptions { credentials: key(&mixed, "k"), ..good.clone() },
-            RequestOptions { credentials: key("a@b.example", &mixed), ..good.clone() },
-            RequestOptions { headers: pair("x-a", &mixed), ..good.clone() },
-            RequestOptions { headers: pair(&mixed, "v"), ..good.clone() },
-            RequestOptions { headers: pair("user-agent", &mixed), ..good.clone() },
+            with(Credentials::ApiToken(mixed.clone())),
+            key(&mixed, "k"),
+            key("a@b.example", &mixed),
+            pair("x-a", &mixed),
+            pair(&mixed, "v"),
+            pair("user-agent", &mixed),
         ] {
             let error = plugin.create(&scope(simulator.account()), &named("CI"), Some(&options)).await.expect_err(text);
             assert_eq!((error.kind, error.attempts), (ErrorKind::InvalidConfiguration, 0), "{}", error.message);
@@ -110,7 +115,7 @@ async fn a_base_url_leads_only_where_it_says_and_only_over_tls_or_to_this_machin
         "",
         &format!("https://evil.example/{}", "x".repeat(100_000)),
     ] {
-        let options = RequestOptions { base_url: Some(url.to_owned()), ..good.clone() };
+        let options = RequestOptions { endpoint: Some(endpoint(api_token(), url)), ..good.clone() };
         let error = plugin.create(&scope(simulator.account()), &named("CI"), Some(&options)).await.expect_err(url);
         let shown: String = url.chars().take(60).collect();
         assert_eq!((error.kind, error.attempts), (ErrorKind::InvalidConfiguration, 0), "{shown}: {}", error.message);
@@ -123,14 +128,18 @@ async fn a_base_url_leads_only_where_it_says_and_only_over_tls_or_to_this_machin
 async fn what_is_too_large_for_a_request_is_refused_before_it_can_end_the_instance() {
     let (simulator, mut plugin, good) = setting().await;
     let large = "x".repeat(1 << 20);
-    let many = (0..10_000).map(|number| (format!("x-{number}"), "v".to_owned())).collect();
-    let long_name = vec![(format!("x{large}"), "v\0".to_owned())];
+    let token = |token: String| RequestOptions {
+        endpoint: Some(endpoint(Credentials::ApiToken(token), simulator.base_url())),
+        ..good.clone()
+    };
+    let one = |name: &str, value: &str| RequestOptions { headers: Some(vec![header(name, value)]), ..good.clone() };
+    let many = (0..10_000).map(|number| header(format!("x-{number}"), "v")).collect();
     for options in [
-        RequestOptions { credentials: Some(Credentials::ApiToken(large.clone())), ..good.clone() },
-        RequestOptions { headers: vec![("x-a".to_owned(), large.clone())], ..good.clone() },
-        RequestOptions { headers: long_name, ..good.clone() },
-        RequestOptions { headers: vec![("user-agent".to_owned(), large.clone())], ..good.clone() },
-        RequestOptions { headers: many, ..good.clone() },
+        token(large.clone()),
+        one("x-a", &large),
+        one(&format!("x{large}"), "v\0"),
+        one("user-agent", &large),
+        RequestOptions { headers: Some(many), ..good.clone() },
     ] {
         let error = plugin.create(&scope(simulator.account()), &named("CI"), Some(&options)).await.expect_err("large");
         assert_eq!((error.kind, error.attempts), (ErrorKind::InvalidConfiguration, 0), "{:.200}", error.message);
@@ -143,22 +152,18 @@ async fn what_is_too_large_for_a_request_is_refused_before_it_can_end_the_instan
         plugin.create(&home, &named(&large), o).await.map(drop),
         plugin.update(&home, "x", &update, o).await.map(drop),
         plugin.get(&home, &large, o).await.map(drop),
-        plugin.list(&Scope::Zone(large.clone()), &first_page(), o).await.map(drop),
-        plugin.list(&home, &ListParams { search: Some(large.clone()), ..first_page() }, o).await.map(drop),
+        plugin.list_page(&Scope::Zone(large.clone()), &first_page(), o).await.map(drop),
+        plugin.list_page(&home, &ListPageParams { search: Some(large.clone()), ..first_page() }, o).await.map(drop),
         plugin.list_all(&home, &ListAllParams { name: Some(large.clone()), ..everything() }, o).await.map(drop),
-        plugin
-            .create(
-                &home,
-                &{
-                    let mut p = named("CI");
-                    p.duration = Some(large.clone());
-                    p
-                },
-                o,
-            )
-            .await
-            .map(drop),
+        plugin.create(&home, &CreateParams { duration: Some(large.clone()), ..named("CI") }, o).await.map(drop),
         plugin.rotate("a", "x", &PreviousSecret::ExpiresAt(large.clone()), o).await.map(drop),
+        plugin.find(&home, &Selector::Name(large.clone()), o).await.map(drop),
+        plugin.find(&home, &Selector::ClientId(large.clone()), o).await.map(drop),
+        plugin.ensure(&home, &named(&large), o).await.map(drop),
+        plugin.issue("a", &named(&large), "key", o).await.map(drop),
+        plugin.issue("a", &named("CI"), &large, o).await.map(drop),
+        plugin.finish_issue("a", &large, o).await.map(drop),
+        plugin.resolve_create(&home, "CI", &large, o).await.map(drop),
     ];
     for error in errors {
         let error = error.expect_err("1 MiB");
@@ -167,10 +172,26 @@ async fn what_is_too_large_for_a_request_is_refused_before_it_can_end_the_instan
     }
     assert_eq!(simulator.request_count(), 0);
     // The most that is let through arrives.
-    let headers = (0..64).map(|number| (format!("x-{number:03}"), "v".repeat(250))).collect();
-    let credentials = Some(Credentials::ApiToken("t".repeat(4096)));
-    let error = plugin.list(&home, &first_page(), Some(&RequestOptions { credentials, headers, ..good })).await;
+    let headers = (0..64).map(|number| header(format!("x-{number:03}"), "v".repeat(250))).collect();
+    let most = RequestOptions { headers: Some(headers), ..token("t".repeat(4096)) };
+    let error = plugin.list_page(&home, &first_page(), Some(&most)).await;
     assert_eq!(error.expect_err("an unknown token").status, Some(403));
+}
+
+#[tokio::test]
+async fn an_empty_base_url_or_credential_does_not_mean_that_of_the_environment() {
+    let (simulator, mut plugin, good) = setting().await;
+    for given in [
+        endpoint(api_token(), " "),
+        endpoint(Credentials::ApiToken(String::new()), simulator.base_url()),
+        Endpoint { credentials: Credentials::ApiToken(" ".into()), base_url: None },
+    ] {
+        let options = RequestOptions { endpoint: Some(given), ..good.clone() };
+        let error = plugin.list_page(&scope(simulator.account()), &first_page(), Some(&options)).await;
+        let error = error.expect_err("refused");
+        assert_eq!((error.kind, error.attempts), (ErrorKind::InvalidConfiguration, 0), "{}", error.message);
+    }
+    assert_eq!(simulator.request_count(), 0);
 }
 
 #[tokio::test]
@@ -191,8 +212,8 @@ async fn names_and_searches_of_any_characters_arrive_as_they_are() {
         let token = plugin.create(&home, &named(name), Some(&options)).await.expect("created").token;
         assert_eq!(token.name.as_deref(), Some(name));
         assert_eq!(simulator.requests().pop().expect("a request").json(), serde_json::json!({ "name": name }));
-        let by_name = ListParams { name: Some(name.to_owned()), search: Some(name.to_owned()), ..first_page() };
-        let page = plugin.list(&home, &by_name, Some(&options)).await.expect("listed");
+        let by_name = ListPageParams { name: Some(name.to_owned()), search: Some(name.to_owned()), ..first_page() };
+        let page = plugin.list_page(&home, &by_name, Some(&options)).await.expect("listed");
         assert!(page.tokens.iter().any(|found| found.id == token.id), "{name:?}");
         let query = simulator.requests().pop().and_then(|request| request.query).expect("a query");
         assert!(query.is_ascii() && !query.contains(char::is_control) && query.matches('&').count() == 1, "{query}");

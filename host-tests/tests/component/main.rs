@@ -1,6 +1,7 @@
 //! The component in stock wasmtime, in this process: what it does, what it sends, and what no fault, no answer and no argument can make it do.
 
 mod artifact;
+mod authority;
 mod bad_bytes;
 mod credentials;
 mod deadlines;
