@@ -5,10 +5,10 @@
 
 import { WASIShim } from "@bytecodealliance/preview2-shim/instantiation";
 
-/** The functions of `cloudflare:access/service-tokens`, with this environment and no other. */
+/** The functions of `cloudflare:access/service-tokens` and `cloudflare:access/lifecycle`, with this environment and no other. */
 export async function cloudflareAccess(transpiled, environment) {
   const { instantiate } = await import(new URL("cloudflare_access.js", transpiled));
   const wasi = new WASIShim({ sandbox: { preopens: {}, env: environment } });
-  const { serviceTokens } = await instantiate(undefined, wasi.getImportObject());
-  return serviceTokens;
+  const { serviceTokens, lifecycle } = await instantiate(undefined, wasi.getImportObject());
+  return { ...serviceTokens, ...lifecycle };
 }

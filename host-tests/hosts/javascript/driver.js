@@ -5,16 +5,18 @@ import { pathToFileURL } from "node:url";
 
 import { cloudflareAccess } from "./cloudflare-access.js";
 
-/** A step may name a time, a number of retries, and a base URL, to which the credential of the environment does not go by itself. */
+/** The credential comes from the environment, unless the step has one; then it may name a base URL, too. */
 const options = (step) => ({
-  credentials: step["base-url"] && { tag: "api-token", val: process.env.CLOUDFLARE_API_TOKEN },
-  baseUrl: step["base-url"],
+  endpoint: step["api-token"] && {
+    credentials: { tag: "api-token", val: step["api-token"] },
+    baseUrl: step["base-url"],
+  },
   timeoutMs: step["timeout-ms"],
   maxRetries: step["max-retries"],
-  headers: [],
+  headers: step.header && [{ name: step.header, value: "from the test" }],
 });
 
-/** What create and update take. */
+/** What create, ensure, issue and update take. */
 const fields = (step) => ({
   name: step.name,
   duration: step.duration,
@@ -23,10 +25,11 @@ const fields = (step) => ({
 });
 
 function run(access, step) {
-  const scope = { tag: "account", val: step.account };
+  const home = step.account ?? step.zone;
+  const scope = { tag: step.account ? "account" : "zone", val: home };
   switch (step.operation) {
-    case "list":
-      return access.list(scope, { name: step.name }, options(step)).tokens;
+    case "list-page":
+      return access.listPage(scope, {}, options(step)).tokens;
     case "list-all":
       return access.listAll(scope, { perPage: step["per-page"] }, options(step));
     case "get":
@@ -38,18 +41,39 @@ function run(access, step) {
     case "delete":
       return access["delete"](scope, step.id, options(step));
     case "refresh":
-      return access.refresh(step.account, step.id, options(step));
+      return access.refresh(home, step.id, options(step));
     case "rotate":
-      return access.rotate(step.account, step.id, { tag: "expires-at", val: step["expires-at"] }, options(step));
+      return access.rotate(home, step.id, { tag: "expires-at", val: step["expires-at"] }, options(step));
+    case "expiring":
+      return access.expiring(scope, step["within-seconds"], options(step));
+    case "rotate-with-overlap":
+      return access.rotateWithOverlap(scope, step.id, step["overlap-seconds"], false, options(step)).issued;
+    case "find":
+      return access.find(scope, { tag: "client-id", val: step["client-id"] }, options(step));
+    case "ensure":
+      return access.ensure(scope, fields(step), options(step));
+    case "issue":
+      return access.issue(home, fields(step), step.key, options(step));
+    case "finish-issue":
+      return access.finishIssue(home, step.key, options(step));
   }
+}
+
+function ok(step, result) {
+  if (Array.isArray(result)) return { names: result.map(({ name }) => name) };
+  if (step.operation === "expiring") {
+    const { clock, expiring, later } = result;
+    return { clock, expiring: expiring.length, later };
+  }
+  const isCase = "tag" in result;
+  const value = isCase ? result.val : result;
+  const { id, name, clientId } = value?.token ?? value ?? {};
+  return { case: isCase ? result.tag : undefined, id, name, "client-id": clientId, "client-secret": value?.clientSecret };
 }
 
 function outcome(access, step) {
   try {
-    const result = run(access, step);
-    if (Array.isArray(result)) return { ok: { names: result.map(({ name }) => name) } };
-    const { id, name, clientId } = result.token ?? result;
-    return { ok: { id, name, "client-id": clientId, "client-secret": result.clientSecret } };
+    return { ok: ok(step, run(access, step)) };
   } catch (failure) {
     if (failure.payload === undefined) return { trap: String(failure.stack) };
     const { kind, outcome, status, attempts, message } = failure.payload;

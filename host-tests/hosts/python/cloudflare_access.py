@@ -6,14 +6,15 @@
 Records have the names of the contract: get(issued, "client-secret"). A failure raises AccessError with the record `error`.
 
 How wasmtime-py writes a case: Variant(name, value), but the value alone where Python's types tell the cases apart. So a scope
-is Variant("account", id); `previous` of rotate is a string for expires-at and None for expires-now; and credentials are
-Variant("none"), or Variant("some", token), or Variant("some", record(email=…, key=…)).
+is Variant("account", id) and a selector Variant("name", name); `previous` of rotate is a string for expires-at and None for
+expires-now; credentials are the token, or record(email=…, key=…), or None for those of the host. The result of delete is the
+token, or None for already-gone; that of ensure is a Variant.
 """
 
 from wasmtime import Engine, Store, WasiConfig
 from wasmtime.component import Component, Linker, Record, Variant
 
-INTERFACE = "cloudflare:access/service-tokens@0.1.0"
+INTERFACES = ("cloudflare:access/service-tokens@0.1.0", "cloudflare:access/lifecycle@0.1.0")
 
 
 def record(**fields):
@@ -58,15 +59,22 @@ class CloudflareAccess:
         store.set_wasi(wasi)
         store.set_wasi_http()
         instance = self._linker.instantiate(store, self._component)
-        interface = instance.get_export_index(store, INTERFACE)
-        function = instance.get_func(store, instance.get_export_index(store, name, interface))
+        function = self._function(store, instance, name)
         result = function(store, *arguments)
         function.post_return(store)
-        # wasmtime names the case only where Python's types do not tell ok from err: all but the list of list-all.
-        if isinstance(result, Variant):
+        # wasmtime names the case only where Python's types do not tell ok from err.
+        if isinstance(result, Variant) and result.tag in ("ok", "err"):
             if result.tag == "err":
                 raise AccessError(result.payload)
             return result.payload
         if isinstance(result, Record):
             raise AccessError(result)
         return result
+
+    @staticmethod
+    def _function(store, instance, name):
+        for interface in INTERFACES:
+            index = instance.get_export_index(store, name, instance.get_export_index(store, interface))
+            if index is not None:
+                return instance.get_func(store, index)
+        raise AttributeError(f"the contract has no function {name}")

@@ -9,28 +9,27 @@ from wasmtime.component import Variant
 
 
 def options(step):
-    """A step may name a time, a number of retries, and a base URL, to which the credential of the environment does not go by itself."""
-    credentials = Variant("some", os.environ["CLOUDFLARE_API_TOKEN"]) if "base-url" in step else Variant("none")
-    return record(credentials=credentials, base_url=step.get("base-url"), timeout_ms=step.get("timeout-ms"), attempt_timeout_ms=None,
-                  max_retries=step.get("max-retries"), headers=[])
+    """The credential comes from the environment, unless the step has one; then it may name a base URL, too."""
+    endpoint = record(credentials=step["api-token"], base_url=step["base-url"]) if "api-token" in step else None
+    headers = [record(name=step["header"], value="from the test")] if "header" in step else None
+    return record(endpoint=endpoint, timeout_ms=step.get("timeout-ms"), attempt_timeout_ms=None, max_retries=step.get("max-retries"),
+                  headers=headers)
 
 
 def fields(step):
-    """What create and update take."""
+    """What create, ensure, issue and update take."""
     return record(name=step.get("name"), duration=step.get("duration"), enabled=step.get("enabled"),
                   client_secret_version=step.get("client-secret-version"), previous_client_secret_expires_at=None)
 
 
 def run(access, step):
-    account = step["account"]
-    scope = Variant("account", account)
+    home = step.get("account", step.get("zone"))
+    scope = Variant("account" if "account" in step else "zone", home)
     match step["operation"]:
-        case "list":
-            page = access.list(scope, record(name=step.get("name"), search=None, page=None, per_page=None), options(step))
-            return [get(token, "name") for token in page.tokens]
+        case "list-page":
+            return access.list_page(scope, record(name=None, search=None, page=None, per_page=None), options(step)).tokens
         case "list-all":
-            tokens = access.list_all(scope, record(name=None, search=None, per_page=step["per-page"]), options(step))
-            return [get(token, "name") for token in tokens]
+            return access.list_all(scope, record(name=None, search=None, per_page=step["per-page"]), options(step))
         case "get":
             return access.get(scope, step["id"], options(step))
         case "create":
@@ -40,21 +39,45 @@ def run(access, step):
         case "delete":
             return access.delete(scope, step["id"], options(step))
         case "refresh":
-            return access.refresh(account, step["id"], options(step))
+            return access.refresh(home, step["id"], options(step))
         case "rotate":
-            return access.rotate(account, step["id"], step["expires-at"], options(step))
+            return access.rotate(home, step["id"], step["expires-at"], options(step))
+        case "expiring":
+            return access.expiring(scope, step["within-seconds"], options(step))
+        case "rotate-with-overlap":
+            return access.rotate_with_overlap(scope, step["id"], step["overlap-seconds"], False, options(step)).issued
+        case "find":
+            return access.find(scope, Variant("client-id", step["client-id"]), options(step))
+        case "ensure":
+            return access.ensure(scope, fields(step), options(step))
+        case "issue":
+            return access.issue(home, fields(step), step["key"], options(step))
+        case "finish-issue":
+            return access.finish_issue(home, step["key"], options(step))
+
+
+def ok(step, result):
+    if step["operation"] == "expiring":
+        return {"clock": result.clock, "expiring": len(result.expiring), "later": result.later}
+    if isinstance(result, list):
+        return {"names": [get(token, "name") for token in result]}
+    shown = {}
+    if step["operation"] == "delete":
+        shown["case"] = "already-gone" if result is None else "deleted"
+    if isinstance(result, Variant):
+        shown["case"], result = result.tag, result.payload
+    if result is not None:
+        token = getattr(result, "token", result)
+        shown |= {key: get(token, key) for key in ("id", "name", "client-id")}
+        shown["client-secret"] = getattr(result, "client-secret", None)
+    return shown
 
 
 def outcome(access, step):
     try:
-        result = run(access, step)
+        return {"ok": ok(step, run(access, step))}
     except AccessError as failure:
         return {"err": {key: get(failure.error, key) for key in ("kind", "outcome", "status", "attempts", "message")}}
-    if isinstance(result, list):
-        return {"ok": {"names": result}}
-    token = getattr(result, "token", result)
-    ok = {key: get(token, key) for key in ("id", "name", "client-id")}
-    return {"ok": ok | {"client-secret": getattr(result, "client-secret", None)}}
 
 
 granted = {name: value for name, value in os.environ.items() if name.startswith("CLOUDFLARE_")}

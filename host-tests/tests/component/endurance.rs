@@ -1,10 +1,12 @@
-//! A thousand calls that fail, in one instance: it still works, and it needs no more memory than after the first hundred. So it is
-//! after two hundred that fail for their size, and after the errors of the host that come with text.
+//! An instance that has made many calls still works, and needs no more memory than after the first of them: after a thousand that
+//! fail, after answers that are too large, after answers that are almost too large and have another shape each time, and after the
+//! errors of the host that come with text.
 
 use bytes::Bytes;
 use cloudflare_access_host_tests::hooks::Reply;
-use cloudflare_access_host_tests::types::RequestOptions;
-use cloudflare_access_host_tests::{Action, Host, options};
+use cloudflare_access_host_tests::requests::header;
+use cloudflare_access_host_tests::types::{ErrorKind, RequestOptions};
+use cloudflare_access_host_tests::{Action, Done, Host, options};
 use cloudflare_access_simulator::{Fault, FaultKind, Simulator};
 use wasmtime_wasi_http::Error as HttpError;
 
@@ -13,39 +15,47 @@ const WARM_UP: usize = 100;
 
 #[tokio::test]
 async fn a_thousand_failing_calls_over_sockets_leave_an_instance_as_it_was() {
-    let simulator = Simulator::start().await.expect("a simulator");
-    let id = simulator.add_token(simulator.account(), "token").token.id;
+    let simulator = Simulator::builder().quota(CALLS).start().await.expect("a simulator");
+    let mut id = simulator.add_token(simulator.account(), "token").token.id;
     let mut plugin = Host::shared().instance().await;
     // So many that their list would be missed if it stayed behind.
-    let headers = (0..60).map(|number| (format!("x-trace-{number}"), "1".to_owned())).collect();
-    let options = RequestOptions { timeout_ms: Some(20), max_retries: Some(0), headers, ..options(&simulator) };
+    let headers = (0..60).map(|number| header(format!("x-trace-{number}"), "1")).collect();
+    let patient = RequestOptions { headers: Some(headers), ..options(&simulator) };
+    // Only what never ends is given up soon, so that a slow machine does not turn the others into it.
+    let hurried = RequestOptions { timeout_ms: Some(20), ..patient.clone() };
     let kinds = [
-        FaultKind::error(500, 1000, "later"),
-        FaultKind::NeverAnswer,
-        FaultKind::Close,
-        FaultKind::TruncatedBody,
-        FaultKind::StallInBody,
-        FaultKind::HtmlPage { status: 520 },
-        FaultKind::NotHttp,
-        FaultKind::LargeHead { bytes: 1 << 20 },
-        FaultKind::NullResult,
-        FaultKind::GarbageJson,
-        FaultKind::ContentTooLarge,
+        (FaultKind::error(500, 1000, "later"), ErrorKind::Unavailable),
+        (FaultKind::NeverAnswer, ErrorKind::Timeout),
+        (FaultKind::Close, ErrorKind::Connection),
+        (FaultKind::TruncatedBody, ErrorKind::Connection),
+        (FaultKind::StallInBody, ErrorKind::Timeout),
+        (FaultKind::HtmlPage { status: 520 }, ErrorKind::Unavailable),
+        (FaultKind::NotHttp, ErrorKind::Connection),
+        (FaultKind::LargeHead { bytes: 1 << 20 }, ErrorKind::Connection),
+        (FaultKind::Redirect { status: 302, location: "/login".to_owned() }, ErrorKind::InvalidResponse),
+        (FaultKind::GarbageJson, ErrorKind::InvalidResponse),
+        (FaultKind::ContentTooLarge, ErrorKind::Rejected),
     ];
+    // `issue` would try again until its time ends; its requests are those of the others.
+    let actions: Vec<_> = Action::all().filter(|action| *action != Action::Issue).collect();
     let mut memory = 0;
     for number in 0..CALLS {
-        let kind = &kinds[number % kinds.len()];
-        let action = Action::ALL[number % Action::ALL.len()];
+        let (kind, expected) = &kinds[number % kinds.len()];
+        let action = actions[number % actions.len()];
         simulator.clear_faults();
         simulator.inject(Fault::new(kind.clone()).forever());
-        action.call(&mut plugin, simulator.account(), &id, &options).await.expect_err("a fault");
+        let options = if *expected == ErrorKind::Timeout { &hurried } else { &patient };
+        let error = action.call(&mut plugin, simulator.account(), &id, options).await.expect_err("a fault");
+        assert_eq!(error.kind, *expected, "{kind:?} of {action:?}: {error:?}");
+        if simulator.tokens(simulator.account()).iter().all(|token| token.id != id) {
+            id = simulator.add_token(simulator.account(), "token").token.id;
+        }
         if number == WARM_UP {
             memory = plugin.memory();
         }
     }
     assert_eq!(plugin.memory(), memory, "after {CALLS} and after {WARM_UP} calls");
     simulator.clear_faults();
-    let patient = RequestOptions { timeout_ms: None, ..options };
     Action::Create.call(&mut plugin, simulator.account(), "", &patient).await.expect("it works");
 }
 
@@ -65,12 +75,56 @@ async fn two_hundred_answers_that_are_too_large_leave_an_instance_as_it_was() {
             chunks: chunks.clone(),
             breaks: false,
         });
-        Action::List.call(&mut plugin, simulator.account(), "", &options).await.expect_err("too large");
+        Action::ListPage.call(&mut plugin, simulator.account(), "", &options).await.expect_err("too large");
         if number == WARM_UP {
             memory = plugin.memory();
         }
     }
     assert_eq!(plugin.memory(), memory, "after twice as many calls");
+}
+
+/// The most that a body may have.
+const BODY: usize = 8 << 20;
+/// After so many answers an instance has had the worst of it.
+const SHAPES_OF_WARM_UP: usize = 150;
+const SHAPES: usize = 300;
+
+/// An answer of almost 8 MiB whose texts have a length of their own: fields of an unknown name in one token, or the names of many.
+fn shaped(number: usize) -> (Bytes, usize) {
+    // From a few bytes to a megabyte, no two the same, in no order.
+    let length = 40 + (number * 7919) % 401 * (number % 7 + 1).pow(4);
+    let text = "x".repeat(length);
+    let (before, after, piece) = if number.is_multiple_of(2) {
+        (r#"{"success":true,"result":[{"id":"1""#, "}]}", format!(r#","field":"{text}""#))
+    } else {
+        (r#"{"success":true,"result":[{"id":"0"}"#, "]}", format!(r#",{{"id":"00000001","name":"{text}"}}"#))
+    };
+    // What is built of it has a limit, too: 16 MiB, at 200 bytes a token and 16 a text.
+    let count = ((BODY - 100) / piece.len()).min(BODY / (length + 250));
+    let body = [before, &piece.repeat(count), after].concat();
+    assert!(body.len() <= BODY);
+    (body.into(), count)
+}
+
+#[tokio::test]
+async fn answers_of_8_mib_of_another_shape_each_time_leave_an_instance_as_it_was() {
+    let (mut plugin, replies) = Host::shared().instance_in_memory().await;
+    let simulator = Simulator::start().await.expect("a simulator");
+    let options = options(&simulator);
+    let mut memory = 0;
+    for number in 0..SHAPES {
+        let (body, count) = shaped(number);
+        replies.set(move |_| Reply::json(200, body.clone()));
+        let done = Action::ListPage.call(&mut plugin, simulator.account(), "", &options).await.expect("a page");
+        let Done::Page(page) = done else { unreachable!() };
+        let found = page.tokens.len() - 1 + page.tokens[0].additional_fields.len();
+        assert_eq!(found, count, "shape {number}");
+        if number == SHAPES_OF_WARM_UP {
+            memory = plugin.memory();
+        }
+    }
+    println!("{} MiB after {SHAPES_OF_WARM_UP} answers, {} after {SHAPES}", memory >> 20, plugin.memory() >> 20);
+    assert_eq!(plugin.memory(), memory, "after {SHAPES} and after {SHAPES_OF_WARM_UP} answers");
 }
 
 /// The errors of `wasi:http` that can hold text, with a long one.

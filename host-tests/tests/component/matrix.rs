@@ -1,17 +1,22 @@
-//! Every fault of the simulator × every function of the contract × account and zone × both sides of the change × once and for
-//! ever, through the component over real sockets.
+//! Every fault of the simulator × every function of `service-tokens` × account and zone × both sides of the change × once and for
+//! ever, through the component over real sockets. The functions of `lifecycle`, whose every step meets every fault, are in
+//! `matrix/lifecycle.rs`.
 //!
 //! What must hold in every cell is in `violations`; what exactly each fault leads to is in `expected`, which does not compile
-//! when a kind of fault is added without a case. The table goes to standard output (`--nocapture`) and to
-//! `target/tmp/fault-matrix.md`.
+//! when a kind of fault is added without a case. A fault that was not met fails its cell. The table goes to standard output
+//! (`--nocapture`) and to `target/tmp/fault-matrix.md`.
+
+mod lifecycle;
 
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cloudflare_access_host_tests::types::{Error, ErrorKind, Outcome, RequestOptions};
+use cloudflare_access_host_tests::types::{Deletion, Error, ErrorKind, Outcome, RequestOptions, ServiceToken};
 use cloudflare_access_host_tests::{Action, Done, Host, Instance, NEW_NAME, options};
-use cloudflare_access_simulator::{Commits, Fault, FaultKind, FaultName, Moment, Scope, ScopeKind, Simulator, Wait};
+use cloudflare_access_simulator::{
+    Commits, Fault, FaultKind, FaultName, Moment, Operation, Scope, ScopeKind, Simulator, Token, Wait,
+};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -38,15 +43,15 @@ struct Row {
 }
 
 /// How a call ends that meets the fault on every attempt.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Ends {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ends {
     Well,
     Badly(ErrorKind),
 }
 
 /// Whether the request is made again.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Again {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Again {
     Never,
     /// Only where twice does no harm.
     IfHarmless,
@@ -81,13 +86,9 @@ async fn every_fault_of_every_operation_is_told_as_it_was_and_doubles_nothing() 
 
 fn cells() -> Vec<Cell> {
     let mut cells = Vec::new();
-    for kind in FaultKind::all() {
-        let moments = [
-            kind.may_be_before_commit().then_some(Moment::BeforeCommit),
-            kind.may_be_after_commit().then_some(Moment::AfterCommit),
-        ];
-        for moment in moments.into_iter().flatten() {
-            for action in Action::ALL {
+    for kind in kinds() {
+        for &moment in kind.moments() {
+            for action in Action::SERVICE_TOKENS.into_iter().filter(|action| is_about(&kind, action.operation())) {
                 for scope in [ScopeKind::Account, ScopeKind::Zone].into_iter().filter(|kind| action.exists_in(*kind)) {
                     for forever in [false, true] {
                         cells.push(Cell { kind: kind.clone(), action, scope, moment, forever });
@@ -97,6 +98,35 @@ fn cells() -> Vec<Cell> {
         }
     }
     cells
+}
+
+/// The kinds of the simulator, what can be wrong with a token of a list, and an answer about another token.
+fn kinds() -> Vec<FaultKind> {
+    let mut kinds = FaultKind::all();
+    kinds.extend([
+        FaultKind::replaced("/result/0/client_id", 17),
+        FaultKind::missing("/result/0/id"),
+        FaultKind::replaced("/result/id", ANOTHER_ID),
+    ]);
+    kinds
+}
+
+/// The id of no token.
+const ANOTHER_ID: &str = "00000000-0000-4000-8000-000000000000";
+
+/// Whether an answer to this operation has what the fault changes in it.
+fn is_about(kind: &FaultKind, operation: Operation) -> bool {
+    let (FaultKind::Replaced { pointer, .. } | FaultKind::Missing { pointer }) = kind else { return true };
+    match pointer.as_str() {
+        "/result/client_secret" => matches!(operation, Operation::Create | Operation::Update | Operation::Rotate),
+        "/result/id" if is_another_id(kind) => !matches!(operation, Operation::List | Operation::Create),
+        _ if pointer.starts_with("/result/0") || pointer.starts_with("/result_info") => operation == Operation::List,
+        _ => operation != Operation::List,
+    }
+}
+
+fn is_another_id(kind: &FaultKind) -> bool {
+    matches!(kind, FaultKind::Replaced { value, .. } if value == ANOTHER_ID)
 }
 
 /// A body of 64 MB is two of them in the memory of the simulator.
@@ -112,20 +142,20 @@ fn hangs(kind: &FaultKind) -> bool {
 
 /// What a fault leads to. Every kind has its case here, or this does not compile.
 #[expect(clippy::match_same_arms, reason = "in the order of the kinds")]
-fn expected(kind: &FaultKind, action: Action) -> (Ends, Again) {
+pub fn expected(kind: &FaultKind, action: Action) -> (Ends, Again) {
     use Again::{Always, IfHarmless, Never};
     use ErrorKind::{
         Conflict, Connection, Forbidden, InvalidResponse, NotFound, RateLimited, Rejected, Timeout, Unauthenticated,
         Unavailable,
     };
-    let is_list = matches!(action, Action::List | Action::ListAll);
+    let is_list = matches!(action, Action::ListPage | Action::ListAll);
     let unusable = (Ends::Badly(InvalidResponse), Never);
     let refused = |kind| (Ends::Badly(kind), Never);
     let passing = |kind| (Ends::Badly(kind), IfHarmless);
     let by_status = |status, refusal| if status >= 500 { passing(Unavailable) } else { refused(refusal) };
     match kind {
         FaultKind::Error { status: 400 | 422, code: 12130, .. } => refused(Rejected),
-        FaultKind::Error { code: 971, .. } => passing(RateLimited),
+        FaultKind::Error { code: 971, .. } => (Ends::Badly(RateLimited), Always),
         FaultKind::Error { status: 401 | 403, code: 10000, .. } => refused(Unauthenticated),
         FaultKind::Error { code: 9999, .. } => refused(Forbidden),
         FaultKind::Error { status: 409, .. } => refused(Conflict),
@@ -144,13 +174,18 @@ fn expected(kind: &FaultKind, action: Action) -> (Ends, Again) {
         FaultKind::MissingKeys { status } => by_status(*status, Forbidden),
         FaultKind::Response { .. } | FaultKind::Redirect { .. } => unusable,
         FaultKind::HtmlPage { status } => by_status(*status, InvalidResponse),
+        // An empty answer to a `delete` is a yes.
+        FaultKind::EmptyBody { status: 200 | 204 } | FaultKind::NullResult if action == Action::Delete => {
+            (Ends::Well, Never)
+        }
         FaultKind::EmptyBody { status: 200 | 204 } => passing(InvalidResponse),
         FaultKind::EmptyBody { status } | FaultKind::NullBody { status } => by_status(*status, InvalidResponse),
         FaultKind::NullResult | FaultKind::DuplicateKeys | FaultKind::InvalidUtf8 | FaultKind::NestedJson { .. } => {
             unusable
         }
         FaultKind::Replaced { pointer, .. } | FaultKind::Missing { pointer } => match (pointer.as_str(), action) {
-            ("/result/id", Action::Create) => unusable,
+            ("/result/id", Action::Create) | ("/result/0/id", _) => unusable,
+            _ if is_another_id(kind) => unusable,
             ("/result/client_secret", Action::Create | Action::Rotate) => unusable,
             _ => (Ends::Well, Never),
         },
@@ -190,7 +225,7 @@ async fn run(cell: Cell) -> Row {
     let fault = Fault::new(cell.kind.clone()).at(cell.moment);
     simulator.inject(if cell.forever { fault.forever() } else { fault });
     let mut plugin = Host::shared().instance().await;
-    let (timeout, attempt) = if hangs(&cell.kind) { (1500, Some(300)) } else { (20_000, None) };
+    let (timeout, attempt) = if hangs(&cell.kind) { (1500, Some(300)) } else { (60_000, None) };
     let options = RequestOptions {
         timeout_ms: Some(timeout),
         attempt_timeout_ms: attempt,
@@ -251,6 +286,10 @@ impl Seen<'_> {
         };
 
         let mut found = Vec::new();
+        let is_met = self.simulator.requests().first().is_some_and(|request| request.fault == Some(cell.kind.name()));
+        if !is_met || (!cell.forever && !self.simulator.faults().is_empty()) {
+            found.push("the fault was not met".to_owned());
+        }
         let mut must = |holds: bool, rule: String| {
             if !holds {
                 found.push(rule);
@@ -266,9 +305,8 @@ impl Seen<'_> {
         match result {
             Ok(done) => {
                 must(ends == Ends::Well, format!("a success in place of {ends:?}"));
-                if let Err(lie) = self.is_true(cell.action, done) {
-                    let is_left_out = cell.kind == FaultKind::missing("/result/client_secret");
-                    must(is_left_out && cell.action == Action::Raise, lie);
+                if let Err(lie) = self.is_true(cell, done) {
+                    must(false, lie);
                 }
             }
             Err(error) => {
@@ -277,7 +315,7 @@ impl Seen<'_> {
                     hangs(&cell.kind) || u64::from(error.attempts) == sent,
                     format!("{} attempts told", error.attempts),
                 );
-                must(error.outcome == outcome(cell), format!("{:?} told", error.outcome));
+                must(error.outcome == outcome(&cell.kind, cell.action.changes()), format!("{:?} told", error.outcome));
                 let is_committed = self.commits() > 0;
                 let is_lie = match error.outcome {
                     Outcome::NotApplied => is_committed,
@@ -286,6 +324,8 @@ impl Seen<'_> {
                 };
                 must(!is_lie, format!("{:?} told, {} committed", error.outcome, self.commits()));
                 must(error.message.lines().count() == 1, "a message of more than one line".to_owned());
+                let begin = format!("{}: ", cell.action.name());
+                must(error.message.starts_with(&begin), format!("a message that does not begin with {begin:?}"));
                 let secrets = self.simulator.issued_secrets();
                 let shown = format!("{error:?}");
                 must(!secrets.iter().any(|secret| shown.contains(secret.expose())), "a secret in the error".to_owned());
@@ -294,48 +334,95 @@ impl Seen<'_> {
         found
     }
 
-    /// Whether what a success says has happened.
-    fn is_true(&self, action: Action, done: &Done) -> Result<(), String> {
-        if action.changes() && self.commits() == 0 {
+    /// Whether what a success says is what the server has.
+    fn is_true(&self, cell: &Cell, done: &Done) -> Result<(), String> {
+        // Here the server says yes and has done nothing.
+        let is_lied_to = cell.moment == Moment::BeforeCommit && matches!(cell.kind, FaultKind::EmptyBody { .. });
+        if cell.action.changes() && self.commits() == 0 && !is_lied_to {
             return Err("a success, and nothing was committed".to_owned());
         }
         let tokens = self.simulator.tokens(self.home);
-        if action == Action::Delete && !tokens.is_empty() {
-            return Err("deleted, and still there".to_owned());
+        let one = |shown: &ServiceToken| {
+            let token = tokens.iter().find(|token| token.id == shown.id);
+            token
+                .ok_or_else(|| format!("a token that is not there: {shown:?}"))
+                .and_then(|token| same(cell, shown, token))
+        };
+        match done {
+            Done::Page(page) => same_list(cell, &page.tokens, &tokens),
+            Done::Tokens(shown) => same_list(cell, shown, &tokens),
+            Done::Token(token) => one(token),
+            Done::Issued(issued) => one(&issued.token).and_then(|()| self.passes(&issued.client_secret)),
+            Done::Updated(updated) => one(&updated.token).and_then(|()| match (cell.action, &updated.client_secret) {
+                (Action::Raise, Some(secret)) => self.passes(secret),
+                (Action::Raise, None) if cell.kind == FaultKind::missing("/result/client_secret") => Ok(()),
+                (Action::Update, None) => Ok(()),
+                (_, secret) => Err(format!("a secret: {}", secret.is_some())),
+            }),
+            Done::Deleted(deletion) => match deletion {
+                _ if !tokens.is_empty() && !is_lied_to => Err("deleted, and still there".to_owned()),
+                Deletion::Deleted(token) if token.id != self.id => Err(format!("deleted {}", token.id)),
+                Deletion::AlreadyGone if self.requests() == 1 => Err("gone before it was deleted".to_owned()),
+                _ => Ok(()),
+            },
+            other => Err(format!("not what the function returns: {other:?}")),
         }
-        if action.makes_a_secret() {
-            let known = tokens.iter().any(|token| token.name == NEW_NAME || token.id == self.id);
-            // A client id that is a number arrives among the additional fields.
-            let secret = match done {
-                Done::Issued(issued) => Some(&issued.client_secret),
-                Done::Updated(updated) => updated.client_secret.as_ref(),
-                _ => None,
-            };
-            let passes = secret.is_some_and(|secret| {
-                tokens.iter().any(|token| self.simulator.authenticate(&token.client_id, secret).is_ok())
-            });
-            if !known || !passes {
-                return Err("a secret that does not pass, or none".to_owned());
-            }
-        }
-        Ok(())
+    }
+
+    fn passes(&self, secret: &str) -> Result<(), String> {
+        let passes = |token: &Token| self.simulator.authenticate(&token.client_id, secret).is_ok();
+        let is_there = self.simulator.tokens(self.home).iter().any(passes);
+        if is_there { Ok(()) } else { Err("a secret that does not pass".to_owned()) }
     }
 
     /// The same instance lists, once the server behaves.
     async fn works_afterwards(&self, plugin: &mut Instance, violations: &mut Vec<String>) {
         self.simulator.clear_faults();
         let good = RequestOptions { timeout_ms: Some(60_000), ..options(self.simulator) };
-        if let Err(error) = Action::List.call(plugin, self.home, self.id, &good).await {
+        if let Err(error) = Action::ListPage.call(plugin, self.home, self.id, &good).await {
             violations.push(format!("the instance does not work afterwards: {}", error.message));
         }
     }
 }
 
+/// Whether a list is that of the server, or the one that the fault put in its place.
+fn same_list(cell: &Cell, shown: &[ServiceToken], tokens: &[Token]) -> Result<(), String> {
+    match cell.kind {
+        FaultKind::LongList { tokens } | FaultKind::EndlessList { tokens } if shown.len() == tokens => Ok(()),
+        _ if shown.len() == tokens.len() => {
+            shown.iter().zip(tokens).try_for_each(|(shown, token)| same(cell, shown, token))
+        }
+        _ => Err(format!("{} tokens", shown.len())),
+    }
+}
+
+/// Whether a token is as the server has it, but for what the fault changed.
+fn same(cell: &Cell, shown: &ServiceToken, token: &Token) -> Result<(), String> {
+    let mut expected = (Some(token.client_id.clone()), Vec::new());
+    if let FaultKind::Replaced { pointer, value } = &cell.kind {
+        match pointer.rsplit('/').next() {
+            Some("client_id") => expected = (None, vec![("client_id", value.to_string())]),
+            Some("brand_new_field") => expected.1 = vec![("brand_new_field", value.to_string())],
+            _ => {}
+        }
+    }
+    let additional = shown.additional_fields.iter().map(|field| (field.name.as_str(), field.json.clone()));
+    let is_same = (shown.client_id.clone(), additional.collect::<Vec<_>>()) == expected
+        && shown.id == token.id
+        && shown.name.as_ref() == Some(&token.name)
+        && shown.duration.as_ref() == Some(&token.duration)
+        && shown.enabled == Some(token.enabled)
+        && shown.client_secret_version == Some(token.client_secret_version)
+        && shown.expires_at.is_some();
+    let is_renamed = !matches!(cell.action, Action::Create | Action::Update) || token.name == NEW_NAME;
+    if is_same && is_renamed { Ok(()) } else { Err(format!("{shown:?} in place of {token:?}")) }
+}
+
 /// The outcome that an error tells: as certain as the answers allow, and no more.
 #[expect(clippy::match_same_arms, reason = "for different reasons")]
-fn outcome(cell: &Cell) -> Outcome {
-    match (cell.kind.commits(), &cell.kind) {
-        _ if !cell.action.changes() => Outcome::NotApplied,
+pub fn outcome(kind: &FaultKind, changes: bool) -> Outcome {
+    match (kind.commits(), kind) {
+        _ if !changes => Outcome::NotApplied,
         // The API's own answer says it, but these two are not, or not clear.
         (Commits::Never, FaultKind::Redirect { .. } | FaultKind::UnsuccessfulOk) => Outcome::Unknown,
         (Commits::Never, _) => Outcome::NotApplied,
@@ -344,7 +431,7 @@ fn outcome(cell: &Cell) -> Outcome {
         (Commits::Always, FaultKind::InvalidUtf8 | FaultKind::LargeBody { .. } | FaultKind::LargeHead { .. }) => {
             Outcome::Unknown
         }
-        (Commits::Always, _) if hangs(&cell.kind) => Outcome::Unknown,
+        (Commits::Always, _) if hangs(kind) => Outcome::Unknown,
         (Commits::Always, _) => Outcome::Applied,
     }
 }

@@ -1,7 +1,9 @@
 //! The component in a Rust application, by wasmtime's own bindings.
 
+use cloudflare_access_host_tests::lifecycle::{Clock, Ensured, Selector};
 use cloudflare_access_host_tests::types::{
-    Credentials, Error, ListAllParams, PreviousSecret, RequestOptions, Scope, ServiceToken,
+    Credentials, Deletion, Endpoint, Error, IssuedToken, ListAllParams, PreviousSecret, RequestOptions, Scope,
+    ServiceToken,
 };
 use cloudflare_access_host_tests::{Host, Setup, requests};
 use cloudflare_access_simulator::{API_TOKEN, Simulator};
@@ -38,31 +40,30 @@ async fn call(setup: Setup, step: &Value) -> Result<Value, Error> {
     let text = |field: &str| step[field].as_str().map(str::to_owned);
     let number = |field: &str| step[field].as_u64().map(|number| u32::try_from(number).expect("a u32"));
     let (account, id) = (text("account").unwrap_or_default(), text("id").unwrap_or_default());
-    let scope = Scope::Account(account.clone());
+    let scope = text("zone").map_or_else(|| Scope::Account(account.clone()), Scope::Zone);
+    let endpoint = |token| Endpoint { credentials: Credentials::ApiToken(token), base_url: text("base-url") };
     let options = RequestOptions {
-        // To a base URL of the step the credential of the environment does not go by itself.
-        credentials: text("base-url").map(|_| Credentials::ApiToken(API_TOKEN.to_owned())),
-        base_url: text("base-url"),
+        endpoint: text("api-token").map(endpoint),
         timeout_ms: number("timeout-ms"),
-        attempt_timeout_ms: None,
         max_retries: number("max-retries"),
-        headers: Vec::new(),
+        headers: text("header").map(|name| vec![requests::header(name, "from the test")]),
+        ..requests::by_default()
     };
     let options = Some(&options);
+    let named = || {
+        let mut params = requests::named(&text("name").expect("a name"));
+        params.duration = text("duration");
+        params
+    };
     let mut access = Host::shared().instance_with(setup).await;
     match step["operation"].as_str().expect("an operation") {
-        "list" => Ok(names(&access.list(&scope, &requests::first_page(), options).await?.tokens)),
+        "list-page" => Ok(names(&access.list_page(&scope, &requests::first_page(), options).await?.tokens)),
         "list-all" => {
             let params = ListAllParams { per_page: number("per-page"), ..requests::everything() };
             Ok(names(&access.list_all(&scope, &params, options).await?))
         }
         "get" => Ok(token(&access.get(&scope, &id, options).await?, None)),
-        "create" => {
-            let mut params = requests::named(&text("name").expect("a name"));
-            params.duration = text("duration");
-            let issued = access.create(&scope, &params, options).await?;
-            Ok(token(&issued.token, Some(&issued.client_secret)))
-        }
+        "create" => Ok(issued(&access.create(&scope, &named(), options).await?)),
         "update" => {
             let mut params = requests::unchanged();
             params.name = text("name");
@@ -70,13 +71,35 @@ async fn call(setup: Setup, step: &Value) -> Result<Value, Error> {
             let updated = access.update(&scope, &id, &params, options).await?;
             Ok(token(&updated.token, updated.client_secret.as_deref()))
         }
-        "delete" => Ok(token(&access.delete(&scope, &id, options).await?, None)),
+        "delete" => Ok(match access.delete(&scope, &id, options).await? {
+            Deletion::Deleted(deleted) => with_case("deleted", token(&deleted, None)),
+            Deletion::AlreadyGone => with_case("already-gone", json!({"ok": {}})),
+        }),
         "refresh" => Ok(token(&access.refresh(&account, &id, options).await?, None)),
         "rotate" => {
             let previous = PreviousSecret::ExpiresAt(text("expires-at").expect("a time"));
-            let issued = access.rotate(&account, &id, &previous, options).await?;
-            Ok(token(&issued.token, Some(&issued.client_secret)))
+            Ok(issued(&access.rotate(&account, &id, &previous, options).await?))
         }
+        "expiring" => {
+            let report = access.expiring(&scope, number("within-seconds").expect("seconds"), options).await?;
+            let clock = if report.clock == Clock::Host { "host" } else { "server" };
+            Ok(json!({"ok": {"clock": clock, "expiring": report.expiring.len(), "later": report.later}}))
+        }
+        "rotate-with-overlap" => {
+            let seconds = number("overlap-seconds").expect("seconds");
+            Ok(issued(&access.rotate_with_overlap(&scope, &id, seconds, false, options).await?.issued))
+        }
+        "find" => {
+            let selector = Selector::ClientId(text("client-id").expect("a client id"));
+            Ok(names(&access.find(&scope, &selector, options).await?))
+        }
+        "ensure" => Ok(match access.ensure(&scope, &named(), options).await? {
+            Ensured::Created(created) => with_case("created", issued(&created)),
+            Ensured::Updated(updated) => with_case("updated", token(&updated, None)),
+            Ensured::Unchanged(unchanged) => with_case("unchanged", token(&unchanged, None)),
+        }),
+        "issue" => Ok(issued(&access.issue(&account, &named(), &text("key").expect("a key"), options).await?)),
+        "finish-issue" => Ok(token(&access.finish_issue(&account, &text("key").expect("a key"), options).await?, None)),
         other => panic!("no such operation: {other}"),
     }
 }
@@ -87,6 +110,15 @@ fn names(tokens: &[ServiceToken]) -> Value {
 
 fn token(token: &ServiceToken, secret: Option<&str>) -> Value {
     json!({"ok": {"id": token.id, "name": token.name, "client-id": token.client_id, "client-secret": secret}})
+}
+
+fn issued(issued: &IssuedToken) -> Value {
+    token(&issued.token, Some(&issued.client_secret))
+}
+
+fn with_case(case: &str, mut outcome: Value) -> Value {
+    outcome["ok"]["case"] = json!(case);
+    outcome
 }
 
 fn failure(error: &Error) -> Value {

@@ -1,7 +1,6 @@
 //! One script of operations and faults in every host that can be had, with the same component, and what came of it as a table.
 //!
-//! The table is the list of hosts in `docs/hosts.md`; `UPDATE=1` writes it there. A cell is a pass, or a limit of that host
-//! that is known, with its reason; anything else fails.
+//! The table is the list of hosts in `docs/hosts.md`; `UPDATE=1` writes it there. A cell that is not a pass fails.
 
 mod drivers;
 mod embedding;

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use cloudflare_access_host_tests::fetched::HOSTS;
-use cloudflare_access_simulator::{Fault, IssuedToken, Simulator};
+use cloudflare_access_simulator::{API_TOKEN, Fault, IssuedToken, Scope, ScopeKind, Simulator};
 use serde_json::{Value, json};
 use tokio::net::TcpSocket;
 
@@ -15,6 +15,7 @@ const AT_MOST_MS: u64 = 20_000;
 pub struct Case {
     /// Its name, the same in every host.
     pub name: String,
+    home: ScopeKind,
     tokens: Vec<String>,
     faults: Vec<Fault>,
     step: Value,
@@ -37,6 +38,7 @@ impl Case {
         };
         Self {
             name: value["case"].as_str().expect("a name").to_owned(),
+            home: if value["in"] == "zone" { ScopeKind::Zone } else { ScopeKind::Account },
             tokens: strings("tokens"),
             faults: value["faults"]
                 .as_array()
@@ -53,7 +55,11 @@ impl Case {
 
     /// Prepares the simulator, lets `run` do the step, and says what is not as it must be.
     pub fn check(&self, simulator: &Simulator, run: impl FnOnce(&Value) -> Value) -> Result<(), String> {
-        let seeded: Vec<_> = self.tokens.iter().map(|name| simulator.add_token(simulator.account(), name)).collect();
+        let home = match self.home {
+            ScopeKind::Account => simulator.account(),
+            ScopeKind::Zone => simulator.zone(),
+        };
+        let seeded: Vec<_> = self.tokens.iter().map(|name| simulator.add_token(home, name)).collect();
         simulator.clear_faults();
         simulator.clear_requests();
         for fault in &self.faults {
@@ -61,7 +67,7 @@ impl Case {
         }
         let started = std::time::Instant::now();
         let closed = ClosedPort::reserve();
-        let reply = run(&self.step_for(simulator, seeded.first(), &closed));
+        let reply = run(&self.step_for(simulator, home, seeded.first(), &closed));
         let took = started.elapsed().as_millis();
         if took > u128::from(AT_MOST_MS) {
             return Err(format!("it took {took} ms"));
@@ -71,13 +77,17 @@ impl Case {
         self.check_secrets(simulator, &reply, seeded.first())
     }
 
-    /// The step with the account, and what only the running simulator knows in place of `$…`.
-    fn step_for(&self, simulator: &Simulator, token: Option<&IssuedToken>, closed: &ClosedPort) -> Value {
+    /// The step with the account or the zone, and what only the running simulator knows in place of `$…`.
+    fn step_for(&self, simulator: &Simulator, home: &Scope, token: Option<&IssuedToken>, closed: &ClosedPort) -> Value {
         let mut step = self.step.clone();
-        step["account"] = json!(simulator.account().id());
+        step[home.kind().to_string()] = json!(home.id());
+        let token = || &token.expect("a token of the case").token;
         for value in step.as_object_mut().expect("an object").values_mut() {
             match value.as_str() {
-                Some("$id") => *value = json!(token.expect("a token of the case").token.id),
+                Some("$id") => *value = json!(token().id),
+                Some("$client-id") => *value = json!(token().client_id),
+                Some("$api-token") => *value = json!(API_TOKEN),
+                Some("$base-url") => *value = json!(simulator.base_url()),
                 Some("$in-one-hour") => *value = json!(simulator.timestamp_in(std::time::Duration::from_hours(1))),
                 Some("$closed-port") => *value = json!(format!("http://{}", closed.address())),
                 _ => {}
@@ -98,7 +108,8 @@ impl Case {
         if any.iter().any(holds) { Ok(()) } else { Err(format!("expected {}, got {reply}", self.expect)) }
     }
 
-    /// As many requests as expected, each with its length, none chunked, whatever HTTP stack the host has.
+    /// As many requests as expected, each with its length, none chunked, and with the header of the step, whatever HTTP stack the host
+    /// has.
     fn check_requests(&self, simulator: &Simulator) -> Result<(), String> {
         let requests = simulator.requests();
         let methods: Vec<_> = requests.iter().map(|request| request.method.clone()).collect();
@@ -106,6 +117,11 @@ impl Case {
             return Err(format!("expected the requests {:?}, got {methods:?}", self.sent));
         }
         for request in &requests {
+            if let Some(name) = self.step["header"].as_str()
+                && request.header(name) != Some("from the test")
+            {
+                return Err(format!("{name} is {:?}", request.header(name)));
+            }
             let (length, coding) = (request.header("content-length"), request.header("transfer-encoding"));
             let read = request.fault.is_none_or(|fault| fault.to_string() != "content-too-large");
             if coding.is_some() || length.is_none() || read && length != Some(&*request.body.len().to_string()) {

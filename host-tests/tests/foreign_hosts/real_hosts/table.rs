@@ -1,22 +1,7 @@
-//! The table of host and case, and what is known to be different in a host.
+//! The table of host and case.
 
 use std::fmt::Write;
 use std::path::Path;
-
-/// What is different in hosts for a reason of their own. The test fails when one of these passes, too.
-const LIMITS: [Limit; 1] = [Limit {
-    hosts: &["wasmtime 48.0.2", "wasmtime 49.0.4"],
-    case: "list",
-    reason: "`--invoke` reads the name of the function as WIT does, where `list` is a keyword, and there is no way to quote it. \
-             `list-all` can be invoked; `list` is hidden from this one option of the command only.",
-}];
-
-/// A known limit.
-struct Limit {
-    hosts: &'static [&'static str],
-    case: &'static str,
-    reason: &'static str,
-}
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/hosts.md");
 const BEGIN: &str =
@@ -31,30 +16,20 @@ pub struct Column {
     pub cells: Vec<(String, Result<(), String>)>,
 }
 
-/// Prints the table, and fails on what is neither a pass nor a known limit, or when the page says something else.
+/// Prints the table, and fails on what is not a pass, or when the page says something else.
 pub fn check(columns: &[Column]) {
     let table = render(columns);
     println!("{table}");
     let mut wrong = String::new();
     for column in columns {
         for (case, result) in &column.cells {
-            match (result, limit(column.host, case)) {
-                (Ok(()), None) | (Err(_), Some(_)) => {}
-                (Ok(()), Some(_)) => {
-                    writeln!(wrong, "{}, {case}: passes, so it is no limit any more", column.host).unwrap();
-                }
-                (Err(what), None) => {
-                    writeln!(wrong, "{}, {case}: {what}", column.host).unwrap();
-                }
+            if let Err(what) = result {
+                writeln!(wrong, "{}, {case}: {what}", column.host).unwrap();
             }
         }
     }
     assert!(wrong.is_empty(), "\n{wrong}");
     check_page(&table);
-}
-
-fn limit(host: &str, case: &str) -> Option<&'static Limit> {
-    LIMITS.iter().find(|limit| limit.hosts.contains(&host) && limit.case == case)
 }
 
 fn render(columns: &[Column]) -> String {
@@ -67,18 +42,11 @@ fn render(columns: &[Column]) -> String {
     for (row, (case, _)) in columns[0].cells.iter().enumerate() {
         write!(table, "\n| {case} |").unwrap();
         for column in columns {
-            let cell = match (&column.cells[row].1, limit(column.host, case)) {
-                (Ok(()), _) => "pass",
-                (Err(_), Some(_)) => "limit",
-                (Err(_), None) => "**fail**",
-            };
+            let cell = if column.cells[row].1.is_ok() { "pass" } else { "**fail**" };
             write!(table, " {cell} |").unwrap();
         }
     }
     table.push('\n');
-    for limit in &LIMITS {
-        writeln!(table, "\n- **{}** in {}: {}", limit.case, limit.hosts.join(", "), limit.reason).unwrap();
-    }
     table
 }
 

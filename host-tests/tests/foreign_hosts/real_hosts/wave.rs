@@ -1,6 +1,5 @@
 //! WAVE, the text form of component values that `wasmtime run --invoke` reads and prints.
 
-use cloudflare_access_simulator::API_TOKEN;
 use serde_json::{Map, Value, json};
 
 /// The call of a step, as `--invoke` takes it.
@@ -10,29 +9,47 @@ pub fn call(step: &Value) -> String {
         value => format!("some({})", literal(value)),
     };
     let text = |field: &str| literal(&step[field]);
-    let scope = format!("account({})", text("account"));
-    // To a base URL of the step the credential of the environment does not go by itself.
-    let credentials = step["base-url"].as_str().map(|_| format!("some(api-token(\"{API_TOKEN}\"))"));
+    let kind = if step["zone"].is_null() { "account" } else { "zone" };
+    let scope = format!("{kind}({})", text(kind));
+    let endpoint = match &step["api-token"] {
+        Value::Null => "none".to_owned(),
+        token => format!("some({{credentials: api-token({}), base-url: {}}})", literal(token), some("base-url")),
+    };
+    let headers = match &step["header"] {
+        Value::Null => "none".to_owned(),
+        name => format!("some([{{name: {}, value: \"from the test\"}}])", literal(name)),
+    };
     let options = format!(
-        "some({{credentials: {}, base-url: {}, timeout-ms: {}, attempt-timeout-ms: none, max-retries: {}, headers: []}})",
-        credentials.as_deref().unwrap_or("none"),
-        some("base-url"),
+        "some({{endpoint: {endpoint}, timeout-ms: {}, attempt-timeout-ms: none, max-retries: {}, headers: {headers}}})",
         some("timeout-ms"),
         some("max-retries"),
     );
     let version = some("client-secret-version");
+    let named = || {
+        format!(
+            "{{name: {}, duration: {}, enabled: none, client-secret-version: {version}, \
+             previous-client-secret-expires-at: none}}",
+            text("name"),
+            some("duration"),
+        )
+    };
     match step["operation"].as_str().expect("an operation") {
-        "list" => format!("list({scope}, {{name: none, search: none, page: none, per-page: none}}, {options})"),
+        "list-page" => {
+            format!("list-page({scope}, {{name: none, search: none, page: none, per-page: none}}, {options})")
+        }
         "list-all" => {
             let per_page = some("per-page");
             format!("list-all({scope}, {{name: none, search: none, per-page: {per_page}}}, {options})")
         }
-        "create" => format!(
-            "create({scope}, {{name: {}, duration: {}, enabled: none, client-secret-version: {version}, \
-             previous-client-secret-expires-at: none}}, {options})",
-            text("name"),
-            some("duration"),
-        ),
+        "create" => format!("create({scope}, {}, {options})", named()),
+        "ensure" => format!("ensure({scope}, {}, {options})", named()),
+        "issue" => format!("issue({}, {}, {}, {options})", text("account"), named(), text("key")),
+        "finish-issue" => format!("finish-issue({}, {}, {options})", text("account"), text("key")),
+        "expiring" => format!("expiring({scope}, {}, {options})", text("within-seconds")),
+        "rotate-with-overlap" => {
+            format!("rotate-with-overlap({scope}, {}, {}, false, {options})", text("id"), text("overlap-seconds"))
+        }
+        "find" => format!("find({scope}, client-id({}), {options})", text("client-id")),
         "update" => format!(
             "update({scope}, {}, {{name: {}, duration: none, enabled: none, client-secret-version: {version}, \
              previous-client-secret-expires-at: none}}, {options})",
@@ -62,9 +79,16 @@ pub fn outcome(result: &Value) -> Value {
     if let Some(tokens) = ok.as_array().or(ok["tokens"].as_array()) {
         return json!({"ok": {"names": tokens.iter().map(|token| token["name"].clone()).collect::<Vec<_>>()}});
     }
+    if let Some(expiring) = ok["expiring"].as_array() {
+        return json!({"ok": {"clock": ok["clock"], "expiring": expiring.len(), "later": ok["later"]}});
+    }
+    let cases = ["deleted", "already-gone", "created", "updated", "unchanged"];
+    let case = cases.into_iter().find(|case| ok == *case || ok.get(case).is_some());
+    let ok = case.and_then(|case| ok.get(case)).or(ok.get("issued")).unwrap_or(ok);
     let token = ok.get("token").unwrap_or(ok);
     json!({"ok": {
-        "id": token["id"], "name": token["name"], "client-id": token["client-id"], "client-secret": ok["client-secret"],
+        "case": case, "id": token["id"], "name": token["name"], "client-id": token["client-id"],
+        "client-secret": ok["client-secret"],
     }})
 }
 
