@@ -33,7 +33,8 @@ use operations::{ensure, expiring, find, issue, list_all, overlap, service_token
 use request::function::Function;
 use response::failure::Failure;
 
-/// Generated from `wit/`. The types of `wasi:http` and of what it stands on are waki's, so that there is one set of them.
+/// Generated from `wit/`. The types of `wasi:http` and of what it stands on are waki's, so that there is one set of
+/// them.
 #[allow(unsafe_code, warnings, clippy::all, clippy::pedantic, clippy::restriction)]
 mod bindings {
     use super::Plugin;
@@ -60,7 +61,8 @@ struct Plugin;
 
 type Options = Option<RequestOptions>;
 
-/// Runs one exported function: begins its call, waits until it ends, and puts the name of the function before the message of its error.
+/// Runs one exported function: begins its call, waits until it ends, and puts the name of the function before the
+/// message of its error.
 fn run<T>(
     function: Function,
     options: Options,

@@ -1,8 +1,9 @@
 //! One call of an exported function: attempts, the waits between them, and the one deadline over all of it.
 //!
-//! A call may be one request or many, several of them at once. Every request goes through [`Call::send`]: an attempt is an exchange and the
-//! reading of its answer; a failed one is classified (`response::attempt_error`), the repetition decided (`repeat`), and the failure, if it
-//! comes to one, tells the whole call: how many attempts there were, and whether any of them may have made the change.
+//! A call may be one request or many, several of them at once. Every request goes through [`Call::send`]: an attempt is
+//! an exchange and the reading of its answer; a failed one is classified (`response::attempt_error`), the repetition
+//! decided (`repeat`), and the failure, if it comes to one, tells the whole call: how many attempts there were, and
+//! whether any of them may have made the change.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -56,7 +57,7 @@ impl<'a, H: Host> Call<'a, H> {
     /// Checks a scope, and that the function may be called in it. Requests need what this returns.
     pub fn collection(&self, scope: &Scope) -> Result<Collection, Invalid> {
         let collection = Collection::of(scope)?;
-        self.settings.authority.admit(self.function, &collection)?;
+        self.settings.authority.admit(self.function, scope)?;
         Ok(collection)
     }
 
@@ -118,8 +119,9 @@ impl<'a, H: Host> Call<'a, H> {
         }
     }
 
-    /// Returns how long one attempt may take: half of the call's time where another attempt may follow, all of it where none may, since
-    /// giving up early on a `create` only means not knowing. Less where the function finds out itself what became of an attempt.
+    /// Returns how long one attempt may take: half of the call's time where another attempt may follow, all of it where
+    /// none may, since giving up early on a `create` only means not knowing. Less where the function finds out itself
+    /// what became of an attempt.
     fn attempt_time(&self, effect: Effect, retries_left: u32) -> Duration {
         let parts = match self.function {
             Function::Issue => 6,
@@ -131,8 +133,8 @@ impl<'a, H: Host> Call<'a, H> {
         self.settings.attempt_timeout.unwrap_or(share)
     }
 
-    /// Sleeps before retry number `retry` of something that is made of several requests, for at least `asked_wait`. Returns false without
-    /// sleeping if no attempt would fit after it.
+    /// Sleeps before retry number `retry` of something that is made of several requests, for at least `asked_wait`.
+    /// Returns false without sleeping if no attempt would fit after it.
     pub async fn pause(&self, retry: u32, asked_wait: Option<Duration>) -> bool {
         let now = self.host.now();
         match pause(retry, asked_wait, self.deadline.remaining(now), now.0) {
@@ -160,8 +162,8 @@ impl<'a, H: Host> Call<'a, H> {
         AttemptError::unusable(head, unusable, &redactor).into_failure(request, false, None, &redactor)
     }
 
-    /// Returns the error of the contract: begins its message with the function that was called, counts the requests of the call so far, and
-    /// takes credentials out of arguments that it shows.
+    /// Returns the error of the contract: begins its message with the function that was called, counts the requests of
+    /// the call so far, and takes credentials out of arguments that it shows.
     pub fn named(&self, mut failure: Failure) -> Error {
         failure.error.attempts = self.attempts.get();
         if failure.error.kind == ErrorKind::InvalidArgument {

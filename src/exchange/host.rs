@@ -1,7 +1,7 @@
 //! What the guest needs from its host, as a trait: two clocks, a wait, the environment, and one HTTP exchange.
 //!
-//! `wasi_http` has the one real implementation. An exchange is a single request and its answer, within limits; it never repeats anything and
-//! never judges what the answer says.
+//! `wasi_http` has the one real implementation. An exchange is a single request and its answer, within limits; it never
+//! repeats anything and never judges what the answer says.
 
 use std::time::Duration;
 

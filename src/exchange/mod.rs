@@ -1,6 +1,7 @@
 //! One call: its requests are sent and their answers read, within one deadline.
 //!
-//! Everything but `wasi_http` and `reactor` is plain Rust that knows no WASI, and is tested natively against a scripted host.
+//! Everything but `wasi_http` and `reactor` is plain Rust that knows no WASI, and is tested natively against a scripted
+//! host.
 
 pub mod call;
 pub mod concurrent;

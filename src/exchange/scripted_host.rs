@@ -1,7 +1,8 @@
-//! The host of the unit tests: it answers from a script or by a rule, records all of every request, and has a clock that only waiting moves.
+//! The host of the unit tests: it answers from a script or by a rule, records all of every request, and has a clock
+//! that only waiting moves.
 //!
-//! Answers can take time, and several requests can be under way: each future is polled in turn, and when none can go on, the clock moves on to
-//! the next moment that one of them waits for.
+//! Answers can take time, and several requests can be under way: each future is polled in turn, and when none can go
+//! on, the clock moves on to the next moment that one of them waits for.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;

@@ -112,10 +112,12 @@ mod tests {
     use crate::request::function::Function;
 
     /// It is 2026-11-24T10:00:00Z.
-    const TOKENS: &str = r#"[{"id":"soon","expires_at":"2026-11-24T11:00:00Z"},{"id":"past","expires_at":"2026-11-24T09:59:59Z"},
+    const TOKENS: &str = r#"[{"id":"soon","expires_at":"2026-11-24T11:00:00Z"},
+        {"id":"past","expires_at":"2026-11-24T09:59:59Z"},
         {"id":"now","expires_at":"2026-11-24T10:00:00Z"},{"id":"later","expires_at":"2026-11-24T11:00:01Z"},
-        {"id":"off","expires_at":"2026-11-24T10:30:00Z","enabled":false},{"id":"ever","duration":"forever","enabled":false,
-        "expires_at":"2026-11-24T10:30:00Z"},{"id":"none"},{"id":"odd","expires_at":"soon"},
+        {"id":"off","expires_at":"2026-11-24T10:30:00Z","enabled":false},
+        {"id":"ever","duration":"forever","enabled":false,"expires_at":"2026-11-24T10:30:00Z"},{"id":"none"},
+        {"id":"odd","expires_at":"soon"},
         {"id":"old","expires_at":"0001-01-01T00:00:00Z"}]"#;
 
     fn ids(tokens: &[ExpiringToken]) -> Vec<&str> {
@@ -176,8 +178,9 @@ mod tests {
 
     #[test]
     fn tokens_that_are_due_are_refreshed_and_expired_ones_only_if_asked() {
-        let due = r#"[{"id":"soon","name":"n","expires_at":"2026-11-24T11:00:00Z"},{"id":"past","expires_at":"2026-11-24T09:00:00Z"},
-            {"id":"now","expires_at":"2026-11-24T10:00:00Z"},{"id":"off","enabled":false,"expires_at":"2026-11-24T10:30:00Z"}]"#;
+        let due = r#"[{"id":"soon","name":"n","expires_at":"2026-11-24T11:00:00Z"},
+            {"id":"past","expires_at":"2026-11-24T09:00:00Z"},{"id":"now","expires_at":"2026-11-24T10:00:00Z"},
+            {"id":"off","enabled":false,"expires_at":"2026-11-24T10:30:00Z"}]"#;
         for (include_expired, name, expected) in [
             (false, None, vec!["GET", "POST /soon/refresh"]),
             (true, None, vec!["GET", "POST /past/refresh", "POST /now/refresh", "POST /soon/refresh"]),

@@ -64,7 +64,8 @@ mod tests {
     use crate::exchange::scripted_host::{Reply, ScriptedHost, account, options};
     use crate::request::function::Function;
 
-    const TOKENS: &str = r#"[{"id":"1","name":"app-staging","client_id":"one.access","created_at":"2026-01-01T00:00:00Z"},
+    const TOKENS: &str = r#"[{"id":"1","name":"app-staging","client_id":"one.access",
+        "created_at":"2026-01-01T00:00:00Z"},
         {"id":"2","name":"app","client_id":"two.access","created_at":"2026-03-01T00:00:00Z"},
         {"id":"3","name":"app","created_at":"2026-01-31T23:59:59Z"},{"id":"4","name":"app"},{"id":"5"}]"#;
 

@@ -1,8 +1,9 @@
-//! `issue` and `finish-issue`: a token is made under a working name and gets its name once the caller has stored its secret.
+//! `issue` and `finish-issue`: a token is made under a working name and gets its name once the caller has stored its
+//! secret.
 //!
-//! The API has no idempotency key, but names are free text. The working name answers the question of every lost answer: did it happen? So the
-//! call looks first. Found: the token gets a new secret, since nobody may have the one before. Not found: it is made. Every failure that can
-//! pass leads back to the look, until the time of the call ends.
+//! The API has no idempotency key, but names are free text. The working name answers the question of every lost answer:
+//! did it happen? So the call looks first. Found: the token gets a new secret, since nobody may have the one before.
+//! Not found: it is made. Every failure that can pass leads back to the look, until the time of the call ends.
 
 use crate::bindings::exports::cloudflare::access::types::{
     CreateParams, ErrorKind, IssuedToken, Outcome, PreviousSecret, ServiceToken,
@@ -69,7 +70,8 @@ pub async fn finish(call: &Call<'_, impl Host>, account: &str, key: &str) -> Res
         }
         several => {
             let message = format!(
-                "{} tokens are being issued under this key: {}; call `issue` with it again, which leaves one, and store its secret",
+                "{} tokens are being issued under this key: {}; call `issue` with it again, which leaves one, and store \
+                 its secret",
                 several.len(),
                 ids(call, several)
             );
@@ -139,7 +141,8 @@ impl Work<'_> {
         rotated.inspect_err(|failure| self.note(failure))
     }
 
-    /// Makes the token. A create whose answer was lost may have arrived in the meantime, so what else has the working name is deleted then.
+    /// Makes the token. A create whose answer was lost may have arrived in the meantime, so what else has the working
+    /// name is deleted then.
     async fn create<H: Host>(
         &mut self,
         call: &Call<'_, H>,
@@ -171,7 +174,8 @@ impl Work<'_> {
         delete(call, self.collection, &others).await
     }
 
-    /// Returns the tokens under the working name. All tokens are asked for: how the API compares names is not documented.
+    /// Returns the tokens under the working name. All tokens are asked for: how the API compares names is not
+    /// documented.
     async fn tokens<H: Host>(&self, call: &Call<'_, H>) -> Result<Vec<ServiceToken>, Box<Failure>> {
         let mut tokens = every(call, self.collection, Query::default()).await?.value;
         tokens.retain(|token| token.name.as_deref() == Some(self.working_name));

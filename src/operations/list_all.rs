@@ -1,8 +1,9 @@
 //! `list-all`: every page, once, and then an end.
 //!
-//! The official clients ask for pages until an empty one comes, for ever where a server ignores `page`. This one ends at the last page that
-//! the answers name, at an empty page, at a page that brings no new token, and at a hard cap, which is an error: a list is whole or it is
-//! none. Pages whose number is known beforehand are fetched several at a time.
+//! The official clients ask for pages until an empty one comes, for ever where a server ignores `page`. This one ends
+//! at the last page that the answers name, at an empty page, at a page that brings no new token, and at a hard cap,
+//! which is an error: a list is whole or it is none. Pages whose number is known beforehand are fetched several at a
+//! time.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, DefaultHasher, Hasher};
@@ -36,7 +37,8 @@ pub async fn list_all(
     Ok(every(call, &collection, query).await?.value)
 }
 
-/// Returns all tokens of a collection, as a part of a call. Names are compared again: how the API compares them is not documented.
+/// Returns all tokens of a collection, as a part of a call. Names are compared again: how the API compares them is not
+/// documented.
 pub async fn every<H: Host>(
     call: &Call<'_, H>,
     collection: &Collection,
@@ -110,6 +112,7 @@ impl Gathered {
     /// Adds the page of this number. Returns up to which page all are known to exist, if there is one after this.
     fn add(&mut self, page: TokenPage, number: u32) -> Option<u32> {
         let before = self.tokens.len();
+        self.ids.reserve(page.tokens.len());
         for token in page.tokens {
             if self.ids.insert(token.id.clone()) {
                 self.tokens.push(token);

@@ -1,7 +1,7 @@
 //! Rotation with a time in which both secrets pass: begin it, end it, extend it.
 //!
-//! A token has two secrets at most, so a rotation while an overlap is running ends the older one, and a rotation whose answer was lost must not
-//! simply be made again. After a lost answer the token is looked at: what it shows decides.
+//! A token has two secrets at most, so a rotation while an overlap is running ends the older one, and a rotation whose
+//! answer was lost must not simply be made again. After a lost answer the token is looked at: what it shows decides.
 
 use crate::bindings::exports::cloudflare::access::lifecycle::OverlappingToken;
 use crate::bindings::exports::cloudflare::access::types::{
@@ -17,7 +17,10 @@ use crate::request::requests::BodyFields;
 use crate::response::failure::{Failure, FailureClass};
 use crate::timestamp::Timestamp;
 
-/// A time that has passed by every clock. The API ends an old secret whose time has passed, and asking twice does no harm.
+/// What to do where it is not known whether a rotation happened.
+const LOOK: &str = "look at it with `get` before anything else";
+/// A time that has passed by every clock. The API ends an old secret whose time has passed, and asking twice does no
+/// harm.
 const LONG_AGO: &str = "2000-01-01T00:00:00Z";
 
 /// Rotates the secret of a token and lets the old one pass for this many seconds.
@@ -93,8 +96,8 @@ fn refuse_running_overlap(
         return Ok(());
     }
     let message = format!(
-        "an overlap is running until {}: a rotation ends the old secret, which machines may still use; call `end-overlap` once none \
-         does, or pass `end-running-overlap`",
+        "an overlap is running until {}: a rotation ends the old secret, which machines may still use; call \
+         `end-overlap` once none does, or pass `end-running-overlap`",
         call.clean(shown)
     );
     let mut failure = conflict(call, message, target);
@@ -131,23 +134,27 @@ struct Rotation<'a> {
 }
 
 impl Rotation<'_> {
-    /// Rotates by an update to the next version. After a lost answer the token is looked at; if it shows no rotation, the update is sent again.
+    /// Rotates by an update to the next version. After a lost answer the token is looked at; if it shows no rotation,
+    /// the update is sent again.
     async fn to_version<H: Host>(&self, call: &Call<'_, H>, version: u32) -> Result<OverlappingToken, Box<Failure>> {
         let fields = BodyFields {
             client_secret_version: Some(version),
             previous_client_secret_expires_at: Some(&self.end_text),
             ..BodyFields::default()
         };
-        let mut lost = 0_u32;
+        // How often it was sent, and how often that may have rotated the secret.
+        let (mut sent, mut lost) = (0_u32, 0_u32);
         loop {
             let failure = match steps::update(call, self.collection, self.target, &fields).await {
                 Ok(updated) => return self.judge(call, updated, version, lost > 0),
                 Err(failure) => failure,
             };
+            sent = sent.saturating_add(1);
             match failure.error.outcome {
-                Outcome::NotApplied if lost == 0 => return Err(failure),
                 Outcome::Applied => return Err(Self::applied(failure, Some(self.end))),
-                Outcome::NotApplied | Outcome::Unknown => lost = lost.saturating_add(1),
+                Outcome::NotApplied if lost == 0 => return Err(failure),
+                Outcome::NotApplied => {}
+                Outcome::Unknown => lost = lost.saturating_add(1),
             }
             let token = match steps::get(call, self.collection, self.target).await {
                 Ok(token) => token.value,
@@ -160,8 +167,8 @@ impl Rotation<'_> {
                 }
                 _ => {}
             }
-            let may_repeat = failure.class == FailureClass::Passing && lost <= call.settings().retries;
-            if !may_repeat || !call.pause(lost, failure.asked_wait).await {
+            let may_repeat = failure.class == FailureClass::Passing && sent <= call.settings().retries;
+            if !may_repeat || !call.pause(sent, failure.asked_wait).await {
                 return Err(self.unknown(failure, lost));
             }
         }
@@ -189,7 +196,7 @@ impl Rotation<'_> {
             Some(shown) if shown == version => (
                 ErrorKind::Conflict,
                 Outcome::Applied,
-                "the token was rotated, and the answer has no secret: another caller may have rotated it at the same time",
+                "the token was rotated, and the answer has no secret: another caller may have done it at the same time",
             ),
             _ => (
                 ErrorKind::InvalidResponse,
@@ -199,14 +206,16 @@ impl Rotation<'_> {
         };
         let mut failure = Failure::new(kind, what.to_owned());
         failure.error.token_id = call.unchanged(self.target.id());
-        Err(if outcome == Outcome::Applied {
-            Self::applied(failure, overlap_end(&token).or(Some(self.end)))
-        } else {
-            self.unknown(failure, 1)
-        })
+        failure.error.outcome = outcome;
+        if outcome == Outcome::Applied {
+            return Err(Self::applied(failure, overlap_end(&token).or(Some(self.end))));
+        }
+        failure.add(LOOK);
+        Err(failure)
     }
 
-    /// Rotates by the operation `rotate`, which makes a new secret each time, so it is sent once. After a lost answer the token is looked at.
+    /// Rotates by the operation `rotate`, which makes a new secret each time, so it is sent once. After a lost answer
+    /// the token is looked at.
     async fn once<H: Host>(&self, call: &Call<'_, H>, before: &ServiceToken) -> Result<OverlappingToken, Box<Failure>> {
         if !self.collection.is_account() {
             let message =
@@ -236,21 +245,23 @@ impl Rotation<'_> {
         }
     }
 
-    /// Returns the result. After more than one rotation the old secret has ended, whatever the answer says about the one after it.
+    /// Returns the result. After more than one rotation the old secret has ended, whatever the answer says about the
+    /// one after it.
     fn overlapping(&self, issued: IssuedToken, is_one_rotation: bool) -> OverlappingToken {
         let shown = issued.token.previous_client_secret_expires_at.as_ref();
         let end = if is_one_rotation { shown.unwrap_or(&self.end_text) } else { &self.now_text };
         OverlappingToken { previous_secret_expires_at: end.clone(), issued }
     }
 
-    /// The rotation happened and its secret is lost. `end`: until when the old secret passes; none if it has been rotated away.
+    /// The rotation happened and its secret is lost. `end`: until when the old secret passes; none if it has been
+    /// rotated away.
     fn applied(mut failure: Box<Failure>, end: Option<Timestamp>) -> Box<Failure> {
         failure.error.outcome = Outcome::Applied;
         let end = end.and_then(Timestamp::to_rfc3339);
         match &end {
             Some(end) => failure.add(&format!(
-                "the rotation happened and its secret is lost; the old secret passes until {end}, and a further rotation ends it: \
-                 extend the overlap, or replace the token, before then"
+                "the rotation happened and its secret is lost; the old secret passes until {end}, and a further \
+                 rotation ends it: extend the overlap, or replace the token, before then"
             )),
             None => failure.add("the token was rotated more than once since: the old secret has ended"),
         }
@@ -258,11 +269,12 @@ impl Rotation<'_> {
         failure
     }
 
-    /// It is not known whether the rotation happened. Where one request may have made it, the old secret passes until the end of the overlap
-    /// in either case.
+    /// It is not known whether the rotation happened. Where one request may have made it, the old secret passes until
+    /// the end of the overlap in either case.
     fn unknown(&self, mut failure: Box<Failure>, requests: u32) -> Box<Failure> {
         failure.error.outcome = Outcome::Unknown;
-        failure.add("the token, looked at afterwards, showed no rotation, but a late one may follow: look again before anything else");
+        failure.add("the token, looked at afterwards, showed no rotation, but a late one may follow");
+        failure.add(LOOK);
         failure.error.previous_secret_expires_at = (requests == 1).then(|| self.end_text.clone());
         failure
     }
@@ -270,7 +282,7 @@ impl Rotation<'_> {
     fn not_looked_at(&self, mut failure: Box<Failure>, look: &Failure, requests: u32) -> Box<Failure> {
         failure.error.outcome = Outcome::Unknown;
         failure.add(&format!("the token could not be looked at afterwards ({})", look.error.message));
-        failure.add("look at it with `get` before anything else");
+        failure.add(LOOK);
         failure.error.previous_secret_expires_at = (requests == 1).then(|| self.end_text.clone());
         failure
     }
@@ -390,8 +402,8 @@ mod tests {
                 None,
             ),
             // A refusal after a lost answer proves nothing about that one.
-            (vec![unchanged(), Reply::lost(), unchanged(), Reply::refusal(403, 9999), unchanged()], None),
-            (vec![unchanged(), shown(None, None, None)], Some(END)),
+            (vec![unchanged(), Reply::lost(), unchanged(), Reply::refusal(403, 9999), unchanged()], Some(END)),
+            (vec![unchanged(), shown(None, None, None)], None),
         ] {
             let count = replies.len();
             let host = ScriptedHost::with_replies(replies);

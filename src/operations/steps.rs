@@ -1,4 +1,5 @@
-//! The seven requests as steps of a call: make the request, send it, read the token of its answer. What they take has been checked.
+//! The seven requests as steps of a call: make the request, send it, read the token of its answer. What they take has
+//! been checked.
 
 use crate::bindings::exports::cloudflare::access::types::{
     Deletion, ErrorKind, IssuedToken, Outcome, ServiceToken, TokenPage, UpdatedToken,
@@ -44,8 +45,8 @@ pub async fn list<H: Host>(
     Ok(Answered { value: page, head: success.head })
 }
 
-/// Returns the page after this one, as far as the answer tells: by the number of pages, else by the number of tokens, else by whether this
-/// page is full. An empty page is the last one whatever the numbers say.
+/// Returns the page after this one, as far as the answer tells: by the number of pages, else by the number of tokens,
+/// else by whether this page is full. An empty page is the last one whatever the numbers say.
 fn next_page(page: Option<u32>, info: PageInfo, tokens: usize) -> Option<u32> {
     let page = page.unwrap_or(1);
     let size = info.per_page.filter(|size| *size > 0);
@@ -139,8 +140,8 @@ async fn on_token<T, H: Host>(
     read.map_err(|unusable| call.unusable(request, &success.head, &unusable))
 }
 
-/// Returns whether the API says that there is no such token. A 404 about the account or the zone (codes 7000 and 7003) says nothing about
-/// the token.
+/// Returns whether the API says that there is no such token. A 404 about the account or the zone (codes 7000 and 7003)
+/// says nothing about the token.
 pub fn is_gone(failure: &Failure) -> bool {
     let error = &failure.error;
     let is_about_the_route = error.api_errors.iter().any(|error| matches!(error.code, Some(7000 | 7003)));

@@ -103,7 +103,7 @@ pub fn time(argument: &str, text: &str) -> Result<Timestamp, Invalid> {
 pub fn refresh_params(params: &RefreshParams) -> Result<(), Invalid> {
     if params.within_seconds > LONGEST_WINDOW {
         let rule = format_args!(
-            "at most {LONGEST_WINDOW}, 364 days, since refreshing gives a year; else every run would refresh every token"
+            "at most {LONGEST_WINDOW}, 364 days, since refreshing gives a year: else each run would refresh every token"
         );
         return Err(Invalid::number("within-seconds", params.within_seconds, rule));
     }

@@ -64,7 +64,8 @@ impl AdditionalHeaders {
     }
 }
 
-/// Checks the name of a header. Of a wrong one only the part that could be a name is shown: a whole header pasted here holds a value.
+/// Checks the name of a header. Of a wrong one only the part that could be a name is shown: a whole header pasted here
+/// holds a value.
 fn check_name(name: &str) -> Result<(), Invalid> {
     let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     if name.is_empty() {

@@ -1,7 +1,7 @@
 //! Identifiers: of accounts and zones, and of tokens.
 //!
-//! A [`TokenId`] is an argument and is judged as one. A [`ReportedId`] comes from an answer: nothing about it is the caller's fault, so it is
-//! only made fit for a path. Each becomes a [`Target`], which requests are about.
+//! A [`TokenId`] is an argument and is judged as one. A [`ReportedId`] comes from an answer: nothing about it is the
+//! caller's fault, so it is only made fit for a path. Each becomes a [`Target`], which requests are about.
 
 use std::borrow::Cow;
 
@@ -27,7 +27,6 @@ pub struct Collection {
     /// Below the base URL.
     path: String,
     is_account: bool,
-    id: String,
 }
 
 impl Collection {
@@ -39,7 +38,7 @@ impl Collection {
         };
         check(argument, id, SCOPE_LIMIT)?;
         let path = [before, &encoded(id), "/access/service_tokens"].concat();
-        Ok(Self { path, is_account, id: id.clone() })
+        Ok(Self { path, is_account })
     }
 
     pub fn path(&self) -> &str {
@@ -48,11 +47,6 @@ impl Collection {
 
     pub fn is_account(&self) -> bool {
         self.is_account
-    }
-
-    /// Returns whether both are the tokens of the same account or zone.
-    pub fn is_same(&self, other: &Self) -> bool {
-        (self.is_account, &self.id) == (other.is_account, &other.id)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Checked arguments and settings become a request.
 //!
-//! What has one of the types of this folder is right from then on: a request can be made only from checked identifiers, in a scope that
-//! whoever deployed the component admits, with one complete credential for one base URL.
+//! What has one of the types of this folder is right from then on: a request can be made only from checked identifiers,
+//! in a scope that whoever deployed the component admits, with one complete credential for one base URL.
 
 pub mod arguments;
 pub mod authority;

@@ -1,7 +1,7 @@
 //! The seven requests of the API: method, path, query, headers and body.
 //!
-//! Only what the caller gave is sent. Every request says its length, body or not: without it a host announces a body of unknown length, even
-//! on a DELETE, which some servers refuse.
+//! Only what the caller gave is sent. Every request says its length, body or not: without it a host announces a body of
+//! unknown length, even on a DELETE, which some servers refuse.
 
 use serde::Serialize;
 

@@ -1,8 +1,8 @@
 //! How a call is carried out: the options of the call first, then the environment, then the defaults.
 //!
-//! A base URL never stands without a credential: one of the options comes with the credential of the caller, and the credential of the
-//! environment goes to the base URL of the environment and nowhere else. What the deployer allows confines every call that does not bring
-//! a credential of its own.
+//! A base URL never stands without a credential: one of the options comes with the credential of the caller, and the
+//! credential of the environment goes to the base URL of the environment and nowhere else. What the deployer allows
+//! confines every call that does not bring a credential of its own.
 
 use std::time::Duration;
 
@@ -23,7 +23,8 @@ const REGION: &str = "CLOUDFLARE_COMPLIANCE_REGION";
 const DEFAULT_TIMEOUT_MS: u32 = 60_000;
 const DEFAULT_RETRIES: u32 = 2;
 const RETRIES_LIMIT: u32 = 10;
-/// Values of additional headers may be credentials for a proxy. Shorter ones are none, and would make holes in every text.
+/// Values of additional headers may be credentials for a proxy. Shorter ones are none, and would make holes in every
+/// text.
 const SHORTEST_SECRET: usize = 8;
 
 /// Everything that a call needs besides its arguments.
@@ -82,7 +83,8 @@ impl Settings {
         })
     }
 
-    /// Returns what must not appear in anything that the caller sees: the credential, and the values of additional headers.
+    /// Returns what must not appear in anything that the caller sees: the credential, and the values of additional
+    /// headers.
     pub fn secrets(&self) -> Vec<&str> {
         let mut secrets = Vec::new();
         self.credentials.add_secrets(&mut secrets);
@@ -147,7 +149,6 @@ mod tests {
         Credentials as GivenCredentials, Endpoint, ErrorKind, Header, Scope,
     };
     use crate::request::function::Function;
-    use crate::request::ids::Collection;
 
     const TOKEN: (&str, &str) = ("CLOUDFLARE_API_TOKEN", "t0ken");
 
@@ -231,8 +232,7 @@ mod tests {
         let variables = || owned(&[TOKEN, ("CLOUDFLARE_ACCESS_OPERATIONS", "read")]);
         let is_admitted = |options| {
             let settings = Settings::resolve(options, variables).expect("accepted");
-            let account = Collection::of(&Scope::Account("a".into())).expect("accepted");
-            settings.authority.admit(Function::Delete, &account).is_ok()
+            settings.authority.admit(Function::Delete, &Scope::Account("a".into())).is_ok()
         };
         let own = || GivenCredentials::ApiToken("other".into());
         assert!(!is_admitted(None));

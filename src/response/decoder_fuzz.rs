@@ -1,5 +1,6 @@
-//! The decoder against answers that nobody would send: real ones with damage, and JSON made at random. Whatever the bytes, it ends, says yes
-//! only where a strict reader of JSON sees a yes too, and lets no secret and no line break into an error.
+//! The decoder against answers that nobody would send: real ones with damage, and JSON made at random. Whatever the
+//! bytes, it ends, says yes only where a strict reader of JSON sees a yes too, and lets no secret and no line break
+//! into an error.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -129,7 +130,8 @@ fn decode(status: u16, header: &str, body: &[u8]) {
     match accept() {
         Ok(success) => {
             let strict: Option<Value> = serde_json::from_slice(body).ok();
-            // A strict reader stops at a number that none can hold, at half a surrogate pair, and at bytes that are no text.
+            // A strict reader stops at a number that none can hold, at half a surrogate pair, and at bytes that are no
+            // text.
             assert!(strict.is_none_or(|answer| answer["success"] == true), "a yes that is none");
             assert!((200..300).contains(&status));
             decode_result(success, || accept().ok().expect("the same answer"));
@@ -198,7 +200,8 @@ fn real_answers_are_understood() {
 
 #[test]
 fn bytes_that_are_no_text_cost_no_secret() {
-    let body = b"{\"success\":true,\"messages\":[\"\xff\"],\"result\":{\"id\":\"i\",\"name\":\"caf\xe9\",\"client_secret\":\"s\"}}";
+    let body = b"{\"success\":true,\"messages\":[\"\xff\"],\
+        \"result\":{\"id\":\"i\",\"name\":\"caf\xe9\",\"client_secret\":\"s\"}}";
     let settings = Settings::resolve(Some(options()), Vec::new).expect("settings");
     let collection = Collection::of(&account()).expect("a scope");
     let answer = Answer { status: 200, headers: Vec::new(), body: body.to_vec() };

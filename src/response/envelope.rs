@@ -1,7 +1,8 @@
 //! The envelope around every answer of the API: `success`, `result`, `result_info`, `errors`.
 //!
-//! Real answers deviate: keys are missing, `errors` is null, an error stands there without an envelope. The result is read in place; the other
-//! parts stay slices of the body until someone needs them, so a hostile body costs little memory beyond itself.
+//! Real answers deviate: keys are missing, `errors` is null, an error stands there without an envelope. The result is
+//! read in place; the other parts stay slices of the body until someone needs them, so a hostile body costs little
+//! memory beyond itself.
 
 use std::fmt;
 
@@ -119,7 +120,8 @@ mod tests {
 
     #[test]
     fn success_with_notes_among_the_errors_is_success() {
-        let body = r#"{"errors":[{"code":1000,"message":"note"}],"messages":[{"type":null}],"success":true,"result":{"id":"x"},
+        let body = r#"{"errors":[{"code":1000,"message":"note"}],"messages":[{"type":null}],"success":true,
+            "result":{"id":"x"},
             "result_info":{"page":1,"per_page":20.0,"count":"3","total_pages":null,"extra":[]}}"#;
         let envelope = envelope(body).expect("an envelope");
         assert_eq!(envelope.success, Some(true));

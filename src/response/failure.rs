@@ -19,7 +19,8 @@ pub enum FailureClass {
     Final,
 }
 
-/// A call, or a request of it, that failed. The message does not yet begin with the name of the function, and the requests are not counted.
+/// A call, or a request of it, that failed. The message does not yet begin with the name of the function, and the
+/// requests are not counted.
 #[cfg_attr(test, derive(Debug))]
 pub struct Failure {
     pub error: Error,

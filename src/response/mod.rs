@@ -1,8 +1,8 @@
 //! The bytes of an answer become a result, or an error that tells what is known.
 //!
-//! [`accept`] takes an answer apart: its envelope, and within it the result, which `token` turns into a token of the contract. What is no good
-//! answer becomes an `attempt_error`, classified with the help of the `catalogue`, and in the end a `failure`. Text of the server gets into
-//! an error through `server_text` alone.
+//! [`accept`] takes an answer apart: its envelope, and within it the result, which `token` turns into a token of the
+//! contract. What is no good answer becomes an `attempt_error`, classified with the help of the `catalogue`, and in the
+//! end a `failure`. Text of the server gets into an error through `server_text` alone.
 
 pub mod api_errors;
 pub mod attempt_error;
