@@ -6,7 +6,7 @@
 
 use waki::bindings::wasi::http::types::ErrorCode;
 
-use crate::exchange::host::Cause;
+use crate::exchange::Cause;
 
 const UNRESOLVED: Cause = Cause::NotSent("the name of the API's host did not resolve");
 const PROHIBITED: Cause = Cause::Denied("the host does not let requests out to this address");

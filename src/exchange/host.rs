@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::request::requests::Request;
+use crate::request::Request;
 
 /// A point on the host's monotonic clock, in nanoseconds since some fixed moment. The arithmetic saturates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

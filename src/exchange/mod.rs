@@ -12,3 +12,6 @@ pub mod repeat;
 #[cfg(test)]
 pub mod scripted_host;
 pub mod wasi_http;
+
+pub use call::Call;
+pub use host::{Answer, Cause, Headers, Host, Instant, Limits, NoAnswer, nanoseconds};

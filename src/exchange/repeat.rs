@@ -12,9 +12,9 @@
 
 use std::time::Duration;
 
-use crate::exchange::host::nanoseconds;
-use crate::request::effect::Effect;
-use crate::response::failure::FailureClass;
+use crate::exchange::nanoseconds;
+use crate::request::Effect;
+use crate::response::FailureClass;
 
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 const LONGEST_WAIT: Duration = Duration::from_secs(8);

@@ -31,10 +31,9 @@ use waki::bindings::wasi::io::poll::Pollable;
 use waki::bindings::wasi::io::streams::StreamError;
 
 use crate::bindings::wasi::cli::environment::get_environment;
-use crate::exchange::error_code;
-use crate::exchange::host::{Answer, Cause, Headers, Host, Instant, Limits, NoAnswer, nanoseconds};
 use crate::exchange::reactor::Reactor;
-use crate::request::requests::{Method, Request};
+use crate::exchange::{Answer, Cause, Headers, Host, Instant, Limits, NoAnswer, error_code, nanoseconds};
+use crate::request::{Method, Request};
 
 /// How much one read asks for. A host gives what it has, so a large number costs nothing.
 const READ_AT_MOST: u64 = 1024 * 1024;

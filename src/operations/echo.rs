@@ -2,14 +2,14 @@
 //! breaks, control characters and long texts into every place of its answers that it can. Nothing of that may get into
 //! an error.
 
-use crate::bindings::exports::cloudflare::access::lifecycle::{RefreshParams, Selector};
-use crate::bindings::exports::cloudflare::access::types::{
+use crate::contract::lifecycle::{RefreshParams, Selector};
+use crate::contract::types::{
     CreateParams, Error, ListAllParams, ListPageParams, PreviousSecret, RequestOptions, UpdateParams,
 };
-use crate::exchange::host::Cause;
+use crate::exchange::Cause;
 use crate::exchange::scripted_host::{CREDENTIAL, Reply, ScriptedHost, Sent, account, options};
 use crate::operations::{ensure, expiring, find, issue, list_all, overlap, service_tokens, switch};
-use crate::request::function::Function;
+use crate::request::Function;
 use crate::request::invalid::is_unprintable;
 
 const ID: &str = "f174e90a-fafe-4643-bbbc-4a0ed4fc8415";

@@ -8,16 +8,13 @@
 use std::collections::HashSet;
 use std::hash::{BuildHasher, DefaultHasher, Hasher};
 
-use crate::bindings::exports::cloudflare::access::types::{ErrorKind, ListAllParams, Scope, ServiceToken, TokenPage};
-use crate::exchange::call::Call;
+use crate::contract::types::{ErrorKind, ListAllParams, Scope, ServiceToken, TokenPage};
 use crate::exchange::concurrent::{AT_ONCE, all};
-use crate::exchange::host::Host;
-use crate::operations::steps::{self, Answered};
-use crate::request::arguments;
-use crate::request::ids::Collection;
-use crate::request::requests::Query;
-use crate::response::failure::Failure;
-use crate::response::token::Budget;
+use crate::exchange::{Call, Host};
+use crate::operations::steps;
+use crate::operations::steps::Answered;
+use crate::request::{Collection, Query, arguments};
+use crate::response::{Budget, Failure, Result};
 
 /// About as many as the rate limit allows requests in five minutes.
 const PAGES_LIMIT: u32 = 1000;
@@ -25,11 +22,7 @@ const PAGES_LIMIT: u32 = 1000;
 const UNDER_WAY: usize = 6 * 1024 * 1024;
 
 /// Returns all tokens of a scope.
-pub async fn list_all(
-    call: &Call<'_, impl Host>,
-    scope: &Scope,
-    params: &ListAllParams,
-) -> Result<Vec<ServiceToken>, Box<Failure>> {
+pub async fn list_all(call: &Call<'_, impl Host>, scope: &Scope, params: &ListAllParams) -> Result<Vec<ServiceToken>> {
     let ListAllParams { name, search, per_page } = params;
     let collection = call.collection(scope)?;
     arguments::filters(name.as_deref(), search.as_deref(), *per_page)?;
@@ -41,9 +34,9 @@ pub async fn list_all(
 /// documented.
 pub async fn every<H: Host>(
     call: &Call<'_, H>,
-    collection: &Collection,
+    collection: &Collection<'_>,
     query: Query<'_>,
-) -> Result<Answered<Vec<ServiceToken>, H::Headers>, Box<Failure>> {
+) -> Result<Answered<Vec<ServiceToken>, H::Headers>> {
     let mut tokens = every_page(call, collection, query).await?;
     if query.name.is_some() {
         tokens.value.retain(|token| token.name.as_deref() == query.name);
@@ -53,9 +46,9 @@ pub async fn every<H: Host>(
 
 async fn every_page<H: Host>(
     call: &Call<'_, H>,
-    collection: &Collection,
+    collection: &Collection<'_>,
     query: Query<'_>,
-) -> Result<Answered<Vec<ServiceToken>, H::Headers>, Box<Failure>> {
+) -> Result<Answered<Vec<ServiceToken>, H::Headers>> {
     let budget = Budget::default();
     let fetch = |page: Option<u32>| steps::list(call, collection, Query { page, ..query }, &budget);
     let mut gathered = Gathered::new(call.host().now().0);
@@ -127,9 +120,9 @@ impl Gathered {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bindings::exports::cloudflare::access::types::{Error, RequestOptions};
+    use crate::contract::types::{Error, RequestOptions};
     use crate::exchange::scripted_host::{Reply, ScriptedHost, Sent, account, options};
-    use crate::request::function::Function;
+    use crate::request::Function;
 
     fn page_of(ids: &[&str], info: &str) -> Reply {
         let tokens: Vec<String> = ids.iter().map(|id| format!(r#"{{"id":"{id}","name":"n{id}"}}"#)).collect();

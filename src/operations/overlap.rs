@@ -3,18 +3,13 @@
 //! A token has two secrets at most, so a rotation while an overlap is running ends the older one, and a rotation whose
 //! answer was lost must not simply be made again. After a lost answer the token is looked at: what it shows decides.
 
-use crate::bindings::exports::cloudflare::access::lifecycle::OverlappingToken;
-use crate::bindings::exports::cloudflare::access::types::{
-    ErrorKind, IssuedToken, Outcome, Scope, ServiceToken, UpdatedToken,
-};
-use crate::exchange::call::Call;
-use crate::exchange::host::Host;
-use crate::operations::clock;
-use crate::operations::steps::{self, Answered};
-use crate::request::arguments;
-use crate::request::ids::{Collection, Target, TokenId};
-use crate::request::requests::BodyFields;
-use crate::response::failure::{Failure, FailureClass};
+use crate::contract::lifecycle::OverlappingToken;
+use crate::contract::types::{ErrorKind, IssuedToken, Outcome, Scope, ServiceToken, UpdatedToken};
+use crate::exchange::{Call, Host};
+use crate::operations::steps::Answered;
+use crate::operations::{clock, steps};
+use crate::request::{BodyFields, Collection, Target, TokenId, arguments};
+use crate::response::{Failure, FailureClass, Result};
 use crate::timestamp::Timestamp;
 
 /// What to do where it is not known whether a rotation happened.
@@ -30,7 +25,7 @@ pub async fn rotate(
     id: &str,
     overlap_seconds: u32,
     end_running_overlap: bool,
-) -> Result<OverlappingToken, Box<Failure>> {
+) -> Result<OverlappingToken> {
     let (collection, id) = (call.collection(scope)?, TokenId::new(id)?);
     arguments::overlap_seconds(overlap_seconds)?;
     let Answered { value: token, head } = steps::get(call, &collection, id.target()).await?;
@@ -48,18 +43,13 @@ pub async fn rotate(
 }
 
 /// Ends the old secret of a rotation now.
-pub async fn end(call: &Call<'_, impl Host>, scope: &Scope, id: &str) -> Result<ServiceToken, Box<Failure>> {
+pub async fn end(call: &Call<'_, impl Host>, scope: &Scope, id: &str) -> Result<ServiceToken> {
     let (collection, id) = (call.collection(scope)?, TokenId::new(id)?);
     move_end(call, &collection, id.target(), LONG_AGO).await
 }
 
 /// Lets the old secret of a rotation pass for this many seconds from now.
-pub async fn extend(
-    call: &Call<'_, impl Host>,
-    scope: &Scope,
-    id: &str,
-    overlap_seconds: u32,
-) -> Result<ServiceToken, Box<Failure>> {
+pub async fn extend(call: &Call<'_, impl Host>, scope: &Scope, id: &str, overlap_seconds: u32) -> Result<ServiceToken> {
     let (collection, id) = (call.collection(scope)?, TokenId::new(id)?);
     arguments::overlap_seconds(overlap_seconds)?;
     let Answered { value: token, head } = steps::get(call, &collection, id.target()).await?;
@@ -73,10 +63,10 @@ pub async fn extend(
 
 async fn move_end<H: Host>(
     call: &Call<'_, H>,
-    collection: &Collection,
+    collection: &Collection<'_>,
     target: Target<'_>,
     end: &str,
-) -> Result<ServiceToken, Box<Failure>> {
+) -> Result<ServiceToken> {
     let fields = BodyFields { previous_client_secret_expires_at: Some(end), ..BodyFields::default() };
     Ok(steps::update(call, collection, target, &fields).await?.token)
 }
@@ -87,7 +77,7 @@ fn refuse_running_overlap(
     token: &ServiceToken,
     target: Target<'_>,
     now: Timestamp,
-) -> Result<(), Box<Failure>> {
+) -> Result<()> {
     let Some(shown) = token.previous_client_secret_expires_at.as_deref().filter(|shown| !shown.is_empty()) else {
         return Ok(());
     };
@@ -117,14 +107,14 @@ fn overlap_end(token: &ServiceToken) -> Option<Timestamp> {
 }
 
 /// Returns a time as text.
-fn text(time: Timestamp) -> Result<String, Box<Failure>> {
+fn text(time: Timestamp) -> Result<String> {
     let message = "the clock shows a time outside of the years 0 to 9999";
     time.to_rfc3339().ok_or_else(|| Failure::new(ErrorKind::InvalidResponse, message.to_owned()))
 }
 
 /// A rotation that is to be made.
 struct Rotation<'a> {
-    collection: &'a Collection,
+    collection: &'a Collection<'a>,
     target: Target<'a>,
     now: Timestamp,
     now_text: String,
@@ -136,7 +126,7 @@ struct Rotation<'a> {
 impl Rotation<'_> {
     /// Rotates by an update to the next version. After a lost answer the token is looked at; if it shows no rotation,
     /// the update is sent again.
-    async fn to_version<H: Host>(&self, call: &Call<'_, H>, version: u32) -> Result<OverlappingToken, Box<Failure>> {
+    async fn to_version<H: Host>(&self, call: &Call<'_, H>, version: u32) -> Result<OverlappingToken> {
         let fields = BodyFields {
             client_secret_version: Some(version),
             previous_client_secret_expires_at: Some(&self.end_text),
@@ -181,7 +171,7 @@ impl Rotation<'_> {
         UpdatedToken { token, client_secret }: UpdatedToken,
         version: u32,
         is_repeat: bool,
-    ) -> Result<OverlappingToken, Box<Failure>> {
+    ) -> Result<OverlappingToken> {
         let shown = token.client_secret_version;
         if let Some(client_secret) = client_secret {
             let is_one_rotation = shown.is_none_or(|shown| shown <= version);
@@ -216,8 +206,8 @@ impl Rotation<'_> {
 
     /// Rotates by the operation `rotate`, which makes a new secret each time, so it is sent once. After a lost answer
     /// the token is looked at.
-    async fn once<H: Host>(&self, call: &Call<'_, H>, before: &ServiceToken) -> Result<OverlappingToken, Box<Failure>> {
-        if !self.collection.is_account() {
+    async fn once<H: Host>(&self, call: &Call<'_, H>, before: &ServiceToken) -> Result<OverlappingToken> {
+        if !self.collection.is_account {
             let message =
                 "the API does not show the `client-secret-version` of this token, and a zone has no other rotation";
             let mut failure = Failure::new(ErrorKind::Rejected, message.to_owned());
@@ -291,9 +281,9 @@ impl Rotation<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bindings::exports::cloudflare::access::types::{Error, RequestOptions};
+    use crate::contract::types::{Error, RequestOptions};
     use crate::exchange::scripted_host::{Reply, ScriptedHost, account, options};
-    use crate::request::function::Function;
+    use crate::request::Function;
 
     /// An hour from the time that the wall clock of the host shows.
     const END: &str = "2026-11-24T11:00:00Z";

@@ -1,9 +1,8 @@
 //! The rules of arguments that are no identifiers.
 
-use crate::bindings::exports::cloudflare::access::lifecycle::RefreshParams;
-use crate::bindings::exports::cloudflare::access::types::{CreateParams, UpdateParams};
-use crate::request::go_duration;
-use crate::request::invalid::Invalid;
+use crate::contract::lifecycle::RefreshParams;
+use crate::contract::types::{CreateParams, UpdateParams};
+use crate::request::{Invalid, go_duration};
 use crate::timestamp::Timestamp;
 
 pub const NAME_LIMIT: usize = 350;

@@ -1,10 +1,9 @@
 //! What whoever deployed the component allows: variables of the environment that confine its credential.
 
-use crate::bindings::exports::cloudflare::access::types::Scope;
-use crate::request::environment::Environment;
-use crate::request::function::Function;
-use crate::request::ids::Collection;
-use crate::request::invalid::{Invalid, quoted};
+use crate::contract::types::Scope;
+use crate::request::ids::scope_path;
+use crate::request::invalid::quoted;
+use crate::request::{Environment, Function, Invalid};
 
 const SCOPE: &str = "CLOUDFLARE_ACCESS_SCOPE";
 const OPERATIONS: &str = "CLOUDFLARE_ACCESS_OPERATIONS";
@@ -71,7 +70,7 @@ fn scope(value: &str) -> Result<Scope, Invalid> {
     };
     let (Scope::Account(id) | Scope::Zone(id)) = &scope;
     let is_id = id.chars().all(|character| character.is_ascii_alphanumeric());
-    match Collection::of(&scope) {
+    match scope_path(&scope) {
         Ok(_) if is_id => Ok(scope),
         Ok(_) => {
             Err(Invalid::configuration(format!("{SCOPE} is {}: an id has letters and digits; {rule}", quoted(value))))
@@ -95,7 +94,7 @@ fn operations(value: &str) -> Result<Vec<Permission>, Invalid> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bindings::exports::cloudflare::access::types::ErrorKind;
+    use crate::contract::types::ErrorKind;
 
     const ACCOUNT: &str = "023e105f4ecef8ad9ca31a8372d0c353";
 

@@ -5,7 +5,8 @@ use std::net::{IpAddr, Ipv6Addr};
 use http::Uri;
 use http::uri::Authority;
 
-use crate::request::invalid::{Invalid, quoted};
+use crate::request::Invalid;
+use crate::request::invalid::quoted;
 
 const LIMIT: usize = 2048;
 

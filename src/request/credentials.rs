@@ -4,11 +4,9 @@
 //! What is often pasted by mistake around a credential (quotation marks, `Bearer`, a line break) is refused before
 //! anything is sent, by the name of the option or variable that holds it.
 
-use crate::bindings::exports::cloudflare::access::types::Credentials as GivenCredentials;
-use crate::request::environment::Environment;
+use crate::contract::types::Credentials as GivenCredentials;
 use crate::request::headers::check_value;
-use crate::request::invalid::Invalid;
-use crate::request::secret::Secret;
+use crate::request::{Environment, Invalid, Secret};
 
 /// Several times what any API token has.
 const LIMIT: usize = 4096;
@@ -105,7 +103,7 @@ fn check(source: &str, value: &str) -> Result<(), Invalid> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bindings::exports::cloudflare::access::types::ApiKey;
+    use crate::contract::types::ApiKey;
 
     fn from(variables: &[(&str, &str)]) -> Result<Credentials, Invalid> {
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());

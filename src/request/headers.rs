@@ -1,7 +1,7 @@
 //! The headers that the options add to a request.
 
-use crate::bindings::exports::cloudflare::access::types::Header;
-use crate::request::invalid::Invalid;
+use crate::contract::types::Header;
+use crate::request::Invalid;
 
 /// All headers together, in bytes and in number. A host may end the component over a larger block.
 const SIZE_LIMIT: usize = 16 * 1024;

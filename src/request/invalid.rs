@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use crate::bindings::exports::cloudflare::access::types::ErrorKind;
+use crate::contract::types::ErrorKind;
 
 /// The most characters of a value that a message shows.
 const SHOWN: usize = 60;

@@ -17,3 +17,16 @@ pub mod invalid;
 pub mod requests;
 pub mod secret;
 pub mod settings;
+
+pub use authority::Authority;
+pub use base_url::BaseUrl;
+pub use credentials::Credentials;
+pub use effect::Effect;
+pub use environment::Environment;
+pub use function::Function;
+pub use headers::AdditionalHeaders;
+pub use ids::{Collection, ReportedId, Target, TokenId};
+pub use invalid::Invalid;
+pub use requests::{BodyFields, Method, Query, Request};
+pub use secret::Secret;
+pub use settings::Settings;

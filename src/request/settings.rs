@@ -6,13 +6,9 @@
 
 use std::time::Duration;
 
-use crate::bindings::exports::cloudflare::access::types::RequestOptions;
-use crate::request::authority::Authority;
-use crate::request::base_url::BaseUrl;
-use crate::request::credentials::Credentials;
-use crate::request::environment::Environment;
-use crate::request::headers::AdditionalHeaders;
-use crate::request::invalid::{Invalid, quoted};
+use crate::contract::types::RequestOptions;
+use crate::request::invalid::quoted;
+use crate::request::{AdditionalHeaders, Authority, BaseUrl, Credentials, Environment, Invalid};
 
 const DEFAULT_BASE_URL: &str = "https://api.cloudflare.com/client/v4";
 const FEDRAMP_BASE_URL: &str = "https://api.fed.cloudflare.com/client/v4";
@@ -145,10 +141,8 @@ fn retries(given: Option<u32>) -> Result<u32, Invalid> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bindings::exports::cloudflare::access::types::{
-        Credentials as GivenCredentials, Endpoint, ErrorKind, Header, Scope,
-    };
-    use crate::request::function::Function;
+    use crate::contract::types::{Credentials as GivenCredentials, Endpoint, ErrorKind, Header, Scope};
+    use crate::request::Function;
 
     const TOKEN: (&str, &str) = ("CLOUDFLARE_API_TOKEN", "t0ken");
 

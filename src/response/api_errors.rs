@@ -1,9 +1,8 @@
 //! The errors that an answer lists, in every form that was seen: in a list, alone, as text, with a code that is text,
 //! with the useful message in `error_chain`, or in place of the envelope.
 
-use crate::bindings::exports::cloudflare::access::types::{ApiError, ApiErrorCause};
-use crate::response::json::Json;
-use crate::response::server_text::{Redactor, ServerText};
+use crate::contract::types::{ApiError, ApiErrorCause};
+use crate::response::{Json, Redactor, ServerText};
 
 /// More errors than this in one answer tell nobody more.
 const KEPT: usize = 20;

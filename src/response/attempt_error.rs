@@ -6,17 +6,12 @@
 
 use std::time::Duration;
 
-use crate::bindings::exports::cloudflare::access::types::{ApiError, Error, ErrorKind, Outcome};
-use crate::exchange::host::{Cause, Headers, NoAnswer};
-use crate::request::effect::Effect;
-use crate::request::ids::Target;
-use crate::request::requests::Request;
+use crate::contract::types::{ApiError, Error, ErrorKind, Outcome};
+use crate::exchange::{Cause, Headers, NoAnswer};
+use crate::request::{Effect, Request, Target};
 use crate::response::catalogue::meaning;
-use crate::response::envelope::Foreign;
-use crate::response::failure::{Failure, FailureClass};
-use crate::response::head::{AnswerHead, ErrorHead, ray_id_in_page};
-use crate::response::server_text::Redactor;
-use crate::response::token::Unusable;
+use crate::response::head::ray_id_in_page;
+use crate::response::{AnswerHead, ErrorHead, Failure, FailureClass, Foreign, Redactor, Unusable};
 
 const REDIRECT: &str = "redirects are not followed, since they would carry the credential away: check the base URL";
 const BASE_URL: &str = "check that the base URL is the API's and that nothing between answers in its place";
@@ -228,7 +223,7 @@ fn push_error(message: &mut String, code: Option<u32>, text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bindings::exports::cloudflare::access::types::ApiErrorCause;
+    use crate::contract::types::ApiErrorCause;
 
     type NoHeaders = Vec<(String, String)>;
 

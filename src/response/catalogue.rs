@@ -6,7 +6,7 @@
 
 use http::StatusCode;
 
-use crate::bindings::exports::cloudflare::access::types::{ApiError, ErrorKind};
+use crate::contract::types::{ApiError, ErrorKind};
 
 /// A kind, and what to do about it where that is not plain from the message.
 pub type Meaning = (ErrorKind, Option<&'static str>);

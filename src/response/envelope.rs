@@ -9,8 +9,8 @@ use std::fmt;
 use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::error::Category;
 
-use crate::response::json::Json;
-use crate::response::token::{ResultSeed, ResultValue};
+use crate::response::token::ResultSeed;
+use crate::response::{Json, ResultValue};
 
 /// The body of an answer, taken apart.
 pub struct Envelope<'a> {
@@ -112,7 +112,7 @@ impl<'de> Visitor<'de> for EnvelopeVisitor {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::response::token::Budget;
+    use crate::response::Budget;
 
     fn envelope(body: &str) -> Result<Envelope<'_>, Foreign> {
         read(body, Budget::default().left())

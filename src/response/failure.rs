@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use crate::bindings::exports::cloudflare::access::types::{Error, ErrorKind, Outcome};
-use crate::request::function::Function;
-use crate::request::invalid::Invalid;
+use crate::contract::types::{Error, ErrorKind, Outcome};
+use crate::request::{Function, Invalid};
+
+/// The result of a part of a call.
+pub type Result<T, E = Box<Failure>> = std::result::Result<T, E>;
 
 /// What a failure says about trying again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

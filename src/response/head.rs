@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use crate::exchange::host::Headers;
+use crate::exchange::Headers;
 use crate::response::catalogue::reason;
 use crate::response::retry_after::asked_wait;
-use crate::response::server_text::{Cleaned, Redactor, ServerText};
+use crate::response::{Cleaned, Redactor, ServerText};
 use crate::timestamp::Timestamp;
 
 /// The status of an answer, and its headers, of which nothing has been read yet.

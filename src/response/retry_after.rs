@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::exchange::host::Headers;
+use crate::exchange::Headers;
 use crate::timestamp::Timestamp;
 
 /// Returns the wait that an answer names, if it names one.

@@ -9,9 +9,9 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use crate::bindings::exports::cloudflare::access::types::{IssuedToken, JsonField, ServiceToken, UpdatedToken};
+use crate::contract::types::{IssuedToken, JsonField, ServiceToken, UpdatedToken};
 use crate::request::ids::is_same_token;
-use crate::response::json::Json;
+use crate::response::Json;
 
 /// How much memory the tokens of one call may take. An account has 50 tokens by default, at about 500 bytes each.
 const TOKENS_LIMIT: usize = 16 * 1024 * 1024;
