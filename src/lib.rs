@@ -20,20 +20,21 @@ mod request;
 mod response;
 mod timestamp;
 
-use bindings::exports::cloudflare::access::lifecycle::{
+use bindings::exports::cloudflare::access as contract;
+use contract::lifecycle::{
     Ensured, ExpiryReport, Guest as Lifecycle, OverlappingToken, RefreshParams, RefreshReport, Selector,
 };
-use bindings::exports::cloudflare::access::service_tokens::{
+use contract::service_tokens::{
     CreateParams, Deletion, Error, Guest as ServiceTokens, IssuedToken, ListAllParams, ListPageParams, PreviousSecret,
     RequestOptions, Scope, ServiceToken, TokenPage, UpdateParams, UpdatedToken,
 };
-use exchange::call::Call;
-use exchange::wasi_http::WasiHost;
+use exchange::{Call, wasi_http::WasiHost};
 use operations::{ensure, expiring, find, issue, list_all, overlap, service_tokens, switch};
-use request::function::Function;
-use response::failure::Failure;
+use request::Function;
+use response::{Failure, Result};
 
-/// Generated from `wit/`. The types of `wasi:http` and of what it stands on are waki's, so that there is one set of them.
+/// Generated from `wit/`. The types of `wasi:http` and of what it stands on are waki's, so that there is one set of
+/// them.
 #[allow(unsafe_code, warnings, clippy::all, clippy::pedantic, clippy::restriction)]
 mod bindings {
     use super::Plugin;
@@ -60,11 +61,12 @@ struct Plugin;
 
 type Options = Option<RequestOptions>;
 
-/// Runs one exported function: begins its call, waits until it ends, and puts the name of the function before the message of its error.
+/// Runs one exported function: begins its call, waits until it ends, and puts the name of the function before the
+/// message of its error.
 fn run<T>(
     function: Function,
     options: Options,
-    operation: impl AsyncFnOnce(&Call<'_, WasiHost>) -> Result<T, Box<Failure>>,
+    operation: impl AsyncFnOnce(&Call<'_, WasiHost>) -> Result<T>,
 ) -> Result<T, Error> {
     let host = WasiHost::default();
     let call =

@@ -1,27 +1,20 @@
 //! One call of an exported function: attempts, the waits between them, and the one deadline over all of it.
 //!
-//! A call may be one request or many, several of them at once. Every request goes through [`Call::send`]: an attempt is an exchange and the
-//! reading of its answer; a failed one is classified (`response::attempt_error`), the repetition decided (`repeat`), and the failure, if it
-//! comes to one, tells the whole call: how many attempts there were, and whether any of them may have made the change.
+//! A call may be one request or many, several of them at once. Every request goes through [`Call::send`]: an attempt is
+//! an exchange and the reading of its answer; a failed one is classified (`response::attempt_error`), the repetition
+//! decided (`repeat`), and the failure, if it comes to one, tells the whole call: how many attempts there were, and
+//! whether any of them may have made the change.
 
 use std::cell::Cell;
 use std::time::Duration;
 
-use crate::bindings::exports::cloudflare::access::types::{Error, ErrorKind, RequestOptions, Scope};
-use crate::exchange::host::{Host, Instant, Limits};
+use crate::contract::types::{Error, ErrorKind, RequestOptions, Scope};
 use crate::exchange::repeat::{Decision, RetryContext, SHORTEST_ATTEMPT, decide, pause};
-use crate::request::effect::Effect;
-use crate::request::function::Function;
-use crate::request::ids::Collection;
-use crate::request::invalid::Invalid;
-use crate::request::requests::Request;
-use crate::request::settings::Settings;
-use crate::response::attempt_error::AttemptError;
-use crate::response::failure::Failure;
-use crate::response::head::AnswerHead;
-use crate::response::server_text::{Cleaned, Redactor, ServerText};
-use crate::response::token::{Budget, Unusable};
-use crate::response::{Success, accept};
+use crate::exchange::{Host, Instant, Limits};
+use crate::request::{Collection, Effect, Function, Invalid, Request, Settings};
+use crate::response::{
+    AnswerHead, AttemptError, Budget, Cleaned, Failure, Redactor, Result, ServerText, Success, Unusable, accept,
+};
 
 /// The most bytes an answer may have. A page of 1000 tokens has about 400 kB.
 const BODY_LIMIT: usize = 8 * 1024 * 1024;
@@ -54,19 +47,19 @@ impl<'a, H: Host> Call<'a, H> {
     }
 
     /// Checks a scope, and that the function may be called in it. Requests need what this returns.
-    pub fn collection(&self, scope: &Scope) -> Result<Collection, Invalid> {
-        let collection = Collection::of(scope)?;
-        self.settings.authority.admit(self.function, &collection)?;
+    pub fn collection(&self, scope: &Scope) -> Result<Collection<'_>, Invalid> {
+        let collection = Collection::new(&self.settings, scope)?;
+        self.settings.authority.admit(self.function, scope)?;
         Ok(collection)
     }
 
     /// As [`Call::collection`], for a function that takes the id of an account.
-    pub fn account(&self, id: &str) -> Result<Collection, Invalid> {
+    pub fn account(&self, id: &str) -> Result<Collection<'_>, Invalid> {
         self.collection(&Scope::Account(id.to_owned()))
     }
 
     /// Sends a request until it succeeds or may not be repeated. `budget`: the memory that tokens may take.
-    pub async fn send(&self, request: &Request<'_>, budget: &Budget) -> Result<Success<H::Headers>, Box<Failure>> {
+    pub async fn send(&self, request: &Request<'_>, budget: &Budget) -> Result<Success<H::Headers>> {
         let mut retries_left = self.settings.retries;
         let mut attempt = 0_u32;
         let mut may_have_changed = false;
@@ -118,8 +111,9 @@ impl<'a, H: Host> Call<'a, H> {
         }
     }
 
-    /// Returns how long one attempt may take: half of the call's time where another attempt may follow, all of it where none may, since
-    /// giving up early on a `create` only means not knowing. Less where the function finds out itself what became of an attempt.
+    /// Returns how long one attempt may take: half of the call's time where another attempt may follow, all of it where
+    /// none may, since giving up early on a `create` only means not knowing. Less where the function finds out itself
+    /// what became of an attempt.
     fn attempt_time(&self, effect: Effect, retries_left: u32) -> Duration {
         let parts = match self.function {
             Function::Issue => 6,
@@ -131,8 +125,8 @@ impl<'a, H: Host> Call<'a, H> {
         self.settings.attempt_timeout.unwrap_or(share)
     }
 
-    /// Sleeps before retry number `retry` of something that is made of several requests, for at least `asked_wait`. Returns false without
-    /// sleeping if no attempt would fit after it.
+    /// Sleeps before retry number `retry` of something that is made of several requests, for at least `asked_wait`.
+    /// Returns false without sleeping if no attempt would fit after it.
     pub async fn pause(&self, retry: u32, asked_wait: Option<Duration>) -> bool {
         let now = self.host.now();
         match pause(retry, asked_wait, self.deadline.remaining(now), now.0) {
@@ -160,8 +154,8 @@ impl<'a, H: Host> Call<'a, H> {
         AttemptError::unusable(head, unusable, &redactor).into_failure(request, false, None, &redactor)
     }
 
-    /// Returns the error of the contract: begins its message with the function that was called, counts the requests of the call so far, and
-    /// takes credentials out of arguments that it shows.
+    /// Returns the error of the contract: begins its message with the function that was called, counts the requests of
+    /// the call so far, and takes credentials out of arguments that it shows.
     pub fn named(&self, mut failure: Failure) -> Error {
         failure.error.attempts = self.attempts.get();
         if failure.error.kind == ErrorKind::InvalidArgument {
@@ -178,15 +172,16 @@ impl<'a, H: Host> Call<'a, H> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bindings::exports::cloudflare::access::types::Outcome;
-    use crate::exchange::host::Cause;
+    use crate::contract::types::Outcome;
+    use crate::exchange::Cause;
     use crate::exchange::scripted_host::{CREDENTIAL, Reply, ScriptedHost, account, options};
-    use crate::request::requests::{BodyFields, Query, create, list};
+    use crate::request::requests::{create, list};
+    use crate::request::{BodyFields, Query};
 
     /// Sends a request of this effect.
     fn send_with(effect: Effect, host: &ScriptedHost, options: RequestOptions) -> Result<(), Error> {
         host.run(Function::Get, options, async |call| {
-            let mut request = list(call.settings(), &call.collection(&account())?, Query::default());
+            let mut request = list(&call.collection(&account())?, Query::default());
             request.effect = effect;
             call.send(&request, &Budget::default()).await.map(drop)
         })
@@ -345,9 +340,9 @@ mod tests {
             let given = RequestOptions { timeout_ms: Some(1000), attempt_timeout_ms: Some(1000), ..options() };
             let result = host.run(Function::Ensure, given, async |call| {
                 let collection = call.collection(&account())?;
-                call.send(&list(call.settings(), &collection, Query::default()), &Budget::default()).await?;
+                call.send(&list(&collection, Query::default()), &Budget::default()).await?;
                 let fields = BodyFields::default();
-                call.send(&create(call.settings(), &collection, &fields), &Budget::default()).await.map(drop)
+                call.send(&create(&collection, &fields), &Budget::default()).await.map(drop)
             });
             assert_eq!(host.sent().len(), if is_sent { 2 } else { 1 }, "{left} ms left");
             if !is_sent {
@@ -369,7 +364,7 @@ mod tests {
                 ..options()
             };
             let result = host.run(function, given, async |call| {
-                let mut request = list(call.settings(), &call.collection(&account())?, Query::default());
+                let mut request = list(&call.collection(&account())?, Query::default());
                 request.effect = effect;
                 call.send(&request, &Budget::default()).await.map(drop)
             });
@@ -392,7 +387,7 @@ mod tests {
         let variables = [("CLOUDFLARE_API_TOKEN", "t0ken\n"), ("CLOUDFLARE_BASE_URL", "https://b.example")];
         let host = ScriptedHost::with_rule(|_| Reply::result("[]")).with_environment(&variables);
         let look = async |call: &Call<'_, ScriptedHost>| {
-            let request = list(call.settings(), &call.collection(&account())?, Query::default());
+            let request = list(&call.collection(&account())?, Query::default());
             call.send(&request, &Budget::default()).await.map(drop)
         };
         host.run_with(Function::ListPage, None, look).expect("a list");

@@ -12,7 +12,8 @@ enum Slot<F: Future> {
 /// How many are under way at once: well under the API's limit of 200 requests a second.
 pub const AT_ONCE: usize = 6;
 
-/// Runs all futures to their ends, each begun when fewer than six before it are under way, and returns what they gave in their order.
+/// Runs all futures to their ends, each begun when fewer than six before it are under way, and returns what they gave
+/// in their order.
 pub async fn all<F: Future>(futures: Vec<F>) -> Vec<F::Output> {
     let mut slots: Vec<_> = futures.into_iter().map(|future| Slot::Running(Box::pin(future))).collect();
     poll_fn(|context| {

@@ -1,12 +1,12 @@
 //! The error codes of `wasi:http`, and what each of them proves.
 //!
-//! The codes are those of RFC 9209 (Proxy-Status), whose definitions decide. `NotSent` is claimed only where the definition excludes that a
-//! server got the request **and** no host is known to use the code otherwise: whoever trusts it sends a `create` again. What a code holds is
-//! left out: it can be addresses and backtraces of the host.
+//! The codes are those of RFC 9209 (Proxy-Status), whose definitions decide. `NotSent` is claimed only where the
+//! definition excludes that a server got the request **and** no host is known to use the code otherwise: whoever trusts
+//! it sends a `create` again. What a code holds is left out: it can be addresses and backtraces of the host.
 
 use waki::bindings::wasi::http::types::ErrorCode;
 
-use crate::exchange::host::Cause;
+use crate::exchange::Cause;
 
 const UNRESOLVED: Cause = Cause::NotSent("the name of the API's host did not resolve");
 const PROHIBITED: Cause = Cause::Denied("the host does not let requests out to this address");
@@ -19,8 +19,8 @@ const UNKNOWN_CODING: Cause = Cause::Unreadable("the coding of the answer is unk
 /// Returns what an error code proves.
 pub fn cause(code: &ErrorCode) -> Cause {
     match code {
-        // The name of the server was not found, so there was nobody to send to. wasmtime also reports here that it has no local port
-        // left, which is as early.
+        // The name of the server was not found, so there was nobody to send to. wasmtime also reports here that it has
+        // no local port left, which is as early.
         ErrorCode::DnsTimeout | ErrorCode::DnsError(_) => UNRESOLVED,
         // "Unable to determine the appropriate next hop": no connection was tried.
         ErrorCode::DestinationNotFound => Cause::NotSent("the host knows no way to the API"),

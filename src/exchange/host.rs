@@ -1,11 +1,11 @@
 //! What the guest needs from its host, as a trait: two clocks, a wait, the environment, and one HTTP exchange.
 //!
-//! `wasi_http` has the one real implementation. An exchange is a single request and its answer, within limits; it never repeats anything and
-//! never judges what the answer says.
+//! `wasi_http` has the one real implementation. An exchange is a single request and its answer, within limits; it never
+//! repeats anything and never judges what the answer says.
 
 use std::time::Duration;
 
-use crate::request::requests::Request;
+use crate::request::Request;
 
 /// A point on the host's monotonic clock, in nanoseconds since some fixed moment. The arithmetic saturates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -7,14 +7,14 @@
 //! | may pass (408, 5xx, lost, cut, late) | again | never: the first one may have made the secret |
 //! | final | never | never |
 //!
-//! "Again" holds while retries are left and another attempt fits before the deadline. A random wait is shortened to fit; a wait that the API
-//! names is kept whole or not begun.
+//! "Again" holds while retries are left and another attempt fits before the deadline. A random wait is shortened to
+//! fit; a wait that the API names is kept whole or not begun.
 
 use std::time::Duration;
 
-use crate::exchange::host::nanoseconds;
-use crate::request::effect::Effect;
-use crate::response::failure::FailureClass;
+use crate::exchange::nanoseconds;
+use crate::request::Effect;
+use crate::response::FailureClass;
 
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 const LONGEST_WAIT: Duration = Duration::from_secs(8);
@@ -60,8 +60,8 @@ pub fn decide(effect: Effect, class: FailureClass, context: RetryContext) -> Dec
     }
 }
 
-/// Returns how long to wait before another attempt: as long as the API asks, or a random time that leaves one its shortest time. None if no
-/// other attempt fits.
+/// Returns how long to wait before another attempt: as long as the API asks, or a random time that leaves one its
+/// shortest time. None if no other attempt fits.
 fn wait(attempt: u32, asked_wait: Option<Duration>, time_left: Duration, jitter: u64) -> Option<Duration> {
     let longest = time_left.checked_sub(SHORTEST_ATTEMPT)?;
     match asked_wait {
@@ -70,16 +70,17 @@ fn wait(attempt: u32, asked_wait: Option<Duration>, time_left: Duration, jitter:
     }
 }
 
-/// Returns how long to wait before something made of several requests is tried again: a random time that leaves an attempt its shortest
-/// time, and at least as long as the API asks. None if no other attempt fits. Without a number of retries, only waiting bounds the requests.
+/// Returns how long to wait before something made of several requests is tried again: a random time that leaves an
+/// attempt its shortest time, and at least as long as the API asks. None if no other attempt fits. Without a number of
+/// retries, only waiting bounds the requests.
 pub fn pause(retry: u32, asked_wait: Option<Duration>, time_left: Duration, jitter: u64) -> Option<Duration> {
     let longest = time_left.checked_sub(SHORTEST_ATTEMPT).filter(|longest| !longest.is_zero())?;
     let asked = asked_wait.unwrap_or_default();
     (asked <= longest).then(|| backoff(retry, jitter).clamp(asked, longest))
 }
 
-/// Returns a random wait below a bound that doubles from half a second to eight seconds. The whole range is used, so that callers who failed
-/// together do not come back together.
+/// Returns a random wait below a bound that doubles from half a second to eight seconds. The whole range is used, so
+/// that callers who failed together do not come back together.
 fn backoff(attempt: u32, jitter: u64) -> Duration {
     let doublings = attempt.saturating_sub(1).min(16);
     let bound = FIRST_WAIT.saturating_mul(2_u32.saturating_pow(doublings)).min(LONGEST_WAIT);
@@ -190,7 +191,8 @@ mod tests {
             let time_left = Duration::from_nanos(time_left);
             let context = RetryContext { retries_left, attempt, asked_wait, time_left, jitter };
             if let Decision::RepeatAfter(wait) = decide(effect, class, context) {
-                prop_assert!(!effect.is_sent_once() || matches!(class, FailureClass::NotSent | FailureClass::RateLimited));
+                let is_harmless = matches!(class, FailureClass::NotSent | FailureClass::RateLimited);
+                prop_assert!(!effect.is_sent_once() || is_harmless);
                 prop_assert!(class != FailureClass::Final && retries_left > 0 && wait + SHORTEST_ATTEMPT <= time_left);
                 prop_assert!(asked_wait.is_none_or(|asked| asked == wait));
             }

@@ -1,7 +1,8 @@
-//! The host of the unit tests: it answers from a script or by a rule, records all of every request, and has a clock that only waiting moves.
+//! The host of the unit tests: it answers from a script or by a rule, records all of every request, and has a clock
+//! that only waiting moves.
 //!
-//! Answers can take time, and several requests can be under way: each future is polled in turn, and when none can go on, the clock moves on to
-//! the next moment that one of them waits for.
+//! Answers can take time, and several requests can be under way: each future is polled in turn, and when none can go
+//! on, the clock moves on to the next moment that one of them waits for.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -10,13 +11,11 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use crate::bindings::exports::cloudflare::access::types::{Credentials, Endpoint, Error, RequestOptions, Scope};
-use crate::exchange::call::Call;
-use crate::exchange::host::{Answer, Cause, Headers, Host, Instant, Limits, NoAnswer};
-use crate::request::function::Function;
-use crate::request::requests::{Method, Request};
+use crate::contract::types::{Credentials, Endpoint, Error, RequestOptions, Scope};
+use crate::exchange::{Answer, Call, Cause, Headers, Host, Instant, Limits, NoAnswer};
 use crate::request::settings::no_options;
-use crate::response::failure::Failure;
+use crate::request::{Function, Method, Request};
+use crate::response::{Failure, Result};
 
 /// The credential of [`options`].
 pub const CREDENTIAL: &str = "the-credential-of-the-caller";
@@ -207,7 +206,7 @@ impl ScriptedHost {
         &self,
         function: Function,
         options: RequestOptions,
-        operation: impl AsyncFnOnce(&Call<'_, Self>) -> Result<T, Box<Failure>>,
+        operation: impl AsyncFnOnce(&Call<'_, Self>) -> Result<T>,
     ) -> Result<T, Error> {
         self.run_with(function, Some(options), operation)
     }
@@ -216,7 +215,7 @@ impl ScriptedHost {
         &self,
         function: Function,
         options: Option<RequestOptions>,
-        operation: impl AsyncFnOnce(&Call<'_, Self>) -> Result<T, Box<Failure>>,
+        operation: impl AsyncFnOnce(&Call<'_, Self>) -> Result<T>,
     ) -> Result<T, Error> {
         let call =
             Call::begin(self, function, options).map_err(|invalid| Box::<Failure>::from(invalid).named(function))?;

@@ -1,17 +1,21 @@
 //! The host as WASI offers it, and the only file that uses `wasi:http`. One exchange, in the order in which it happens.
 //!
-//! It stands on the bindings that the crate `waki` generates (`waki::bindings::wasi`). waki's own client is not used: its `send` has no
-//! timeout but that of connecting and no limit of the body, blocks instead of waiting for several things at once, sends every body in
-//! chunks, and loses the error code once the head of an answer is there.
+//! It stands on the bindings that the crate `waki` generates (`waki::bindings::wasi`). waki's own client is not used:
+//! its `send` has no timeout but that of connecting and no limit of the body, blocks instead of waiting for several
+//! things at once, sends every body in chunks, and loses the error code once the head of an answer is there.
 //!
 //! The rules that an exchange keeps, each with the failure behind it:
-//! - `handle` comes before the body is written; the other way round, the write waits for a reader that is not there yet.
+//! - `handle` comes before the body is written; the other way round, the write waits for a reader that is not there
+//!   yet.
 //! - Writes stay within the permit of `check-write`; more than that traps.
-//! - A write that fails is no failure of the exchange: a server may answer early (413, 401) and close. The answer decides.
-//! - Every wait ends at the limit of the exchange by a timer of its own, since hosts may ignore the timeouts of a request.
+//! - A write that fails is no failure of the exchange: a server may answer early (413, 401) and close. The answer
+//!   decides.
+//! - Every wait ends at the limit of the exchange by a timer of its own, since hosts may ignore the timeouts of a
+//!   request.
 //! - Children are dropped before their parents: pollable, stream, body, response. Here that is the order of scopes.
-//! - `http-error-code` and `to-debug-string` are never called: the first throws on one host and knows nothing on others, the second prints
-//!   the host's backtrace. A read that fails is a lost answer; how late it failed tells a timeout.
+//! - `http-error-code` and `to-debug-string` are never called: the first throws on one host and knows nothing on
+//!   others, the second prints the host's backtrace. A read that fails is a lost answer; how late it failed tells a
+//!   timeout.
 
 use std::cell::{Cell, OnceCell};
 use std::rc::Rc;
@@ -27,10 +31,9 @@ use waki::bindings::wasi::io::poll::Pollable;
 use waki::bindings::wasi::io::streams::StreamError;
 
 use crate::bindings::wasi::cli::environment::get_environment;
-use crate::exchange::error_code;
-use crate::exchange::host::{Answer, Cause, Headers, Host, Instant, Limits, NoAnswer, nanoseconds};
 use crate::exchange::reactor::Reactor;
-use crate::request::requests::{Method, Request};
+use crate::exchange::{Answer, Cause, Headers, Host, Instant, Limits, NoAnswer, error_code, nanoseconds};
+use crate::request::{Method, Request};
 
 /// How much one read asks for. A host gives what it has, so a large number costs nothing.
 const READ_AT_MOST: u64 = 1024 * 1024;
@@ -122,11 +125,11 @@ impl WasiHost {
             self.write(body, bytes, &arrival, end).await?;
         }
         loop {
-            if self.reactor.wait([&arrival, end]).await == 1 {
-                return Err(Cause::TimedOut("no answer came in time"));
-            }
             if let Some(response) = response(&future)? {
                 return Ok(response);
+            }
+            if self.reactor.wait([&arrival, end]).await == 1 {
+                return Err(Cause::TimedOut("no answer came in time"));
             }
         }
     }
@@ -173,12 +176,14 @@ impl WasiHost {
             match stream.read(READ_AT_MOST) {
                 Ok(chunk) if chunk.is_empty() => {
                     let from = *pause_from.get_or_insert_with(|| Instant(now()));
-                    let stall = timer(from.after(limits.between_bytes));
+                    let stall = from.after(limits.between_bytes);
                     let readable = Rc::new(stream.subscribe());
-                    match self.reactor.wait([&readable, end, &stall]).await {
-                        0 => {}
-                        1 => return Err(Cause::TimedOut("the answer did not end in time")),
-                        _ => return Err(Cause::TimedOut("the answer stopped in the middle")),
+                    if stall >= limits.until {
+                        if self.reactor.wait([&readable, end]).await == 1 {
+                            return Err(Cause::TimedOut("the answer did not end in time"));
+                        }
+                    } else if self.reactor.wait([&readable, &timer(stall)]).await == 1 {
+                        return Err(Cause::TimedOut("the answer stopped in the middle"));
                     }
                 }
                 Ok(chunk) => {
@@ -269,8 +274,8 @@ fn outgoing_request(request: &Request<'_>) -> Result<OutgoingRequest, Cause> {
 
 /// Returns the limits as the host can keep them. It may refuse each; our own timers hold in any case.
 ///
-/// Connecting gets the time of the whole exchange: on one host the connect timeout ends a request that is already being processed, so a
-/// shorter one would cut off a slow `create`.
+/// Connecting gets the time of the whole exchange: on one host the connect timeout ends a request that is already being
+/// processed, so a shorter one would cut off a slow `create`.
 fn request_options(limits: Limits) -> RequestOptions {
     let whole = nanoseconds(limits.until.remaining(limits.from));
     let options = RequestOptions::new();

@@ -1,9 +1,8 @@
 //! What time it is: by the host's wall clock, or by the API's where the two disagree.
 
-use crate::bindings::exports::cloudflare::access::lifecycle::Clock;
-use crate::exchange::call::Call;
-use crate::exchange::host::Host;
-use crate::response::head::AnswerHead;
+use crate::contract::lifecycle::Clock;
+use crate::exchange::{Call, Host};
+use crate::response::AnswerHead;
 use crate::timestamp::Timestamp;
 
 /// Clocks that differ by no more than this are taken for equal.

@@ -1,14 +1,15 @@
-//! Every exported function against a server that echoes: it puts the credential of the call, the new secret, line breaks, control characters
-//! and long texts into every place of its answers that it can. Nothing of that may get into an error.
+//! Every exported function against a server that echoes: it puts the credential of the call, the new secret, line
+//! breaks, control characters and long texts into every place of its answers that it can. Nothing of that may get into
+//! an error.
 
-use crate::bindings::exports::cloudflare::access::lifecycle::{RefreshParams, Selector};
-use crate::bindings::exports::cloudflare::access::types::{
+use crate::contract::lifecycle::{RefreshParams, Selector};
+use crate::contract::types::{
     CreateParams, Error, ListAllParams, ListPageParams, PreviousSecret, RequestOptions, UpdateParams,
 };
-use crate::exchange::host::Cause;
+use crate::exchange::Cause;
 use crate::exchange::scripted_host::{CREDENTIAL, Reply, ScriptedHost, Sent, account, options};
 use crate::operations::{ensure, expiring, find, issue, list_all, overlap, service_tokens, switch};
-use crate::request::function::Function;
+use crate::request::Function;
 use crate::request::invalid::is_unprintable;
 
 const ID: &str = "f174e90a-fafe-4643-bbbc-4a0ed4fc8415";
@@ -43,7 +44,10 @@ fn errors_of(function: Function, host: &ScriptedHost) -> Vec<Error> {
     let scope = account();
     macro_rules! error {
         ($operation:path, $($argument:expr),*) => {
-            host.run(function, options, async |call| $operation(call, $($argument),*).await.map(drop)).err().into_iter().collect()
+            host.run(function, options, async |call| $operation(call, $($argument),*).await.map(drop))
+                .err()
+                .into_iter()
+                .collect()
         };
     }
     match function {
@@ -109,7 +113,8 @@ fn echo_headers(reply: Reply) -> Reply {
 /// A refusal that echoes in every text of the envelope, and shows a secret in its result.
 fn echoing_refusal(status: u16, text: &str) -> Reply {
     let body = format!(
-        r#"{{"success":false,"errors":[{{"code":1000,"message":"{text}","documentation_url":"{text}","source":{{"pointer":"{text}"}},
+        r#"{{"success":false,"errors":[{{"code":1000,"message":"{text}","documentation_url":"{text}",
+        "source":{{"pointer":"{text}"}},
         "error_chain":[{{"code":1001,"message":"{text}"}}]}},"{text}"],"messages":["{text}"],
         "result":{{"id":"{text}","name":"{text}","client_secret":"{SECRET}"}}}}"#
     );
@@ -126,7 +131,8 @@ fn echoing_result(sent: &Sent, text: &str) -> Reply {
     echo_headers(Reply::result(&if is_list { format!("[{token}]") } else { token }))
 }
 
-/// Tokens as they should be, but for ids that echo; everything else is refused. They have the names that the functions look for.
+/// Tokens as they should be, but for ids that echo; everything else is refused. They have the names that the functions
+/// look for.
 fn echoing_ids(sent: &Sent, text: &str) -> Reply {
     let token = |number: u32, name: &str| {
         format!(

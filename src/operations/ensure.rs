@@ -1,20 +1,17 @@
 //! `ensure`: the one token with a name, made or brought in line.
 
-use crate::bindings::exports::cloudflare::access::lifecycle::Ensured;
-use crate::bindings::exports::cloudflare::access::types::{CreateParams, ErrorKind, Scope, ServiceToken};
-use crate::exchange::call::Call;
-use crate::exchange::host::Host;
+use crate::contract::lifecycle::Ensured;
+use crate::contract::types::{CreateParams, ErrorKind, Scope, ServiceToken};
+use crate::exchange::{Call, Host};
 use crate::operations::{find, steps};
-use crate::request::ids::{Collection, ReportedId};
-use crate::request::requests::BodyFields;
-use crate::request::{arguments, go_duration};
-use crate::response::failure::Failure;
+use crate::request::{BodyFields, Collection, ReportedId, arguments, go_duration};
+use crate::response::{Failure, Result};
 
 /// The most ids that a message lists.
 const SHOWN: usize = 10;
 
 /// Makes sure that there is exactly one token with the name of `params`.
-pub async fn ensure(call: &Call<'_, impl Host>, scope: &Scope, params: &CreateParams) -> Result<Ensured, Box<Failure>> {
+pub async fn ensure(call: &Call<'_, impl Host>, scope: &Scope, params: &CreateParams) -> Result<Ensured> {
     let collection = call.collection(scope)?;
     arguments::create_params(params)?;
     let mut tokens = find::by_name(call, &collection, &params.name).await?;
@@ -40,7 +37,7 @@ pub fn ids(call: &Call<'_, impl Host>, tokens: &[ServiceToken]) -> String {
 }
 
 /// Returns the id of a token of an answer, for another request.
-pub fn reported<'a>(call: &Call<'_, impl Host>, token: &'a ServiceToken) -> Result<ReportedId<'a>, Box<Failure>> {
+pub fn reported<'a>(call: &Call<'_, impl Host>, token: &'a ServiceToken) -> Result<ReportedId<'a>> {
     ReportedId::of(token).ok_or_else(|| {
         let message =
             format!("the API shows a token with the id \"{}\", which no request can name", call.clean(&token.id));
@@ -51,10 +48,10 @@ pub fn reported<'a>(call: &Call<'_, impl Host>, token: &'a ServiceToken) -> Resu
 /// Changes what is given and differs.
 async fn bring_in_line<H: Host>(
     call: &Call<'_, H>,
-    collection: &Collection,
+    collection: &Collection<'_>,
     token: ServiceToken,
     params: &CreateParams,
-) -> Result<Ensured, Box<Failure>> {
+) -> Result<Ensured> {
     let duration = params.duration.as_deref().filter(|wanted| !is_same_duration(token.duration.as_deref(), wanted));
     // An answer without the field is one of an older API, where every token is enabled.
     let enabled = params.enabled.filter(|wanted| token.enabled.unwrap_or(true) != *wanted);
@@ -76,9 +73,9 @@ fn is_same_duration(current: Option<&str>, wanted: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bindings::exports::cloudflare::access::types::{Error, Outcome};
+    use crate::contract::types::{Error, Outcome};
     use crate::exchange::scripted_host::{Reply, ScriptedHost, account, options};
-    use crate::request::function::Function;
+    use crate::request::Function;
 
     fn run(host: &ScriptedHost, duration: Option<&str>, enabled: Option<bool>) -> Result<Ensured, Error> {
         let params = CreateParams {

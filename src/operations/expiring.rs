@@ -1,37 +1,24 @@
 //! Which tokens expire, and the renewal of those that do.
 
-use crate::bindings::exports::cloudflare::access::lifecycle::{
-    ExpiringToken, ExpiryReport, RefreshParams, RefreshReport, RefreshedToken,
-};
-use crate::bindings::exports::cloudflare::access::types::{Scope, ServiceToken};
-use crate::exchange::call::Call;
+use crate::contract::lifecycle::{ExpiringToken, ExpiryReport, RefreshParams, RefreshReport, RefreshedToken};
+use crate::contract::types::{Scope, ServiceToken};
 use crate::exchange::concurrent::all;
-use crate::exchange::host::Host;
+use crate::exchange::{Call, Host};
 use crate::operations::ensure::reported;
 use crate::operations::list_all::every;
 use crate::operations::{clock, steps};
-use crate::request::arguments;
-use crate::request::ids::Collection;
-use crate::request::requests::Query;
-use crate::response::failure::Failure;
+use crate::request::{Collection, Query, arguments};
+use crate::response::Result;
 use crate::timestamp::Timestamp;
 
 /// Reports which tokens expire within this many seconds, or have expired.
-pub async fn expiring(
-    call: &Call<'_, impl Host>,
-    scope: &Scope,
-    within_seconds: u32,
-) -> Result<ExpiryReport, Box<Failure>> {
+pub async fn expiring(call: &Call<'_, impl Host>, scope: &Scope, within_seconds: u32) -> Result<ExpiryReport> {
     let collection = call.collection(scope)?;
     report(call, &collection, Query::default(), within_seconds).await
 }
 
 /// Refreshes every enabled token that is due. Each has a result of its own.
-pub async fn refresh<H: Host>(
-    call: &Call<'_, H>,
-    account: &str,
-    params: &RefreshParams,
-) -> Result<RefreshReport, Box<Failure>> {
+pub async fn refresh<H: Host>(call: &Call<'_, H>, account: &str, params: &RefreshParams) -> Result<RefreshReport> {
     let collection = call.account(account)?;
     arguments::refresh_params(params)?;
     let query = Query { name: params.name.as_deref(), ..Query::default() };
@@ -48,9 +35,9 @@ pub async fn refresh<H: Host>(
 
 async fn refresh_one<H: Host>(
     call: &Call<'_, H>,
-    collection: &Collection,
+    collection: &Collection<'_>,
     token: ServiceToken,
-) -> (ServiceToken, Result<ServiceToken, Box<Failure>>) {
+) -> (ServiceToken, Result<ServiceToken>) {
     let refreshed = match reported(call, &token) {
         Ok(id) => steps::refresh(call, collection, id.target()).await,
         Err(failure) => Err(failure),
@@ -60,10 +47,10 @@ async fn refresh_one<H: Host>(
 
 async fn report<H: Host>(
     call: &Call<'_, H>,
-    collection: &Collection,
+    collection: &Collection<'_>,
     query: Query<'_>,
     within_seconds: u32,
-) -> Result<ExpiryReport, Box<Failure>> {
+) -> Result<ExpiryReport> {
     let tokens = every(call, collection, query).await?;
     let (now, clock) = clock::now(call, &tokens.head);
     let mut report = ExpiryReport {
@@ -106,16 +93,18 @@ fn add(report: &mut ExpiryReport, token: ServiceToken, now: Timestamp, within_se
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bindings::exports::cloudflare::access::lifecycle::Clock;
-    use crate::bindings::exports::cloudflare::access::types::{ErrorKind, Outcome, RequestOptions};
+    use crate::contract::lifecycle::Clock;
+    use crate::contract::types::{ErrorKind, Outcome, RequestOptions};
     use crate::exchange::scripted_host::{Reply, ScriptedHost, Sent, account, options};
-    use crate::request::function::Function;
+    use crate::request::Function;
 
     /// It is 2026-11-24T10:00:00Z.
-    const TOKENS: &str = r#"[{"id":"soon","expires_at":"2026-11-24T11:00:00Z"},{"id":"past","expires_at":"2026-11-24T09:59:59Z"},
+    const TOKENS: &str = r#"[{"id":"soon","expires_at":"2026-11-24T11:00:00Z"},
+        {"id":"past","expires_at":"2026-11-24T09:59:59Z"},
         {"id":"now","expires_at":"2026-11-24T10:00:00Z"},{"id":"later","expires_at":"2026-11-24T11:00:01Z"},
-        {"id":"off","expires_at":"2026-11-24T10:30:00Z","enabled":false},{"id":"ever","duration":"forever","enabled":false,
-        "expires_at":"2026-11-24T10:30:00Z"},{"id":"none"},{"id":"odd","expires_at":"soon"},
+        {"id":"off","expires_at":"2026-11-24T10:30:00Z","enabled":false},
+        {"id":"ever","duration":"forever","enabled":false,"expires_at":"2026-11-24T10:30:00Z"},{"id":"none"},
+        {"id":"odd","expires_at":"soon"},
         {"id":"old","expires_at":"0001-01-01T00:00:00Z"}]"#;
 
     fn ids(tokens: &[ExpiringToken]) -> Vec<&str> {
@@ -176,8 +165,9 @@ mod tests {
 
     #[test]
     fn tokens_that_are_due_are_refreshed_and_expired_ones_only_if_asked() {
-        let due = r#"[{"id":"soon","name":"n","expires_at":"2026-11-24T11:00:00Z"},{"id":"past","expires_at":"2026-11-24T09:00:00Z"},
-            {"id":"now","expires_at":"2026-11-24T10:00:00Z"},{"id":"off","enabled":false,"expires_at":"2026-11-24T10:30:00Z"}]"#;
+        let due = r#"[{"id":"soon","name":"n","expires_at":"2026-11-24T11:00:00Z"},
+            {"id":"past","expires_at":"2026-11-24T09:00:00Z"},{"id":"now","expires_at":"2026-11-24T10:00:00Z"},
+            {"id":"off","enabled":false,"expires_at":"2026-11-24T10:30:00Z"}]"#;
         for (include_expired, name, expected) in [
             (false, None, vec!["GET", "POST /soon/refresh"]),
             (true, None, vec!["GET", "POST /past/refresh", "POST /now/refresh", "POST /soon/refresh"]),

@@ -1,22 +1,15 @@
 //! Tokens by their names, which are not unique, and by their client ids.
 
-use crate::bindings::exports::cloudflare::access::lifecycle::Selector;
-use crate::bindings::exports::cloudflare::access::types::{Scope, ServiceToken};
-use crate::exchange::call::Call;
-use crate::exchange::host::Host;
+use crate::contract::lifecycle::Selector;
+use crate::contract::types::{Scope, ServiceToken};
+use crate::exchange::{Call, Host};
 use crate::operations::list_all::every;
-use crate::request::arguments;
-use crate::request::ids::Collection;
-use crate::request::requests::Query;
-use crate::response::failure::Failure;
+use crate::request::{Collection, Query, arguments};
+use crate::response::Result;
 use crate::timestamp::Timestamp;
 
 /// Returns the tokens that a selector names.
-pub async fn find(
-    call: &Call<'_, impl Host>,
-    scope: &Scope,
-    selector: &Selector,
-) -> Result<Vec<ServiceToken>, Box<Failure>> {
+pub async fn find(call: &Call<'_, impl Host>, scope: &Scope, selector: &Selector) -> Result<Vec<ServiceToken>> {
     let collection = call.collection(scope)?;
     match selector {
         Selector::Name(name) => {
@@ -38,7 +31,7 @@ pub async fn resolve_create(
     scope: &Scope,
     name: &str,
     since: &str,
-) -> Result<Vec<ServiceToken>, Box<Failure>> {
+) -> Result<Vec<ServiceToken>> {
     let collection = call.collection(scope)?;
     arguments::name(name)?;
     let since = arguments::time("since", since)?;
@@ -51,20 +44,21 @@ pub async fn resolve_create(
 /// Returns the tokens with exactly this name, as a part of a call.
 pub async fn by_name<H: Host>(
     call: &Call<'_, H>,
-    collection: &Collection,
+    collection: &Collection<'_>,
     name: &str,
-) -> Result<Vec<ServiceToken>, Box<Failure>> {
+) -> Result<Vec<ServiceToken>> {
     Ok(every(call, collection, Query { name: Some(name), ..Query::default() }).await?.value)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bindings::exports::cloudflare::access::types::{Error, ErrorKind};
+    use crate::contract::types::{Error, ErrorKind};
     use crate::exchange::scripted_host::{Reply, ScriptedHost, account, options};
-    use crate::request::function::Function;
+    use crate::request::Function;
 
-    const TOKENS: &str = r#"[{"id":"1","name":"app-staging","client_id":"one.access","created_at":"2026-01-01T00:00:00Z"},
+    const TOKENS: &str = r#"[{"id":"1","name":"app-staging","client_id":"one.access",
+        "created_at":"2026-01-01T00:00:00Z"},
         {"id":"2","name":"app","client_id":"two.access","created_at":"2026-03-01T00:00:00Z"},
         {"id":"3","name":"app","created_at":"2026-01-31T23:59:59Z"},{"id":"4","name":"app"},{"id":"5"}]"#;
 

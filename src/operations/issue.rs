@@ -1,34 +1,24 @@
-//! `issue` and `finish-issue`: a token is made under a working name and gets its name once the caller has stored its secret.
+//! `issue` and `finish-issue`: a token is made under a working name and gets its name once the caller has stored its
+//! secret.
 //!
-//! The API has no idempotency key, but names are free text. The working name answers the question of every lost answer: did it happen? So the
-//! call looks first. Found: the token gets a new secret, since nobody may have the one before. Not found: it is made. Every failure that can
-//! pass leads back to the look, until the time of the call ends.
+//! The API has no idempotency key, but names are free text. The working name answers the question of every lost answer:
+//! did it happen? So the call looks first. Found: the token gets a new secret, since nobody may have the one before.
+//! Not found: it is made. Every failure that can pass leads back to the look, until the time of the call ends.
 
-use crate::bindings::exports::cloudflare::access::types::{
-    CreateParams, ErrorKind, IssuedToken, Outcome, PreviousSecret, ServiceToken,
-};
-use crate::exchange::call::Call;
-use crate::exchange::host::Host;
+use crate::contract::types::{CreateParams, ErrorKind, IssuedToken, Outcome, PreviousSecret, ServiceToken};
+use crate::exchange::{Call, Host};
 use crate::operations::ensure::{ids, reported};
 use crate::operations::list_all::every;
 use crate::operations::steps;
-use crate::request::arguments;
-use crate::request::ids::Collection;
-use crate::request::invalid::Invalid;
-use crate::request::requests::{BodyFields, Query};
-use crate::response::failure::{Failure, FailureClass};
+use crate::request::{BodyFields, Collection, Invalid, Query, arguments};
+use crate::response::{Failure, FailureClass, Result};
 
 const BEFORE_KEY: &str = " [issue:";
 const AFTER_KEY: &str = "]";
 const KEY_LIMIT: usize = 64;
 
 /// Makes a token under its working name, or finds the one that an earlier call made, and returns it with a secret.
-pub async fn issue(
-    call: &Call<'_, impl Host>,
-    account: &str,
-    params: &CreateParams,
-    key: &str,
-) -> Result<IssuedToken, Box<Failure>> {
+pub async fn issue(call: &Call<'_, impl Host>, account: &str, params: &CreateParams, key: &str) -> Result<IssuedToken> {
     let collection = call.account(account)?;
     arguments::create_params(params)?;
     let mut work = Work {
@@ -52,7 +42,7 @@ pub async fn issue(
 }
 
 /// Gives the token that is being issued under a key its name.
-pub async fn finish(call: &Call<'_, impl Host>, account: &str, key: &str) -> Result<ServiceToken, Box<Failure>> {
+pub async fn finish(call: &Call<'_, impl Host>, account: &str, key: &str) -> Result<ServiceToken> {
     let collection = call.account(account)?;
     let ending = ending(key)?;
     let name = |token: &ServiceToken| Some(token.name.as_deref()?.strip_suffix(&ending)?.to_owned());
@@ -70,7 +60,8 @@ pub async fn finish(call: &Call<'_, impl Host>, account: &str, key: &str) -> Res
         }
         several => {
             let message = format!(
-                "{} tokens are being issued under this key: {}; call `issue` with it again, which leaves one, and store its secret",
+                "{} tokens are being issued under this key: {}; call `issue` with it again, which leaves one, and store \
+                 its secret",
                 several.len(),
                 ids(call, several)
             );
@@ -113,7 +104,7 @@ fn working_name(name: &str, key: &str) -> Result<String, Invalid> {
 
 /// What a call has found out so far.
 struct Work<'a> {
-    collection: &'a Collection,
+    collection: &'a Collection<'a>,
     working_name: &'a str,
     /// Whether this call has made a token or a secret that nobody has.
     outcome: Outcome,
@@ -125,11 +116,7 @@ struct Work<'a> {
 
 impl Work<'_> {
     /// Looks for the token, and gives it a secret or makes it.
-    async fn attempt<H: Host>(
-        &mut self,
-        call: &Call<'_, H>,
-        params: &CreateParams,
-    ) -> Result<IssuedToken, Box<Failure>> {
+    async fn attempt<H: Host>(&mut self, call: &Call<'_, H>, params: &CreateParams) -> Result<IssuedToken> {
         let tokens = self.tokens(call).await?;
         let Some((token, others)) = tokens.split_first() else { return self.create(call, params).await };
         self.token_id = call.unchanged(&token.id);
@@ -142,12 +129,9 @@ impl Work<'_> {
         rotated.inspect_err(|failure| self.note(failure))
     }
 
-    /// Makes the token. A create whose answer was lost may have arrived in the meantime, so what else has the working name is deleted then.
-    async fn create<H: Host>(
-        &mut self,
-        call: &Call<'_, H>,
-        params: &CreateParams,
-    ) -> Result<IssuedToken, Box<Failure>> {
+    /// Makes the token. A create whose answer was lost may have arrived in the meantime, so what else has the working
+    /// name is deleted then.
+    async fn create<H: Host>(&mut self, call: &Call<'_, H>, params: &CreateParams) -> Result<IssuedToken> {
         let fields = BodyFields { name: Some(self.working_name), ..params.into() };
         match steps::create(call, self.collection, &fields).await {
             Ok(issued) => {
@@ -169,14 +153,15 @@ impl Work<'_> {
         }
     }
 
-    async fn delete_others<H: Host>(&self, call: &Call<'_, H>, keep: &str) -> Result<(), Box<Failure>> {
+    async fn delete_others<H: Host>(&self, call: &Call<'_, H>, keep: &str) -> Result<()> {
         let mut others = self.tokens(call).await?;
         others.retain(|token| token.id != keep);
         delete(call, self.collection, &others).await
     }
 
-    /// Returns the tokens under the working name. All tokens are asked for: how the API compares names is not documented.
-    async fn tokens<H: Host>(&self, call: &Call<'_, H>) -> Result<Vec<ServiceToken>, Box<Failure>> {
+    /// Returns the tokens under the working name. All tokens are asked for: how the API compares names is not
+    /// documented.
+    async fn tokens<H: Host>(&self, call: &Call<'_, H>) -> Result<Vec<ServiceToken>> {
         let mut tokens = every(call, self.collection, Query::default()).await?.value;
         tokens.retain(|token| token.name.as_deref() == Some(self.working_name));
         Ok(tokens)
@@ -209,11 +194,7 @@ impl Work<'_> {
 }
 
 /// Deletes tokens that a create with a lost answer has left.
-async fn delete<H: Host>(
-    call: &Call<'_, H>,
-    collection: &Collection,
-    tokens: &[ServiceToken],
-) -> Result<(), Box<Failure>> {
+async fn delete<H: Host>(call: &Call<'_, H>, collection: &Collection<'_>, tokens: &[ServiceToken]) -> Result<()> {
     for token in tokens {
         match steps::delete(call, collection, reported(call, token)?.target()).await {
             Err(failure) if !steps::is_gone(&failure) => return Err(failure),
@@ -226,9 +207,9 @@ async fn delete<H: Host>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bindings::exports::cloudflare::access::types::{Error, RequestOptions};
+    use crate::contract::types::{Error, RequestOptions};
     use crate::exchange::scripted_host::{Reply, ScriptedHost, options};
-    use crate::request::function::Function;
+    use crate::request::Function;
 
     const NAME: &str = "ci [issue:k]";
     const LOOK: &str = "GET";

@@ -1,22 +1,20 @@
 //! `list-all`: every page, once, and then an end.
 //!
-//! The official clients ask for pages until an empty one comes, for ever where a server ignores `page`. This one ends at the last page that
-//! the answers name, at an empty page, at a page that brings no new token, and at a hard cap, which is an error: a list is whole or it is
-//! none. Pages whose number is known beforehand are fetched several at a time.
+//! The official clients ask for pages until an empty one comes, for ever where a server ignores `page`. This one ends
+//! at the last page that the answers name, at an empty page, at a page that brings no new token, and at a hard cap,
+//! which is an error: a list is whole or it is none. Pages whose number is known beforehand are fetched several at a
+//! time.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, DefaultHasher, Hasher};
 
-use crate::bindings::exports::cloudflare::access::types::{ErrorKind, ListAllParams, Scope, ServiceToken, TokenPage};
-use crate::exchange::call::Call;
+use crate::contract::types::{ErrorKind, ListAllParams, Scope, ServiceToken, TokenPage};
 use crate::exchange::concurrent::{AT_ONCE, all};
-use crate::exchange::host::Host;
-use crate::operations::steps::{self, Answered};
-use crate::request::arguments;
-use crate::request::ids::Collection;
-use crate::request::requests::Query;
-use crate::response::failure::Failure;
-use crate::response::token::Budget;
+use crate::exchange::{Call, Host};
+use crate::operations::steps;
+use crate::operations::steps::Answered;
+use crate::request::{Collection, Query, arguments};
+use crate::response::{Budget, Failure, Result};
 
 /// About as many as the rate limit allows requests in five minutes.
 const PAGES_LIMIT: u32 = 1000;
@@ -24,11 +22,7 @@ const PAGES_LIMIT: u32 = 1000;
 const UNDER_WAY: usize = 6 * 1024 * 1024;
 
 /// Returns all tokens of a scope.
-pub async fn list_all(
-    call: &Call<'_, impl Host>,
-    scope: &Scope,
-    params: &ListAllParams,
-) -> Result<Vec<ServiceToken>, Box<Failure>> {
+pub async fn list_all(call: &Call<'_, impl Host>, scope: &Scope, params: &ListAllParams) -> Result<Vec<ServiceToken>> {
     let ListAllParams { name, search, per_page } = params;
     let collection = call.collection(scope)?;
     arguments::filters(name.as_deref(), search.as_deref(), *per_page)?;
@@ -36,12 +30,13 @@ pub async fn list_all(
     Ok(every(call, &collection, query).await?.value)
 }
 
-/// Returns all tokens of a collection, as a part of a call. Names are compared again: how the API compares them is not documented.
+/// Returns all tokens of a collection, as a part of a call. Names are compared again: how the API compares them is not
+/// documented.
 pub async fn every<H: Host>(
     call: &Call<'_, H>,
-    collection: &Collection,
+    collection: &Collection<'_>,
     query: Query<'_>,
-) -> Result<Answered<Vec<ServiceToken>, H::Headers>, Box<Failure>> {
+) -> Result<Answered<Vec<ServiceToken>, H::Headers>> {
     let mut tokens = every_page(call, collection, query).await?;
     if query.name.is_some() {
         tokens.value.retain(|token| token.name.as_deref() == query.name);
@@ -51,9 +46,9 @@ pub async fn every<H: Host>(
 
 async fn every_page<H: Host>(
     call: &Call<'_, H>,
-    collection: &Collection,
+    collection: &Collection<'_>,
     query: Query<'_>,
-) -> Result<Answered<Vec<ServiceToken>, H::Headers>, Box<Failure>> {
+) -> Result<Answered<Vec<ServiceToken>, H::Headers>> {
     let budget = Budget::default();
     let fetch = |page: Option<u32>| steps::list(call, collection, Query { page, ..query }, &budget);
     let mut gathered = Gathered::new(call.host().now().0);
@@ -110,6 +105,7 @@ impl Gathered {
     /// Adds the page of this number. Returns up to which page all are known to exist, if there is one after this.
     fn add(&mut self, page: TokenPage, number: u32) -> Option<u32> {
         let before = self.tokens.len();
+        self.ids.reserve(page.tokens.len());
         for token in page.tokens {
             if self.ids.insert(token.id.clone()) {
                 self.tokens.push(token);
@@ -124,9 +120,9 @@ impl Gathered {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bindings::exports::cloudflare::access::types::{Error, RequestOptions};
+    use crate::contract::types::{Error, RequestOptions};
     use crate::exchange::scripted_host::{Reply, ScriptedHost, Sent, account, options};
-    use crate::request::function::Function;
+    use crate::request::Function;
 
     fn page_of(ids: &[&str], info: &str) -> Reply {
         let tokens: Vec<String> = ids.iter().map(|id| format!(r#"{{"id":"{id}","name":"n{id}"}}"#)).collect();

@@ -1,4 +1,5 @@
-//! What each exported function does. The functions of `service-tokens` are one request each, `list-all` and those of `lifecycle` several.
+//! What each exported function does. The functions of `service-tokens` are one request each, `list-all` and those of
+//! `lifecycle` several.
 //!
 //! Every function checks all of its arguments before anything is sent.
 

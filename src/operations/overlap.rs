@@ -1,27 +1,21 @@
 //! Rotation with a time in which both secrets pass: begin it, end it, extend it.
 //!
-//! A token has two secrets at most, so a rotation while an overlap is running ends the older one, and a rotation whose answer was lost must not
-//! simply be made again. After a lost answer the token is looked at: what it shows decides.
+//! A token has two secrets at most, so a rotation while an overlap is running ends the older one, and a rotation whose
+//! answer was lost must not simply be made again. After a lost answer the token is looked at: what it shows decides.
 
-use crate::bindings::exports::cloudflare::access::lifecycle::OverlappingToken;
-use crate::bindings::exports::cloudflare::access::types::{
-    ErrorKind, IssuedToken, Outcome, Scope, ServiceToken, UpdatedToken,
-};
-use crate::exchange::call::Call;
-use crate::exchange::host::Host;
-use crate::operations::clock;
-use crate::operations::steps::{self, Answered};
-use crate::request::arguments;
-use crate::request::ids::{Collection, Target, TokenId};
-use crate::request::requests::BodyFields;
-use crate::response::failure::{Failure, FailureClass};
+use crate::contract::lifecycle::OverlappingToken;
+use crate::contract::types::{ErrorKind, IssuedToken, Outcome, Scope, ServiceToken, UpdatedToken};
+use crate::exchange::{Call, Host};
+use crate::operations::steps::Answered;
+use crate::operations::{clock, steps};
+use crate::request::{BodyFields, Collection, Target, TokenId, arguments};
+use crate::response::{Failure, FailureClass, Result};
 use crate::timestamp::Timestamp;
 
-/// What a look at the token after a lost answer has shown.
-const NO_ROTATION_SEEN: &str =
-    "the token, looked at afterwards, showed no rotation, but a late one may follow: look again before anything else";
-const LOOK_FIRST: &str = "look at it with `get` before anything else";
-/// A time that has passed by every clock. The API ends an old secret whose time has passed, and asking twice does no harm.
+/// What to do where it is not known whether a rotation happened.
+const LOOK: &str = "look at it with `get` before anything else";
+/// A time that has passed by every clock. The API ends an old secret whose time has passed, and asking twice does no
+/// harm.
 const LONG_AGO: &str = "2000-01-01T00:00:00Z";
 
 /// Rotates the secret of a token and lets the old one pass for this many seconds.
@@ -31,7 +25,7 @@ pub async fn rotate(
     id: &str,
     overlap_seconds: u32,
     end_running_overlap: bool,
-) -> Result<OverlappingToken, Box<Failure>> {
+) -> Result<OverlappingToken> {
     let (collection, id) = (call.collection(scope)?, TokenId::new(id)?);
     arguments::overlap_seconds(overlap_seconds)?;
     let Answered { value: token, head } = steps::get(call, &collection, id.target()).await?;
@@ -49,18 +43,13 @@ pub async fn rotate(
 }
 
 /// Ends the old secret of a rotation now.
-pub async fn end(call: &Call<'_, impl Host>, scope: &Scope, id: &str) -> Result<ServiceToken, Box<Failure>> {
+pub async fn end(call: &Call<'_, impl Host>, scope: &Scope, id: &str) -> Result<ServiceToken> {
     let (collection, id) = (call.collection(scope)?, TokenId::new(id)?);
     move_end(call, &collection, id.target(), LONG_AGO).await
 }
 
 /// Lets the old secret of a rotation pass for this many seconds from now.
-pub async fn extend(
-    call: &Call<'_, impl Host>,
-    scope: &Scope,
-    id: &str,
-    overlap_seconds: u32,
-) -> Result<ServiceToken, Box<Failure>> {
+pub async fn extend(call: &Call<'_, impl Host>, scope: &Scope, id: &str, overlap_seconds: u32) -> Result<ServiceToken> {
     let (collection, id) = (call.collection(scope)?, TokenId::new(id)?);
     arguments::overlap_seconds(overlap_seconds)?;
     let Answered { value: token, head } = steps::get(call, &collection, id.target()).await?;
@@ -74,10 +63,10 @@ pub async fn extend(
 
 async fn move_end<H: Host>(
     call: &Call<'_, H>,
-    collection: &Collection,
+    collection: &Collection<'_>,
     target: Target<'_>,
     end: &str,
-) -> Result<ServiceToken, Box<Failure>> {
+) -> Result<ServiceToken> {
     let fields = BodyFields { previous_client_secret_expires_at: Some(end), ..BodyFields::default() };
     Ok(steps::update(call, collection, target, &fields).await?.token)
 }
@@ -88,7 +77,7 @@ fn refuse_running_overlap(
     token: &ServiceToken,
     target: Target<'_>,
     now: Timestamp,
-) -> Result<(), Box<Failure>> {
+) -> Result<()> {
     let Some(shown) = token.previous_client_secret_expires_at.as_deref().filter(|shown| !shown.is_empty()) else {
         return Ok(());
     };
@@ -97,8 +86,8 @@ fn refuse_running_overlap(
         return Ok(());
     }
     let message = format!(
-        "an overlap is running until {}: a rotation ends the old secret, which machines may still use; call `end-overlap` once none \
-         does, or pass `end-running-overlap`",
+        "an overlap is running until {}: a rotation ends the old secret, which machines may still use; call \
+         `end-overlap` once none does, or pass `end-running-overlap`",
         call.clean(shown)
     );
     let mut failure = conflict(call, message, target);
@@ -118,14 +107,14 @@ fn overlap_end(token: &ServiceToken) -> Option<Timestamp> {
 }
 
 /// Returns a time as text.
-fn text(time: Timestamp) -> Result<String, Box<Failure>> {
+fn text(time: Timestamp) -> Result<String> {
     let message = "the clock shows a time outside of the years 0 to 9999";
     time.to_rfc3339().ok_or_else(|| Failure::new(ErrorKind::InvalidResponse, message.to_owned()))
 }
 
 /// A rotation that is to be made.
 struct Rotation<'a> {
-    collection: &'a Collection,
+    collection: &'a Collection<'a>,
     target: Target<'a>,
     now: Timestamp,
     now_text: String,
@@ -135,23 +124,27 @@ struct Rotation<'a> {
 }
 
 impl Rotation<'_> {
-    /// Rotates by an update to the next version. After a lost answer the token is looked at; if it shows no rotation, the update is sent again.
-    async fn to_version<H: Host>(&self, call: &Call<'_, H>, version: u32) -> Result<OverlappingToken, Box<Failure>> {
+    /// Rotates by an update to the next version. After a lost answer the token is looked at; if it shows no rotation,
+    /// the update is sent again.
+    async fn to_version<H: Host>(&self, call: &Call<'_, H>, version: u32) -> Result<OverlappingToken> {
         let fields = BodyFields {
             client_secret_version: Some(version),
             previous_client_secret_expires_at: Some(&self.end_text),
             ..BodyFields::default()
         };
-        let mut lost = 0_u32;
+        // How often it was sent, and how often that may have rotated the secret.
+        let (mut sent, mut lost) = (0_u32, 0_u32);
         loop {
             let failure = match steps::update(call, self.collection, self.target, &fields).await {
                 Ok(updated) => return self.judge(call, updated, version, lost > 0),
                 Err(failure) => failure,
             };
+            sent = sent.saturating_add(1);
             match failure.error.outcome {
-                Outcome::NotApplied if lost == 0 => return Err(failure),
                 Outcome::Applied => return Err(Self::applied(failure, Some(self.end))),
-                Outcome::NotApplied | Outcome::Unknown => lost = lost.saturating_add(1),
+                Outcome::NotApplied if lost == 0 => return Err(failure),
+                Outcome::NotApplied => {}
+                Outcome::Unknown => lost = lost.saturating_add(1),
             }
             let token = match steps::get(call, self.collection, self.target).await {
                 Ok(token) => token.value,
@@ -164,9 +157,9 @@ impl Rotation<'_> {
                 }
                 _ => {}
             }
-            let may_repeat = failure.class == FailureClass::Passing && lost <= call.settings().retries;
-            if !may_repeat || !call.pause(lost, failure.asked_wait).await {
-                return Err(self.unknown(failure, lost, NO_ROTATION_SEEN));
+            let may_repeat = failure.class == FailureClass::Passing && sent <= call.settings().retries;
+            if !may_repeat || !call.pause(sent, failure.asked_wait).await {
+                return Err(self.unknown(failure, lost));
             }
         }
     }
@@ -178,7 +171,7 @@ impl Rotation<'_> {
         UpdatedToken { token, client_secret }: UpdatedToken,
         version: u32,
         is_repeat: bool,
-    ) -> Result<OverlappingToken, Box<Failure>> {
+    ) -> Result<OverlappingToken> {
         let shown = token.client_secret_version;
         if let Some(client_secret) = client_secret {
             let is_one_rotation = shown.is_none_or(|shown| shown <= version);
@@ -193,7 +186,7 @@ impl Rotation<'_> {
             Some(shown) if shown == version => (
                 ErrorKind::Conflict,
                 Outcome::Applied,
-                "the token was rotated, and the answer has no secret: another caller may have rotated it at the same time",
+                "the token was rotated, and the answer has no secret: another caller may have done it at the same time",
             ),
             _ => (
                 ErrorKind::InvalidResponse,
@@ -203,16 +196,18 @@ impl Rotation<'_> {
         };
         let mut failure = Failure::new(kind, what.to_owned());
         failure.error.token_id = call.unchanged(self.target.id());
-        Err(if outcome == Outcome::Applied {
-            Self::applied(failure, overlap_end(&token).or(Some(self.end)))
-        } else {
-            self.unknown(failure, 1, LOOK_FIRST)
-        })
+        failure.error.outcome = outcome;
+        if outcome == Outcome::Applied {
+            return Err(Self::applied(failure, overlap_end(&token).or(Some(self.end))));
+        }
+        failure.add(LOOK);
+        Err(failure)
     }
 
-    /// Rotates by the operation `rotate`, which makes a new secret each time, so it is sent once. After a lost answer the token is looked at.
-    async fn once<H: Host>(&self, call: &Call<'_, H>, before: &ServiceToken) -> Result<OverlappingToken, Box<Failure>> {
-        if !self.collection.is_account() {
+    /// Rotates by the operation `rotate`, which makes a new secret each time, so it is sent once. After a lost answer
+    /// the token is looked at.
+    async fn once<H: Host>(&self, call: &Call<'_, H>, before: &ServiceToken) -> Result<OverlappingToken> {
+        if !self.collection.is_account {
             let message =
                 "the API does not show the `client-secret-version` of this token, and a zone has no other rotation";
             let mut failure = Failure::new(ErrorKind::Rejected, message.to_owned());
@@ -234,27 +229,29 @@ impl Rotation<'_> {
                     Some(end) if end > self.now && Some(end) != overlap_end(before) => {
                         Err(Self::applied(failure, Some(end)))
                     }
-                    _ => Err(self.unknown(failure, 1, NO_ROTATION_SEEN)),
+                    _ => Err(self.unknown(failure, 1)),
                 },
             },
         }
     }
 
-    /// Returns the result. After more than one rotation the old secret has ended, whatever the answer says about the one after it.
+    /// Returns the result. After more than one rotation the old secret has ended, whatever the answer says about the
+    /// one after it.
     fn overlapping(&self, issued: IssuedToken, is_one_rotation: bool) -> OverlappingToken {
         let shown = issued.token.previous_client_secret_expires_at.as_ref();
         let end = if is_one_rotation { shown.unwrap_or(&self.end_text) } else { &self.now_text };
         OverlappingToken { previous_secret_expires_at: end.clone(), issued }
     }
 
-    /// The rotation happened and its secret is lost. `end`: until when the old secret passes; none if it has been rotated away.
+    /// The rotation happened and its secret is lost. `end`: until when the old secret passes; none if it has been
+    /// rotated away.
     fn applied(mut failure: Box<Failure>, end: Option<Timestamp>) -> Box<Failure> {
         failure.error.outcome = Outcome::Applied;
         let end = end.and_then(Timestamp::to_rfc3339);
         match &end {
             Some(end) => failure.add(&format!(
-                "the rotation happened and its secret is lost; the old secret passes until {end}, and a further rotation ends it: \
-                 extend the overlap, or replace the token, before then"
+                "the rotation happened and its secret is lost; the old secret passes until {end}, and a further \
+                 rotation ends it: extend the overlap, or replace the token, before then"
             )),
             None => failure.add("the token was rotated more than once since: the old secret has ended"),
         }
@@ -262,31 +259,31 @@ impl Rotation<'_> {
         failure
     }
 
-    /// It is not known whether the rotation happened. Where one request may have made it, the old secret passes until the end of the overlap
-    /// in either case.
-    fn unknown(&self, mut failure: Box<Failure>, requests: u32, what_is_known: &str) -> Box<Failure> {
+    /// It is not known whether the rotation happened. Where one request may have made it, the old secret passes until
+    /// the end of the overlap in either case.
+    fn unknown(&self, mut failure: Box<Failure>, requests: u32) -> Box<Failure> {
         failure.error.outcome = Outcome::Unknown;
-        failure.add(what_is_known);
+        failure.add("the token, looked at afterwards, showed no rotation, but a late one may follow");
+        failure.add(LOOK);
         failure.error.previous_secret_expires_at = (requests == 1).then(|| self.end_text.clone());
         failure
     }
 
-    fn not_looked_at(&self, failure: Box<Failure>, look: &Failure, requests: u32) -> Box<Failure> {
-        let message = &look.error.message;
-        self.unknown(
-            failure,
-            requests,
-            &format!("the token could not be looked at afterwards ({message}); {LOOK_FIRST}"),
-        )
+    fn not_looked_at(&self, mut failure: Box<Failure>, look: &Failure, requests: u32) -> Box<Failure> {
+        failure.error.outcome = Outcome::Unknown;
+        failure.add(&format!("the token could not be looked at afterwards ({})", look.error.message));
+        failure.add(LOOK);
+        failure.error.previous_secret_expires_at = (requests == 1).then(|| self.end_text.clone());
+        failure
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bindings::exports::cloudflare::access::types::{Error, RequestOptions};
+    use crate::contract::types::{Error, RequestOptions};
     use crate::exchange::scripted_host::{Reply, ScriptedHost, account, options};
-    use crate::request::function::Function;
+    use crate::request::Function;
 
     /// An hour from the time that the wall clock of the host shows.
     const END: &str = "2026-11-24T11:00:00Z";
@@ -395,8 +392,8 @@ mod tests {
                 None,
             ),
             // A refusal after a lost answer proves nothing about that one.
-            (vec![unchanged(), Reply::lost(), unchanged(), Reply::refusal(403, 9999), unchanged()], None),
-            (vec![unchanged(), shown(None, None, None)], Some(END)),
+            (vec![unchanged(), Reply::lost(), unchanged(), Reply::refusal(403, 9999), unchanged()], Some(END)),
+            (vec![unchanged(), shown(None, None, None)], None),
         ] {
             let count = replies.len();
             let host = ScriptedHost::with_replies(replies);

@@ -1,24 +1,16 @@
 //! The functions of `service-tokens` that are one request each.
 
-use crate::bindings::exports::cloudflare::access::types::{
+use crate::contract::types::{
     CreateParams, Deletion, IssuedToken, ListPageParams, PreviousSecret, Scope, ServiceToken, TokenPage, UpdateParams,
     UpdatedToken,
 };
-use crate::exchange::call::Call;
-use crate::exchange::host::Host;
+use crate::exchange::{Call, Host};
 use crate::operations::steps;
-use crate::request::arguments;
-use crate::request::ids::TokenId;
-use crate::request::requests::Query;
-use crate::response::failure::Failure;
-use crate::response::token::Budget;
+use crate::request::{Query, TokenId, arguments};
+use crate::response::{Budget, Result};
 
 /// Returns one page of the tokens of a scope.
-pub async fn list_page(
-    call: &Call<'_, impl Host>,
-    scope: &Scope,
-    params: &ListPageParams,
-) -> Result<TokenPage, Box<Failure>> {
+pub async fn list_page(call: &Call<'_, impl Host>, scope: &Scope, params: &ListPageParams) -> Result<TokenPage> {
     let ListPageParams { name, search, page, per_page } = params;
     let collection = call.collection(scope)?;
     arguments::filters(name.as_deref(), search.as_deref(), *per_page)?;
@@ -28,17 +20,13 @@ pub async fn list_page(
 }
 
 /// Returns one token.
-pub async fn get(call: &Call<'_, impl Host>, scope: &Scope, id: &str) -> Result<ServiceToken, Box<Failure>> {
+pub async fn get(call: &Call<'_, impl Host>, scope: &Scope, id: &str) -> Result<ServiceToken> {
     let (collection, id) = (call.collection(scope)?, TokenId::new(id)?);
     Ok(steps::get(call, &collection, id.target()).await?.value)
 }
 
 /// Makes a token.
-pub async fn create(
-    call: &Call<'_, impl Host>,
-    scope: &Scope,
-    params: &CreateParams,
-) -> Result<IssuedToken, Box<Failure>> {
+pub async fn create(call: &Call<'_, impl Host>, scope: &Scope, params: &CreateParams) -> Result<IssuedToken> {
     let collection = call.collection(scope)?;
     arguments::create_params(params)?;
     steps::create(call, &collection, &params.into()).await
@@ -50,20 +38,20 @@ pub async fn update(
     scope: &Scope,
     id: &str,
     params: &UpdateParams,
-) -> Result<UpdatedToken, Box<Failure>> {
+) -> Result<UpdatedToken> {
     let (collection, id) = (call.collection(scope)?, TokenId::new(id)?);
     arguments::update_params(params)?;
     steps::update(call, &collection, id.target(), &params.into()).await
 }
 
 /// Revokes a token.
-pub async fn delete(call: &Call<'_, impl Host>, scope: &Scope, id: &str) -> Result<Deletion, Box<Failure>> {
+pub async fn delete(call: &Call<'_, impl Host>, scope: &Scope, id: &str) -> Result<Deletion> {
     let (collection, id) = (call.collection(scope)?, TokenId::new(id)?);
     steps::delete(call, &collection, id.target()).await
 }
 
 /// Extends the lifetime of a token by a year.
-pub async fn refresh(call: &Call<'_, impl Host>, account: &str, id: &str) -> Result<ServiceToken, Box<Failure>> {
+pub async fn refresh(call: &Call<'_, impl Host>, account: &str, id: &str) -> Result<ServiceToken> {
     let (collection, id) = (call.account(account)?, TokenId::new(id)?);
     steps::refresh(call, &collection, id.target()).await
 }
@@ -74,7 +62,7 @@ pub async fn rotate(
     account: &str,
     id: &str,
     previous: &PreviousSecret,
-) -> Result<IssuedToken, Box<Failure>> {
+) -> Result<IssuedToken> {
     let (collection, id) = (call.account(account)?, TokenId::new(id)?);
     if let PreviousSecret::ExpiresAt(time) = previous {
         arguments::time("previous.expires-at", time)?;
@@ -85,9 +73,9 @@ pub async fn rotate(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bindings::exports::cloudflare::access::types::{Error, ErrorKind, Outcome};
+    use crate::contract::types::{Error, ErrorKind, Outcome};
     use crate::exchange::scripted_host::{CREDENTIAL, Reply, ScriptedHost, account, options};
-    use crate::request::function::Function;
+    use crate::request::Function;
 
     const ID: &str = "f174e90a-fafe-4643-bbbc-4a0ed4fc8415";
 

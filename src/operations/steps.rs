@@ -1,16 +1,10 @@
-//! The seven requests as steps of a call: make the request, send it, read the token of its answer. What they take has been checked.
+//! The seven requests as steps of a call: make the request, send it, read the token of its answer. What they take has
+//! been checked.
 
-use crate::bindings::exports::cloudflare::access::types::{
-    Deletion, ErrorKind, IssuedToken, Outcome, ServiceToken, TokenPage, UpdatedToken,
-};
-use crate::exchange::call::Call;
-use crate::exchange::host::Host;
-use crate::request::ids::{Collection, Target};
-use crate::request::requests::{self, BodyFields, Query, Request};
-use crate::response::envelope::PageInfo;
-use crate::response::failure::Failure;
-use crate::response::head::AnswerHead;
-use crate::response::token::{Budget, ResultValue, Unusable, with_id};
+use crate::contract::types::{Deletion, ErrorKind, IssuedToken, Outcome, ServiceToken, TokenPage, UpdatedToken};
+use crate::exchange::{Call, Host};
+use crate::request::{BodyFields, Collection, Query, Request, Target, requests};
+use crate::response::{AnswerHead, Budget, Failure, PageInfo, Result, ResultValue, Unusable, with_id};
 
 /// What an answer brings, and the head of the answer, which tells the time.
 pub struct Answered<T, H> {
@@ -21,11 +15,11 @@ pub struct Answered<T, H> {
 /// Gets one page of the tokens of a scope.
 pub async fn list<H: Host>(
     call: &Call<'_, H>,
-    collection: &Collection,
+    collection: &Collection<'_>,
     query: Query<'_>,
     budget: &Budget,
-) -> Result<Answered<TokenPage, H::Headers>, Box<Failure>> {
-    let request = requests::list(call.settings(), collection, query);
+) -> Result<Answered<TokenPage, H::Headers>> {
+    let request = requests::list(collection, query);
     let success = call.send(&request, budget).await?;
     let tokens = success.result.tokens();
     let (tokens, size) = tokens.map_err(|unusable| call.unusable(&request, &success.head, &unusable))?;
@@ -44,8 +38,8 @@ pub async fn list<H: Host>(
     Ok(Answered { value: page, head: success.head })
 }
 
-/// Returns the page after this one, as far as the answer tells: by the number of pages, else by the number of tokens, else by whether this
-/// page is full. An empty page is the last one whatever the numbers say.
+/// Returns the page after this one, as far as the answer tells: by the number of pages, else by the number of tokens,
+/// else by whether this page is full. An empty page is the last one whatever the numbers say.
 fn next_page(page: Option<u32>, info: PageInfo, tokens: usize) -> Option<u32> {
     let page = page.unwrap_or(1);
     let size = info.per_page.filter(|size| *size > 0);
@@ -58,10 +52,10 @@ fn next_page(page: Option<u32>, info: PageInfo, tokens: usize) -> Option<u32> {
 /// Gets one token.
 pub async fn get<H: Host>(
     call: &Call<'_, H>,
-    collection: &Collection,
+    collection: &Collection<'_>,
     target: Target<'_>,
-) -> Result<Answered<ServiceToken, H::Headers>, Box<Failure>> {
-    let request = requests::get(call.settings(), collection, target);
+) -> Result<Answered<ServiceToken, H::Headers>> {
+    let request = requests::get(collection, target);
     let success = call.send(&request, &Budget::default()).await?;
     let token = success.result.token(Some(target.id()));
     let token = token.map_err(|unusable| call.unusable(&request, &success.head, &unusable))?.token;
@@ -71,31 +65,27 @@ pub async fn get<H: Host>(
 /// Makes a token.
 pub async fn create<H: Host>(
     call: &Call<'_, H>,
-    collection: &Collection,
+    collection: &Collection<'_>,
     fields: &BodyFields<'_>,
-) -> Result<IssuedToken, Box<Failure>> {
-    let request = requests::create(call.settings(), collection, fields);
+) -> Result<IssuedToken> {
+    let request = requests::create(collection, fields);
     on_token(call, &request, ResultValue::issued).await
 }
 
 /// Changes a token.
 pub async fn update<H: Host>(
     call: &Call<'_, H>,
-    collection: &Collection,
+    collection: &Collection<'_>,
     target: Target<'_>,
     fields: &BodyFields<'_>,
-) -> Result<UpdatedToken, Box<Failure>> {
-    let request = requests::update(call.settings(), collection, target, fields);
+) -> Result<UpdatedToken> {
+    let request = requests::update(collection, target, fields);
     on_token(call, &request, ResultValue::token).await
 }
 
 /// Deletes a token. One that is not found after an attempt that may have deleted it is gone already.
-pub async fn delete<H: Host>(
-    call: &Call<'_, H>,
-    collection: &Collection,
-    target: Target<'_>,
-) -> Result<Deletion, Box<Failure>> {
-    let request = requests::delete(call.settings(), collection, target);
+pub async fn delete<H: Host>(call: &Call<'_, H>, collection: &Collection<'_>, target: Target<'_>) -> Result<Deletion> {
+    let request = requests::delete(collection, target);
     let deleted = |result, asked: Option<&str>| match (result, asked) {
         (ResultValue::Nothing, Some(asked)) => Ok(with_id(asked)),
         (result, asked) => Ok(result.token(asked)?.token),
@@ -110,21 +100,21 @@ pub async fn delete<H: Host>(
 /// Extends the lifetime of a token.
 pub async fn refresh<H: Host>(
     call: &Call<'_, H>,
-    collection: &Collection,
+    collection: &Collection<'_>,
     target: Target<'_>,
-) -> Result<ServiceToken, Box<Failure>> {
-    let request = requests::refresh(call.settings(), collection, target);
+) -> Result<ServiceToken> {
+    let request = requests::refresh(collection, target);
     Ok(on_token(call, &request, ResultValue::token).await?.token)
 }
 
 /// Gives a token a new secret.
 pub async fn rotate<H: Host>(
     call: &Call<'_, H>,
-    collection: &Collection,
+    collection: &Collection<'_>,
     target: Target<'_>,
     fields: &BodyFields<'_>,
-) -> Result<IssuedToken, Box<Failure>> {
-    let request = requests::rotate(call.settings(), collection, target, fields);
+) -> Result<IssuedToken> {
+    let request = requests::rotate(collection, target, fields);
     on_token(call, &request, ResultValue::issued).await
 }
 
@@ -133,14 +123,14 @@ async fn on_token<T, H: Host>(
     call: &Call<'_, H>,
     request: &Request<'_>,
     read: impl FnOnce(ResultValue, Option<&str>) -> Result<T, Unusable>,
-) -> Result<T, Box<Failure>> {
+) -> Result<T> {
     let success = call.send(request, &Budget::default()).await?;
     let read = read(success.result, request.target.map(Target::id));
     read.map_err(|unusable| call.unusable(request, &success.head, &unusable))
 }
 
-/// Returns whether the API says that there is no such token. A 404 about the account or the zone (codes 7000 and 7003) says nothing about
-/// the token.
+/// Returns whether the API says that there is no such token. A 404 about the account or the zone (codes 7000 and 7003)
+/// says nothing about the token.
 pub fn is_gone(failure: &Failure) -> bool {
     let error = &failure.error;
     let is_about_the_route = error.api_errors.iter().any(|error| matches!(error.code, Some(7000 | 7003)));

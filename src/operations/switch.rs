@@ -1,20 +1,13 @@
 //! `disable` and `enable`.
 
-use crate::bindings::exports::cloudflare::access::types::{Scope, ServiceToken};
-use crate::exchange::call::Call;
-use crate::exchange::host::Host;
+use crate::contract::types::{Scope, ServiceToken};
+use crate::exchange::{Call, Host};
 use crate::operations::steps;
-use crate::request::ids::TokenId;
-use crate::request::requests::BodyFields;
-use crate::response::failure::Failure;
+use crate::request::{BodyFields, TokenId};
+use crate::response::Result;
 
 /// Switches a token on or off.
-pub async fn switch(
-    call: &Call<'_, impl Host>,
-    scope: &Scope,
-    id: &str,
-    enabled: bool,
-) -> Result<ServiceToken, Box<Failure>> {
+pub async fn switch(call: &Call<'_, impl Host>, scope: &Scope, id: &str, enabled: bool) -> Result<ServiceToken> {
     let (collection, id) = (call.collection(scope)?, TokenId::new(id)?);
     let fields = BodyFields { enabled: Some(enabled), ..BodyFields::default() };
     Ok(steps::update(call, &collection, id.target(), &fields).await?.token)

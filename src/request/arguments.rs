@@ -1,9 +1,8 @@
 //! The rules of arguments that are no identifiers.
 
-use crate::bindings::exports::cloudflare::access::lifecycle::RefreshParams;
-use crate::bindings::exports::cloudflare::access::types::{CreateParams, UpdateParams};
-use crate::request::go_duration;
-use crate::request::invalid::Invalid;
+use crate::contract::lifecycle::RefreshParams;
+use crate::contract::types::{CreateParams, UpdateParams};
+use crate::request::{Invalid, go_duration};
 use crate::timestamp::Timestamp;
 
 pub const NAME_LIMIT: usize = 350;
@@ -103,7 +102,7 @@ pub fn time(argument: &str, text: &str) -> Result<Timestamp, Invalid> {
 pub fn refresh_params(params: &RefreshParams) -> Result<(), Invalid> {
     if params.within_seconds > LONGEST_WINDOW {
         let rule = format_args!(
-            "at most {LONGEST_WINDOW}, 364 days, since refreshing gives a year; else every run would refresh every token"
+            "at most {LONGEST_WINDOW}, 364 days, since refreshing gives a year: else each run would refresh every token"
         );
         return Err(Invalid::number("within-seconds", params.within_seconds, rule));
     }

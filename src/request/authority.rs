@@ -1,10 +1,9 @@
 //! What whoever deployed the component allows: variables of the environment that confine its credential.
 
-use crate::bindings::exports::cloudflare::access::types::Scope;
-use crate::request::environment::Environment;
-use crate::request::function::Function;
-use crate::request::ids::Collection;
-use crate::request::invalid::{Invalid, quoted};
+use crate::contract::types::Scope;
+use crate::request::ids::scope_path;
+use crate::request::invalid::quoted;
+use crate::request::{Environment, Function, Invalid};
 
 const SCOPE: &str = "CLOUDFLARE_ACCESS_SCOPE";
 const OPERATIONS: &str = "CLOUDFLARE_ACCESS_OPERATIONS";
@@ -12,7 +11,7 @@ const OPERATIONS: &str = "CLOUDFLARE_ACCESS_OPERATIONS";
 /// The scope and the functions that a call may use. Each is none where everything is allowed.
 #[derive(Default)]
 pub struct Authority {
-    scope: Option<Collection>,
+    scope: Option<Scope>,
     operations: Option<Vec<Permission>>,
 }
 
@@ -38,7 +37,7 @@ impl Authority {
     }
 
     /// Checks that a function may be called on the tokens of a scope.
-    pub fn admit(&self, function: Function, collection: &Collection) -> Result<(), Invalid> {
+    pub fn admit(&self, function: Function, scope: &Scope) -> Result<(), Invalid> {
         let allows = |permission: &Permission| match permission {
             Permission::Read => function.only_reads(),
             Permission::Function(allowed) => *allowed == function,
@@ -46,26 +45,37 @@ impl Authority {
         if self.operations.as_ref().is_some_and(|operations| !operations.iter().any(allows)) {
             return Err(Invalid::denied(format!("{OPERATIONS} does not allow this function")));
         }
-        if self.scope.as_ref().is_some_and(|scope| !scope.is_same(collection)) {
+        if self.scope.as_ref().is_some_and(|allowed| !is_same(allowed, scope)) {
             return Err(Invalid::denied(format!("{SCOPE} allows another account or zone only")));
         }
         Ok(())
     }
 }
 
+/// Returns whether both are the same account or zone.
+fn is_same(first: &Scope, second: &Scope) -> bool {
+    match (first, second) {
+        (Scope::Account(first), Scope::Account(second)) | (Scope::Zone(first), Scope::Zone(second)) => first == second,
+        _ => false,
+    }
+}
+
 /// Reads `account:<id>` or `zone:<id>`.
-fn scope(value: &str) -> Result<Collection, Invalid> {
+fn scope(value: &str) -> Result<Scope, Invalid> {
     let rule = "write `account:<id>` or `zone:<id>`";
     let scope = match value.split_once(':') {
         Some(("account", id)) => Scope::Account(id.to_owned()),
         Some(("zone", id)) => Scope::Zone(id.to_owned()),
         _ => return Err(Invalid::configuration(format!("{SCOPE} is {}: {rule}", quoted(value)))),
     };
-    let is_id = |id: &str| !id.contains(|character: char| !character.is_ascii_alphanumeric());
-    match (&scope, Collection::of(&scope)) {
-        (Scope::Account(id) | Scope::Zone(id), Ok(collection)) if is_id(id) => Ok(collection),
-        (_, Err(invalid)) => Err(Invalid::configuration(format!("{SCOPE}: {}", invalid.message))),
-        _ => Err(Invalid::configuration(format!("{SCOPE} is {}: an id has letters and digits; {rule}", quoted(value)))),
+    let (Scope::Account(id) | Scope::Zone(id)) = &scope;
+    let is_id = id.chars().all(|character| character.is_ascii_alphanumeric());
+    match scope_path(&scope) {
+        Ok(_) if is_id => Ok(scope),
+        Ok(_) => {
+            Err(Invalid::configuration(format!("{SCOPE} is {}: an id has letters and digits; {rule}", quoted(value))))
+        }
+        Err(invalid) => Err(Invalid::configuration(format!("{SCOPE}: {}", invalid.message))),
     }
 }
 
@@ -84,7 +94,7 @@ fn operations(value: &str) -> Result<Vec<Permission>, Invalid> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bindings::exports::cloudflare::access::types::ErrorKind;
+    use crate::contract::types::ErrorKind;
 
     const ACCOUNT: &str = "023e105f4ecef8ad9ca31a8372d0c353";
 
@@ -92,13 +102,13 @@ mod tests {
         Authority::from_environment(&Environment::new(vec![(variable.into(), value.into())]))
     }
 
-    fn collection(scope: &Scope) -> Collection {
-        Collection::of(scope).expect("accepted")
+    fn account() -> Scope {
+        Scope::Account(ACCOUNT.into())
     }
 
     #[test]
     fn without_a_word_of_the_deployer_everything_is_allowed() {
-        let account = collection(&Scope::Account(ACCOUNT.into()));
+        let account = account();
         for function in Function::ALL {
             assert_eq!(authority(OPERATIONS, " ").expect("accepted").admit(function, &account), Ok(()));
             assert_eq!(Authority::unconfined().admit(function, &account), Ok(()));
@@ -107,7 +117,7 @@ mod tests {
 
     #[test]
     fn operations_allow_what_they_name_and_nothing_else() {
-        let account = collection(&Scope::Account(ACCOUNT.into()));
+        let account = account();
         let allowed = |value: &str| {
             let authority = authority(OPERATIONS, value).expect("accepted");
             Function::ALL
@@ -128,7 +138,7 @@ mod tests {
     #[test]
     fn a_scope_allows_itself_alone() {
         let authority = authority(SCOPE, &format!(" account:{ACCOUNT}\r\n")).expect("accepted");
-        let admit = |scope| authority.admit(Function::Get, &collection(&scope));
+        let admit = |scope: Scope| authority.admit(Function::Get, &scope);
         assert_eq!(admit(Scope::Account(ACCOUNT.into())), Ok(()));
         for other in [Scope::Zone(ACCOUNT.into()), Scope::Account("x".into()), Scope::Account(ACCOUNT.to_uppercase())] {
             let denied = admit(other).expect_err("admitted");

@@ -1,14 +1,12 @@
 //! One complete credential.
 //!
-//! A mixture of several is refused, because the clients that pick one pick different ones. No message repeats a value. What is often pasted
-//! by mistake around a credential (quotation marks, `Bearer`, a line break) is refused before anything is sent, by the name of the option or
-//! variable that holds it.
+//! A mixture of several is refused, because the clients that pick one pick different ones. No message repeats a value.
+//! What is often pasted by mistake around a credential (quotation marks, `Bearer`, a line break) is refused before
+//! anything is sent, by the name of the option or variable that holds it.
 
-use crate::bindings::exports::cloudflare::access::types::Credentials as GivenCredentials;
-use crate::request::environment::Environment;
+use crate::contract::types::Credentials as GivenCredentials;
 use crate::request::headers::check_value;
-use crate::request::invalid::Invalid;
-use crate::request::secret::Secret;
+use crate::request::{Environment, Invalid, Secret};
 
 /// Several times what any API token has.
 const LIMIT: usize = 4096;
@@ -30,9 +28,9 @@ impl Credentials {
     /// Checks the credentials of the options.
     pub fn given(given: GivenCredentials) -> Result<Self, Invalid> {
         match given {
-            GivenCredentials::ApiToken(token) => Self::api_token("credentials.api-token", &token),
+            GivenCredentials::ApiToken(token) => Self::api_token("credentials.api-token", token),
             GivenCredentials::ApiKey(pair) => {
-                Self::api_key(("credentials.api-key.email", &pair.email), ("credentials.api-key.key", &pair.key))
+                Self::api_key(("credentials.api-key.email", pair.email), ("credentials.api-key.key", pair.key))
             }
             GivenCredentials::Host => Ok(Self::Host),
         }
@@ -42,8 +40,8 @@ impl Credentials {
     pub fn from_environment(environment: &Environment) -> Result<Self, Invalid> {
         let refuse = |message: String| Err(Invalid::configuration(message));
         match (environment.get(TOKEN), environment.get(KEY), environment.get(EMAIL)) {
-            (Some(token), None, _) => Self::api_token(TOKEN, token),
-            (None, Some(key), Some(email)) => Self::api_key((EMAIL, email), (KEY, key)),
+            (Some(token), None, _) => Self::api_token(TOKEN, token.to_owned()),
+            (None, Some(key), Some(email)) => Self::api_key((EMAIL, email.to_owned()), (KEY, key.to_owned())),
             (Some(_), Some(_), _) => refuse(format!(
                 "{TOKEN} and {KEY} are both set: unset one, since which one the API would take is not defined"
             )),
@@ -58,15 +56,15 @@ impl Credentials {
         }
     }
 
-    fn api_token(source: &str, token: &str) -> Result<Self, Invalid> {
-        check(source, token)?;
-        Ok(Self::ApiToken(Secret::new(token.to_owned())))
+    fn api_token(source: &str, token: String) -> Result<Self, Invalid> {
+        check(source, &token)?;
+        Ok(Self::ApiToken(Secret::new(token)))
     }
 
-    fn api_key((email_source, email): (&str, &str), (key_source, key): (&str, &str)) -> Result<Self, Invalid> {
-        check(email_source, email)?;
-        check(key_source, key)?;
-        Ok(Self::ApiKey { email: email.to_owned(), key: Secret::new(key.to_owned()) })
+    fn api_key((email_source, email): (&str, String), (key_source, key): (&str, String)) -> Result<Self, Invalid> {
+        check(email_source, &email)?;
+        check(key_source, &key)?;
+        Ok(Self::ApiKey { email, key: Secret::new(key) })
     }
 
     /// Adds the texts that nothing may show to a list.
@@ -105,7 +103,7 @@ fn check(source: &str, value: &str) -> Result<(), Invalid> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bindings::exports::cloudflare::access::types::ApiKey;
+    use crate::contract::types::ApiKey;
 
     fn from(variables: &[(&str, &str)]) -> Result<Credentials, Invalid> {
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());

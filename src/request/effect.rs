@@ -7,7 +7,8 @@ pub enum Effect {
     Read,
     /// Something changes, and sending it twice does no more than sending it once.
     Change,
-    /// A token or a secret is made each time it is sent, or only the first time, but only the answer to that time carries it.
+    /// A token or a secret is made each time it is sent, or only the first time, but only the answer to that time
+    /// carries it.
     MakeSecret,
 }
 

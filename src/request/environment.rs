@@ -1,6 +1,7 @@
 //! The environment variables that the host grants.
 
-/// Variables by name. White space and a byte-order mark at the ends of a value are what files and shells leave there, and are taken off.
+/// Variables by name. White space and a byte-order mark at the ends of a value are what files and shells leave there,
+/// and are taken off.
 pub struct Environment(Vec<(String, String)>);
 
 impl Environment {

@@ -25,7 +25,8 @@ fn split_digits(text: &str) -> (&str, &str) {
     text.split_at_checked(end).unwrap_or((text, ""))
 }
 
-/// Returns the unit at the start, in nanoseconds, and what follows it. `ms` stands before `m`, so that the longer one is found.
+/// Returns the unit at the start, in nanoseconds, and what follows it. `ms` stands before `m`, so that the longer one
+/// is found.
 fn split_unit(text: &str) -> Option<(u64, &str)> {
     const UNITS: [(&str, u64); 8] = [
         ("ns", 1),

@@ -1,7 +1,7 @@
 //! The headers that the options add to a request.
 
-use crate::bindings::exports::cloudflare::access::types::Header;
-use crate::request::invalid::Invalid;
+use crate::contract::types::Header;
+use crate::request::Invalid;
 
 /// All headers together, in bytes and in number. A host may end the component over a larger block.
 const SIZE_LIMIT: usize = 16 * 1024;
@@ -64,7 +64,8 @@ impl AdditionalHeaders {
     }
 }
 
-/// Checks the name of a header. Of a wrong one only the part that could be a name is shown: a whole header pasted here holds a value.
+/// Checks the name of a header. Of a wrong one only the part that could be a name is shown: a whole header pasted here
+/// holds a value.
 fn check_name(name: &str) -> Result<(), Invalid> {
     let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     if name.is_empty() {

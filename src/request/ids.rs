@@ -1,14 +1,14 @@
 //! Identifiers: of accounts and zones, and of tokens.
 //!
-//! A [`TokenId`] is an argument and is judged as one. A [`ReportedId`] comes from an answer: nothing about it is the caller's fault, so it is
-//! only made fit for a path. Each becomes a [`Target`], which requests are about.
+//! A [`TokenId`] is an argument and is judged as one. A [`ReportedId`] comes from an answer: nothing about it is the
+//! caller's fault, so it is only made fit for a path. Each becomes a [`Target`], which requests are about.
 
 use std::borrow::Cow;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::bindings::exports::cloudflare::access::types::{Scope, ServiceToken};
-use crate::request::invalid::Invalid;
+use crate::contract::types::{Scope, ServiceToken};
+use crate::request::{Invalid, Settings};
 
 /// Everything but the unreserved characters of RFC 3986, so that no identifier can end its path segment.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -22,38 +22,28 @@ pub fn encoded(text: &str) -> Cow<'_, str> {
     utf8_percent_encode(text, RESERVED).into()
 }
 
-/// The tokens of an account or a zone.
-pub struct Collection {
+/// The tokens of an account or a zone, and how they are reached.
+pub struct Collection<'a> {
+    pub settings: &'a Settings,
     /// Below the base URL.
-    path: String,
-    is_account: bool,
-    id: String,
+    pub path: String,
+    pub is_account: bool,
 }
 
-impl Collection {
-    /// Checks a scope.
-    pub fn of(scope: &Scope) -> Result<Self, Invalid> {
-        let (is_account, argument, before, id) = match scope {
-            Scope::Account(id) => (true, "account", "/accounts/", id),
-            Scope::Zone(id) => (false, "zone", "/zones/", id),
-        };
-        check(argument, id, SCOPE_LIMIT)?;
-        let path = [before, &encoded(id), "/access/service_tokens"].concat();
-        Ok(Self { path, is_account, id: id.clone() })
+impl<'a> Collection<'a> {
+    pub fn new(settings: &'a Settings, scope: &Scope) -> Result<Self, Invalid> {
+        Ok(Self { settings, path: scope_path(scope)?, is_account: matches!(scope, Scope::Account(_)) })
     }
+}
 
-    pub fn path(&self) -> &str {
-        &self.path
-    }
-
-    pub fn is_account(&self) -> bool {
-        self.is_account
-    }
-
-    /// Returns whether both are the tokens of the same account or zone.
-    pub fn is_same(&self, other: &Self) -> bool {
-        (self.is_account, &self.id) == (other.is_account, &other.id)
-    }
+/// Checks a scope, and returns the path of its tokens below the base URL.
+pub fn scope_path(scope: &Scope) -> Result<String, Invalid> {
+    let (argument, before, id) = match scope {
+        Scope::Account(id) => ("account", "/accounts/", id),
+        Scope::Zone(id) => ("zone", "/zones/", id),
+    };
+    check(argument, id, SCOPE_LIMIT)?;
+    Ok([before, &encoded(id), "/access/service_tokens"].concat())
 }
 
 /// The id of a token, given by the caller.
@@ -139,7 +129,7 @@ fn is_client_id(id: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::response::token::with_id;
+    use crate::response::with_id;
 
     fn message<T>(result: Result<T, Invalid>) -> String {
         result.map_or_else(|invalid| invalid.message, |_| "accepted".to_owned())
@@ -169,8 +159,8 @@ mod tests {
         assert_eq!(message(TokenId::new("")), "id is empty: an identifier is needed, as the dashboard shows it");
         assert_eq!(message(TokenId::new("..")), "id is \"..\": that is a step in a path, not an identifier");
         assert!(message(TokenId::new(&"x".repeat(37))).ends_with("at most 36 characters, this one has 37"));
-        assert!(message(Collection::of(&Scope::Account("x".repeat(33)))).starts_with("account is \"xxx"));
-        assert!(message(Collection::of(&Scope::Zone(".".into()))).starts_with("zone is \".\""));
+        assert!(message(scope_path(&Scope::Account("x".repeat(33)))).starts_with("account is \"xxx"));
+        assert!(message(scope_path(&Scope::Zone(".".into()))).starts_with("zone is \".\""));
     }
 
     #[test]
@@ -184,7 +174,7 @@ mod tests {
     #[test]
     fn an_account_id_that_looks_like_a_credential_is_not_shown() {
         let credential = "cfut_0123456789abcdefghijABCDEFGHIJ0123456789deadbeef";
-        let refusal = message(Collection::of(&Scope::Account(credential.into())));
+        let refusal = message(scope_path(&Scope::Account(credential.into())));
         assert!(refusal.contains("could be a credential") && refusal.contains("at most 32"), "{refusal}");
         assert!(!refusal.contains("0123456789"), "{refusal}");
     }

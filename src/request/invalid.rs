@@ -1,11 +1,11 @@
 //! The refusal of an argument or a setting, before anything is sent.
 //!
-//! Every refusal names what was refused, its value, and the rule. The value is shortened, in quotes, with control characters escaped, and
-//! left out where it could be a credential.
+//! Every refusal names what was refused, its value, and the rule. The value is shortened, in quotes, with control
+//! characters escaped, and left out where it could be a credential.
 
 use std::fmt;
 
-use crate::bindings::exports::cloudflare::access::types::ErrorKind;
+use crate::contract::types::ErrorKind;
 
 /// The most characters of a value that a message shows.
 const SHOWN: usize = 60;
@@ -64,8 +64,8 @@ pub fn quoted(value: &str) -> String {
     shown
 }
 
-/// Returns whether a character could end a line of a log or change how it reads: controls, line separators, and marks of the direction
-/// of writing.
+/// Returns whether a character could end a line of a log or change how it reads: controls, line separators, and marks
+/// of the direction of writing.
 pub fn is_unprintable(character: char) -> bool {
     character.is_control()
         || matches!(
@@ -74,7 +74,8 @@ pub fn is_unprintable(character: char) -> bool {
         )
 }
 
-/// Returns whether a value has the form of a credential of Cloudflare, or stands after the name of a header that carries one.
+/// Returns whether a value has the form of a credential of Cloudflare, or stands after the name of a header that
+/// carries one.
 fn looks_like_a_credential(value: &str) -> bool {
     const MARKS: [&str; 4] = ["cfut_", "cfat_", "cfk_", "cfast_"];
     let is_word = |character: char| character.is_ascii_alphanumeric() || matches!(character, '-' | '_');

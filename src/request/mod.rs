@@ -1,7 +1,7 @@
 //! Checked arguments and settings become a request.
 //!
-//! What has one of the types of this folder is right from then on: a request can be made only from checked identifiers, in a scope that
-//! whoever deployed the component admits, with one complete credential for one base URL.
+//! What has one of the types of this folder is right from then on: a request can be made only from checked identifiers,
+//! in a scope that whoever deployed the component admits, with one complete credential for one base URL.
 
 pub mod arguments;
 pub mod authority;
@@ -17,3 +17,16 @@ pub mod invalid;
 pub mod requests;
 pub mod secret;
 pub mod settings;
+
+pub use authority::Authority;
+pub use base_url::BaseUrl;
+pub use credentials::Credentials;
+pub use effect::Effect;
+pub use environment::Environment;
+pub use function::Function;
+pub use headers::AdditionalHeaders;
+pub use ids::{Collection, ReportedId, Target, TokenId};
+pub use invalid::Invalid;
+pub use requests::{BodyFields, Method, Query, Request};
+pub use secret::Secret;
+pub use settings::Settings;

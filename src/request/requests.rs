@@ -1,16 +1,13 @@
 //! The seven requests of the API: method, path, query, headers and body.
 //!
-//! Only what the caller gave is sent. Every request says its length, body or not: without it a host announces a body of unknown length, even
-//! on a DELETE, which some servers refuse.
+//! Only what the caller gave is sent. Every request says its length, body or not: without it a host announces a body of
+//! unknown length, even on a DELETE, which some servers refuse.
 
 use serde::Serialize;
 
-use crate::bindings::exports::cloudflare::access::types::{CreateParams, PreviousSecret, UpdateParams};
-use crate::request::base_url::BaseUrl;
-use crate::request::credentials::Credentials;
-use crate::request::effect::Effect;
-use crate::request::ids::{Collection, Target, encoded};
-use crate::request::settings::Settings;
+use crate::contract::types::{CreateParams, PreviousSecret, UpdateParams};
+use crate::request::ids::encoded;
+use crate::request::{BaseUrl, Collection, Credentials, Effect, Settings, Target};
 
 const USER_AGENT: &str = concat!("cloudflare-access/", env!("CARGO_PKG_VERSION"));
 
@@ -115,72 +112,51 @@ impl Query<'_> {
 }
 
 /// Makes the request for one page of the tokens of a scope.
-pub fn list<'a>(settings: &'a Settings, collection: &Collection, query: Query<'_>) -> Request<'a> {
-    let path = [&settings.base.path, collection.path(), &query.text()].concat();
-    request(settings, Effect::Read, Method::Get, path, None, None)
+pub fn list<'a>(collection: &Collection<'a>, query: Query<'_>) -> Request<'a> {
+    request(collection, (Effect::Read, Method::Get, &query.text()), None, None)
 }
 
 /// Makes the request for one token.
-pub fn get<'a>(settings: &'a Settings, collection: &Collection, target: Target<'a>) -> Request<'a> {
-    on_token(settings, collection, target, (Effect::Read, Method::Get, ""), None)
+pub fn get<'a>(collection: &Collection<'a>, target: Target<'a>) -> Request<'a> {
+    request(collection, (Effect::Read, Method::Get, ""), Some(target), None)
 }
 
 /// Makes the request that makes a token.
-pub fn create<'a>(settings: &'a Settings, collection: &Collection, fields: &BodyFields<'_>) -> Request<'a> {
-    let path = [&settings.base.path, collection.path()].concat();
-    request(settings, Effect::MakeSecret, Method::Post, path, Some(fields), None)
+pub fn create<'a>(collection: &Collection<'a>, fields: &BodyFields<'_>) -> Request<'a> {
+    request(collection, (Effect::MakeSecret, Method::Post, ""), None, Some(fields))
 }
 
 /// Makes the request that changes a token. With a secret version it may make a new secret.
-pub fn update<'a>(
-    settings: &'a Settings,
-    collection: &Collection,
-    target: Target<'a>,
-    fields: &BodyFields<'_>,
-) -> Request<'a> {
+pub fn update<'a>(collection: &Collection<'a>, target: Target<'a>, fields: &BodyFields<'_>) -> Request<'a> {
     let effect = if fields.client_secret_version.is_some() { Effect::MakeSecret } else { Effect::Change };
-    on_token(settings, collection, target, (effect, Method::Put, ""), Some(fields))
+    request(collection, (effect, Method::Put, ""), Some(target), Some(fields))
 }
 
 /// Makes the request that deletes a token.
-pub fn delete<'a>(settings: &'a Settings, collection: &Collection, target: Target<'a>) -> Request<'a> {
-    on_token(settings, collection, target, (Effect::Change, Method::Delete, ""), None)
+pub fn delete<'a>(collection: &Collection<'a>, target: Target<'a>) -> Request<'a> {
+    request(collection, (Effect::Change, Method::Delete, ""), Some(target), None)
 }
 
 /// Makes the request that extends the lifetime of a token.
-pub fn refresh<'a>(settings: &'a Settings, collection: &Collection, target: Target<'a>) -> Request<'a> {
-    on_token(settings, collection, target, (Effect::Change, Method::Post, "/refresh"), None)
+pub fn refresh<'a>(collection: &Collection<'a>, target: Target<'a>) -> Request<'a> {
+    request(collection, (Effect::Change, Method::Post, "/refresh"), Some(target), None)
 }
 
 /// Makes the request that gives a token a new secret.
-pub fn rotate<'a>(
-    settings: &'a Settings,
-    collection: &Collection,
-    target: Target<'a>,
-    fields: &BodyFields<'_>,
-) -> Request<'a> {
-    on_token(settings, collection, target, (Effect::MakeSecret, Method::Post, "/rotate"), Some(fields))
+pub fn rotate<'a>(collection: &Collection<'a>, target: Target<'a>, fields: &BodyFields<'_>) -> Request<'a> {
+    request(collection, (Effect::MakeSecret, Method::Post, "/rotate"), Some(target), Some(fields))
 }
 
-fn on_token<'a>(
-    settings: &'a Settings,
-    collection: &Collection,
-    target: Target<'a>,
-    (effect, method, action): (Effect, Method, &str),
-    fields: Option<&BodyFields<'_>>,
-) -> Request<'a> {
-    let path = [&settings.base.path, collection.path(), "/", &target.segment(), action].concat();
-    request(settings, effect, method, path, fields, Some(target))
-}
-
+/// `after`: what follows the path of the collection and the token.
 fn request<'a>(
-    settings: &'a Settings,
-    effect: Effect,
-    method: Method,
-    path_with_query: String,
-    fields: Option<&BodyFields<'_>>,
+    collection: &Collection<'a>,
+    (effect, method, after): (Effect, Method, &str),
     target: Option<Target<'a>>,
+    fields: Option<&BodyFields<'_>>,
 ) -> Request<'a> {
+    let settings = collection.settings;
+    let (slash, segment) = target.map_or_else(Default::default, |target| ("/", target.segment()));
+    let path_with_query = [&settings.base.path, &collection.path, slash, &segment, after].concat();
     // Strings, numbers and booleans always have a JSON form.
     let body = fields.map(|fields| serde_json::to_vec(fields).unwrap_or_default());
     let headers = headers(settings, body.as_deref());

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-/// A credential. There is no `Display`; the text is reached by [`Secret::reveal`] alone, so a search for that word finds every use.
+/// A credential. There is no `Display`; the text is reached by [`Secret::reveal`] alone, so a search for that word
+/// finds every use.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 

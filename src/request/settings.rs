@@ -1,18 +1,14 @@
 //! How a call is carried out: the options of the call first, then the environment, then the defaults.
 //!
-//! A base URL never stands without a credential: one of the options comes with the credential of the caller, and the credential of the
-//! environment goes to the base URL of the environment and nowhere else. What the deployer allows confines every call that does not bring
-//! a credential of its own.
+//! A base URL never stands without a credential: one of the options comes with the credential of the caller, and the
+//! credential of the environment goes to the base URL of the environment and nowhere else. What the deployer allows
+//! confines every call that does not bring a credential of its own.
 
 use std::time::Duration;
 
-use crate::bindings::exports::cloudflare::access::types::RequestOptions;
-use crate::request::authority::Authority;
-use crate::request::base_url::BaseUrl;
-use crate::request::credentials::Credentials;
-use crate::request::environment::Environment;
-use crate::request::headers::AdditionalHeaders;
-use crate::request::invalid::{Invalid, quoted};
+use crate::contract::types::RequestOptions;
+use crate::request::invalid::quoted;
+use crate::request::{AdditionalHeaders, Authority, BaseUrl, Credentials, Environment, Invalid};
 
 const DEFAULT_BASE_URL: &str = "https://api.cloudflare.com/client/v4";
 const FEDRAMP_BASE_URL: &str = "https://api.fed.cloudflare.com/client/v4";
@@ -23,7 +19,8 @@ const REGION: &str = "CLOUDFLARE_COMPLIANCE_REGION";
 const DEFAULT_TIMEOUT_MS: u32 = 60_000;
 const DEFAULT_RETRIES: u32 = 2;
 const RETRIES_LIMIT: u32 = 10;
-/// Values of additional headers may be credentials for a proxy. Shorter ones are none, and would make holes in every text.
+/// Values of additional headers may be credentials for a proxy. Shorter ones are none, and would make holes in every
+/// text.
 const SHORTEST_SECRET: usize = 8;
 
 /// Everything that a call needs besides its arguments.
@@ -82,7 +79,8 @@ impl Settings {
         })
     }
 
-    /// Returns what must not appear in anything that the caller sees: the credential, and the values of additional headers.
+    /// Returns what must not appear in anything that the caller sees: the credential, and the values of additional
+    /// headers.
     pub fn secrets(&self) -> Vec<&str> {
         let mut secrets = Vec::new();
         self.credentials.add_secrets(&mut secrets);
@@ -143,11 +141,8 @@ fn retries(given: Option<u32>) -> Result<u32, Invalid> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bindings::exports::cloudflare::access::types::{
-        Credentials as GivenCredentials, Endpoint, ErrorKind, Header, Scope,
-    };
-    use crate::request::function::Function;
-    use crate::request::ids::Collection;
+    use crate::contract::types::{Credentials as GivenCredentials, Endpoint, ErrorKind, Header, Scope};
+    use crate::request::Function;
 
     const TOKEN: (&str, &str) = ("CLOUDFLARE_API_TOKEN", "t0ken");
 
@@ -231,8 +226,7 @@ mod tests {
         let variables = || owned(&[TOKEN, ("CLOUDFLARE_ACCESS_OPERATIONS", "read")]);
         let is_admitted = |options| {
             let settings = Settings::resolve(options, variables).expect("accepted");
-            let account = Collection::of(&Scope::Account("a".into())).expect("accepted");
-            settings.authority.admit(Function::Delete, &account).is_ok()
+            settings.authority.admit(Function::Delete, &Scope::Account("a".into())).is_ok()
         };
         let own = || GivenCredentials::ApiToken("other".into());
         assert!(!is_admitted(None));

@@ -1,9 +1,8 @@
-//! The errors that an answer lists, in every form that was seen: in a list, alone, as text, with a code that is text, with the useful message
-//! in `error_chain`, or in place of the envelope.
+//! The errors that an answer lists, in every form that was seen: in a list, alone, as text, with a code that is text,
+//! with the useful message in `error_chain`, or in place of the envelope.
 
-use crate::bindings::exports::cloudflare::access::types::{ApiError, ApiErrorCause};
-use crate::response::json::Json;
-use crate::response::server_text::{Redactor, ServerText};
+use crate::contract::types::{ApiError, ApiErrorCause};
+use crate::response::{Json, Redactor, ServerText};
 
 /// More errors than this in one answer tell nobody more.
 const KEPT: usize = 20;
@@ -129,7 +128,8 @@ mod tests {
     #[test]
     fn the_chain_the_pointer_and_the_page_about_an_error_are_kept() {
         let errors = errors(
-            r#"[{"code":6003,"message":"Invalid request headers","documentation_url":"https://d","source":{"pointer":"/a"},
+            r#"[{"code":6003,"message":"Invalid request headers","documentation_url":"https://d",
+            "source":{"pointer":"/a"},
             "error_chain":[{"code":6111,"message":"Invalid format for Authorization header"}]}]"#,
         );
         let error = errors.first().expect("an error");

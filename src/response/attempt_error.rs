@@ -1,22 +1,17 @@
 //! One attempt failed: its kind, whether it may be repeated, and whether the change may have happened.
 //!
-//! The rule of certainty: `NotApplied` only where the request did not leave, where the API said no in a way it only says before acting (4xx
-//! but for the timeouts, or an envelope with a code that means a refusal), or where nothing changes anyway. `Applied` only after
-//! `success: true`. Everything between is `Unknown`.
+//! The rule of certainty: `NotApplied` only where the request did not leave, where the API said no in a way it only
+//! says before acting (4xx but for the timeouts, or an envelope with a code that means a refusal), or where nothing
+//! changes anyway. `Applied` only after `success: true`. Everything between is `Unknown`.
 
 use std::time::Duration;
 
-use crate::bindings::exports::cloudflare::access::types::{ApiError, Error, ErrorKind, Outcome};
-use crate::exchange::host::{Cause, Headers, NoAnswer};
-use crate::request::effect::Effect;
-use crate::request::ids::Target;
-use crate::request::requests::Request;
+use crate::contract::types::{ApiError, Error, ErrorKind, Outcome};
+use crate::exchange::{Cause, Headers, NoAnswer};
+use crate::request::{Effect, Request, Target};
 use crate::response::catalogue::meaning;
-use crate::response::envelope::Foreign;
-use crate::response::failure::{Failure, FailureClass};
-use crate::response::head::{AnswerHead, ErrorHead, ray_id_in_page};
-use crate::response::server_text::Redactor;
-use crate::response::token::Unusable;
+use crate::response::head::ray_id_in_page;
+use crate::response::{AnswerHead, ErrorHead, Failure, FailureClass, Foreign, Redactor, Unusable};
 
 const REDIRECT: &str = "redirects are not followed, since they would carry the credential away: check the base URL";
 const BASE_URL: &str = "check that the base URL is the API's and that nothing between answers in its place";
@@ -158,7 +153,8 @@ impl AttemptError {
         self.outcome != Outcome::NotApplied
     }
 
-    /// Returns the failure of a request whose last attempt this was. `may_have_changed`: whether an earlier attempt may have made the change.
+    /// Returns the failure of a request whose last attempt this was. `may_have_changed`: whether an earlier attempt may
+    /// have made the change.
     pub fn into_failure(
         self,
         request: &Request<'_>,
@@ -189,8 +185,8 @@ impl AttemptError {
     }
 }
 
-/// Returns whether a server gives a status instead of acting. 408 and 425 may come after it acted, 499 and 460 from a proxy that stopped
-/// waiting for it.
+/// Returns whether a server gives a status instead of acting. 408 and 425 may come after it acted, 499 and 460 from a
+/// proxy that stopped waiting for it.
 fn is_refusal(status: u16) -> bool {
     matches!(status, 400..500) && !matches!(status, 408 | 425 | 460 | 499)
 }
@@ -227,7 +223,7 @@ fn push_error(message: &mut String, code: Option<u32>, text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bindings::exports::cloudflare::access::types::ApiErrorCause;
+    use crate::contract::types::ApiErrorCause;
 
     type NoHeaders = Vec<(String, String)>;
 
@@ -325,8 +321,8 @@ mod tests {
         errors.push(ApiError { code: None, ..coded(0, "").remove(0) });
         assert_eq!(
             message("400 Bad Request", &errors, Some("check it"), Outcome::Unknown),
-            "400 Bad Request; Invalid request headers (code 6003) <- Invalid format (code 6111); an error without a text; it may \
-             have been done all the same; check it"
+            "400 Bad Request; Invalid request headers (code 6003) <- Invalid format (code 6111); an error without a \
+             text; it may have been done all the same; check it"
         );
         assert_eq!(message("500", &[], None, Outcome::NotApplied), "500");
     }

@@ -1,11 +1,12 @@
 //! Which kind of error the API means by a status and its codes, with a hint where the words of the API need one.
 //!
-//! Codes come before the status, since the API sends the same code with different statuses; but a server that failed (5xx) is not believed to
-//! have refused for a reason. Sources: the API's documented errors, recorded answers, and bug reports about its clients.
+//! Codes come before the status, since the API sends the same code with different statuses; but a server that failed
+//! (5xx) is not believed to have refused for a reason. Sources: the API's documented errors, recorded answers, and bug
+//! reports about its clients.
 
 use http::StatusCode;
 
-use crate::bindings::exports::cloudflare::access::types::{ApiError, ErrorKind};
+use crate::contract::types::{ApiError, ErrorKind};
 
 /// A kind, and what to do about it where that is not plain from the message.
 pub type Meaning = (ErrorKind, Option<&'static str>);
@@ -44,9 +45,9 @@ fn by_code(status: u16, error: &ApiError) -> Option<Meaning> {
         10000 => (
             ErrorKind::Unauthenticated,
             Some(
-                "the credential is wrong; or it is for another account; or its IP filter excludes this address; or it lacks the \
-                 permission \"Access: Service Tokens Read\" (to list and get) or \"Access: Service Tokens Write\" (for \
-                 everything), which an OAuth token has only where the scope was asked for at log-in",
+                "the credential is wrong; or it is for another account; or its IP filter excludes this address; or it \
+                 lacks the permission \"Access: Service Tokens Read\" (to list and get) or \"Access: Service Tokens \
+                 Write\" (for everything), which an OAuth token has only where the scope was asked for at log-in",
             ),
         ),
         10001 if error.message.to_ascii_lowercase().contains("internal error") => (ErrorKind::Unavailable, None),
@@ -59,8 +60,8 @@ fn by_code(status: u16, error: &ApiError) -> Option<Meaning> {
         12139 => (
             ErrorKind::InUse,
             Some(
-                "take the token out of every policy, group and SCIM configuration first; if only its secret was lost, it need \
-                 not be deleted: look at it, then give it a new secret with `rotate`",
+                "take the token out of every policy, group and SCIM configuration first; if only its secret was lost, \
+                 it need not be deleted: look at it, then give it a new secret with `rotate`",
             ),
         ),
         _ => return None,

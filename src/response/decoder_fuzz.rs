@@ -1,21 +1,19 @@
-//! The decoder against answers that nobody would send: real ones with damage, and JSON made at random. Whatever the bytes, it ends, says yes
-//! only where a strict reader of JSON sees a yes too, and lets no secret and no line break into an error.
+//! The decoder against answers that nobody would send: real ones with damage, and JSON made at random. Whatever the
+//! bytes, it ends, says yes only where a strict reader of JSON sees a yes too, and lets no secret and no line break
+//! into an error.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use serde_json::Value;
 
-use crate::bindings::exports::cloudflare::access::types::UpdatedToken;
-use crate::exchange::host::{Answer, Headers};
+use crate::contract::types::UpdatedToken;
 use crate::exchange::scripted_host::{CREDENTIAL, account, options};
-use crate::request::ids::Collection;
+use crate::exchange::{Answer, Headers};
 use crate::request::invalid::is_unprintable;
-use crate::request::requests::{Query, Request, list};
-use crate::request::settings::Settings;
-use crate::response::server_text::Redactor;
-use crate::response::token::{Budget, ResultValue};
-use crate::response::{Success, accept};
+use crate::request::requests::list;
+use crate::request::{Collection, Query, Request, Settings};
+use crate::response::{Budget, Redactor, ResultValue, Success, accept};
 
 const REAL: [&str; 4] = [
     include_str!("testdata/create.json"),
@@ -119,8 +117,8 @@ impl Headers for AnyHeaders {
 /// Does everything that is done with an answer, and checks what must hold of it.
 fn decode(status: u16, header: &str, body: &[u8]) {
     let settings = Settings::resolve(Some(options()), Vec::new).expect("settings");
-    let collection = Collection::of(&account()).expect("a scope");
-    let request: Request<'_> = list(&settings, &collection, Query::default());
+    let collection = Collection::new(&settings, &account()).expect("a scope");
+    let request: Request<'_> = list(&collection, Query::default());
     let redactor = || Redactor::new(settings.secrets());
     let accept = || {
         let answer = Answer { status, headers: AnyHeaders(header.to_owned()), body: body.to_vec() };
@@ -129,7 +127,8 @@ fn decode(status: u16, header: &str, body: &[u8]) {
     match accept() {
         Ok(success) => {
             let strict: Option<Value> = serde_json::from_slice(body).ok();
-            // A strict reader stops at a number that none can hold, at half a surrogate pair, and at bytes that are no text.
+            // A strict reader stops at a number that none can hold, at half a surrogate pair, and at bytes that are no
+            // text.
             assert!(strict.is_none_or(|answer| answer["success"] == true), "a yes that is none");
             assert!((200..300).contains(&status));
             decode_result(success, || accept().ok().expect("the same answer"));
@@ -189,20 +188,21 @@ proptest! {
 fn real_answers_are_understood() {
     for (body, is_good) in REAL.into_iter().zip([true, true, false, false]) {
         let settings = Settings::resolve(Some(options()), Vec::new).expect("settings");
-        let collection = Collection::of(&account()).expect("a scope");
+        let collection = Collection::new(&settings, &account()).expect("a scope");
         let answer = Answer { status: 200, headers: Vec::new(), body: body.as_bytes().to_vec() };
-        let request = list(&settings, &collection, Query::default());
+        let request = list(&collection, Query::default());
         assert_eq!(accept(answer, &request, &Budget::default(), || Redactor::new([])).is_ok(), is_good, "{body}");
     }
 }
 
 #[test]
 fn bytes_that_are_no_text_cost_no_secret() {
-    let body = b"{\"success\":true,\"messages\":[\"\xff\"],\"result\":{\"id\":\"i\",\"name\":\"caf\xe9\",\"client_secret\":\"s\"}}";
+    let body = b"{\"success\":true,\"messages\":[\"\xff\"],\
+        \"result\":{\"id\":\"i\",\"name\":\"caf\xe9\",\"client_secret\":\"s\"}}";
     let settings = Settings::resolve(Some(options()), Vec::new).expect("settings");
-    let collection = Collection::of(&account()).expect("a scope");
+    let collection = Collection::new(&settings, &account()).expect("a scope");
     let answer = Answer { status: 200, headers: Vec::new(), body: body.to_vec() };
-    let request = list(&settings, &collection, Query::default());
+    let request = list(&collection, Query::default());
     let success = accept(answer, &request, &Budget::default(), || Redactor::new([])).ok().expect("accepted");
     let issued = success.result.issued(None).ok().expect("a secret");
     assert_eq!((issued.client_secret.as_str(), issued.token.name.as_deref()), ("s", Some("caf\u{fffd}")));

@@ -1,15 +1,16 @@
 //! The envelope around every answer of the API: `success`, `result`, `result_info`, `errors`.
 //!
-//! Real answers deviate: keys are missing, `errors` is null, an error stands there without an envelope. The result is read in place; the other
-//! parts stay slices of the body until someone needs them, so a hostile body costs little memory beyond itself.
+//! Real answers deviate: keys are missing, `errors` is null, an error stands there without an envelope. The result is
+//! read in place; the other parts stay slices of the body until someone needs them, so a hostile body costs little
+//! memory beyond itself.
 
 use std::fmt;
 
 use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::error::Category;
 
-use crate::response::json::Json;
-use crate::response::token::{ResultSeed, ResultValue};
+use crate::response::token::ResultSeed;
+use crate::response::{Json, ResultValue};
 
 /// The body of an answer, taken apart.
 pub struct Envelope<'a> {
@@ -111,7 +112,7 @@ impl<'de> Visitor<'de> for EnvelopeVisitor {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::response::token::Budget;
+    use crate::response::Budget;
 
     fn envelope(body: &str) -> Result<Envelope<'_>, Foreign> {
         read(body, Budget::default().left())
@@ -119,7 +120,8 @@ mod tests {
 
     #[test]
     fn success_with_notes_among_the_errors_is_success() {
-        let body = r#"{"errors":[{"code":1000,"message":"note"}],"messages":[{"type":null}],"success":true,"result":{"id":"x"},
+        let body = r#"{"errors":[{"code":1000,"message":"note"}],"messages":[{"type":null}],"success":true,
+            "result":{"id":"x"},
             "result_info":{"page":1,"per_page":20.0,"count":"3","total_pages":null,"extra":[]}}"#;
         let envelope = envelope(body).expect("an envelope");
         assert_eq!(envelope.success, Some(true));

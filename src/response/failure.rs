@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use crate::bindings::exports::cloudflare::access::types::{Error, ErrorKind, Outcome};
-use crate::request::function::Function;
-use crate::request::invalid::Invalid;
+use crate::contract::types::{Error, ErrorKind, Outcome};
+use crate::request::{Function, Invalid};
+
+/// The result of a part of a call.
+pub type Result<T, E = Box<Failure>> = std::result::Result<T, E>;
 
 /// What a failure says about trying again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +21,8 @@ pub enum FailureClass {
     Final,
 }
 
-/// A call, or a request of it, that failed. The message does not yet begin with the name of the function, and the requests are not counted.
+/// A call, or a request of it, that failed. The message does not yet begin with the name of the function, and the
+/// requests are not counted.
 #[cfg_attr(test, derive(Debug))]
 pub struct Failure {
     pub error: Error,

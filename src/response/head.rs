@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use crate::exchange::host::Headers;
+use crate::exchange::Headers;
 use crate::response::catalogue::reason;
 use crate::response::retry_after::asked_wait;
-use crate::response::server_text::{Cleaned, Redactor, ServerText};
+use crate::response::{Cleaned, Redactor, ServerText};
 use crate::timestamp::Timestamp;
 
 /// The status of an answer, and its headers, of which nothing has been read yet.
@@ -50,7 +50,8 @@ impl ErrorHead {
     }
 }
 
-/// Returns whether a text is a ray id, such as `9f1c2ab34cd56ef7-AMS`, and no part of a secret, which may well look like one.
+/// Returns whether a text is a ray id, such as `9f1c2ab34cd56ef7-AMS`, and no part of a secret, which may well look
+/// like one.
 fn is_ray_id(text: &str, redactor: &Redactor) -> bool {
     let (number, place) = text.split_once('-').unwrap_or((text, ""));
     let is_number = number.len() == 16 && number.bytes().all(|digit| digit.is_ascii_hexdigit());
@@ -58,7 +59,8 @@ fn is_ray_id(text: &str, redactor: &Redactor) -> bool {
     is_number && is_place && !redactor.is_part_of_a_secret(number) && redactor.redact(text) == text
 }
 
-/// Returns the ray id that a page of the edge shows: `Ray ID: <strong>9f1c…</strong>`. Only the start of the body is looked at.
+/// Returns the ray id that a page of the edge shows: `Ray ID: <strong>9f1c…</strong>`. Only the start of the body is
+/// looked at.
 pub fn ray_id_in_page(body: &str, redactor: &Redactor) -> Option<String> {
     let start = body.get(..body.floor_char_boundary(65_536)).unwrap_or(body);
     let (_, after) = start.split_once("Ray ID:")?;

@@ -1,7 +1,8 @@
 //! JSON as an answer writes it: a value is a slice of the answer until someone needs what is in it.
 //!
-//! `serde_json` passes over a value without recursion and checks its syntax on the way, so nesting costs a byte of memory for each level and
-//! no stack. What a value means is read leniently: what has another type is none, never an error of the whole answer.
+//! `serde_json` passes over a value without recursion and checks its syntax on the way, so nesting costs a byte of
+//! memory for each level and no stack. What a value means is read leniently: what has another type is none, never an
+//! error of the whole answer.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -32,7 +33,8 @@ impl<'a> Json<'a> {
         if inner.contains('\\') { self.unescaped() } else { Some(inner.to_owned()) }
     }
 
-    /// Returns the key that a string is. One that is no text (an escaped half of a surrogate pair) is what stands between the quotes.
+    /// Returns the key that a string is. One that is no text (an escaped half of a surrogate pair) is what stands
+    /// between the quotes.
     pub fn key(self) -> Cow<'a, str> {
         let inner = self.inner();
         if inner.contains('\\') {
@@ -71,8 +73,8 @@ impl<'a> Json<'a> {
         self.source() == "null"
     }
 
-    /// Returns the values under these keys of an object. None where there is no such key, or null under it; all are none for what is no
-    /// object or has two values for one of the keys.
+    /// Returns the values under these keys of an object. None where there is no such key, or null under it; all are
+    /// none for what is no object or has two values for one of the keys.
     pub fn fields<const N: usize>(self, keys: [&str; N]) -> [Option<Self>; N] {
         let mut found = [None; N];
         let visitor = Fields { keys: &keys, found: &mut found };

@@ -1,8 +1,8 @@
 //! The bytes of an answer become a result, or an error that tells what is known.
 //!
-//! [`accept`] takes an answer apart: its envelope, and within it the result, which `token` turns into a token of the contract. What is no good
-//! answer becomes an `attempt_error`, classified with the help of the `catalogue`, and in the end a `failure`. Text of the server gets into
-//! an error through `server_text` alone.
+//! [`accept`] takes an answer apart: its envelope, and within it the result, which `token` turns into a token of the
+//! contract. What is no good answer becomes an `attempt_error`, classified with the help of the `catalogue`, and in the
+//! end a `failure`. Text of the server gets into an error through `server_text` alone.
 
 pub mod api_errors;
 pub mod attempt_error;
@@ -17,13 +17,16 @@ pub mod retry_after;
 pub mod server_text;
 pub mod token;
 
-use crate::exchange::host::{Answer, Headers};
-use crate::request::requests::{Method, Request};
-use crate::response::attempt_error::AttemptError;
-use crate::response::envelope::{Foreign, PageInfo};
-use crate::response::head::AnswerHead;
-use crate::response::server_text::Redactor;
-use crate::response::token::{Budget, ResultValue};
+pub use attempt_error::AttemptError;
+pub use envelope::{Foreign, PageInfo};
+pub use failure::{Failure, FailureClass, Result};
+pub use head::{AnswerHead, ErrorHead};
+pub use json::Json;
+pub use server_text::{Cleaned, Redactor, ServerText};
+pub use token::{Budget, ResultValue, Unusable, with_id};
+
+use crate::exchange::{Answer, Headers};
+use crate::request::{Method, Request};
 
 /// A longer body that is no UTF-8 is not the API's: its replacement could take several times the memory.
 const REPLACED_LIMIT: usize = 1024 * 1024;

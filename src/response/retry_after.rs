@@ -1,11 +1,11 @@
 //! How long an answer asks to wait: `Retry-After` in seconds or as a date, else `Ratelimit`.
 //!
-//! A date is measured from the answer's own `Date`, so no clock of ours can be wrong about it. What is not understood is no wait at all (never
-//! zero by accident, never negative, never not-a-number), and then the ordinary waits apply.
+//! A date is measured from the answer's own `Date`, so no clock of ours can be wrong about it. What is not understood
+//! is no wait at all (never zero by accident, never negative, never not-a-number), and then the ordinary waits apply.
 
 use std::time::Duration;
 
-use crate::exchange::host::Headers;
+use crate::exchange::Headers;
 use crate::timestamp::Timestamp;
 
 /// Returns the wait that an answer names, if it names one.
@@ -29,7 +29,8 @@ fn until(value: &str, from: &str) -> Option<Duration> {
     Some(Duration::from_secs(u64::try_from(wait).unwrap_or(0)))
 }
 
-/// Returns the latest reset of the windows that are used up: `"default";r=0;t=30`. A window with requests left asks for no wait.
+/// Returns the latest reset of the windows that are used up: `"default";r=0;t=30`. A window with requests left asks for
+/// no wait.
 fn ratelimit(value: &str) -> Option<Duration> {
     let used_up = value.split(',').filter(|window| parameter(window, "r") == Some("0"));
     used_up.filter_map(|window| seconds(parameter(window, "t")?)).max()

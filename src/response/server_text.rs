@@ -1,7 +1,8 @@
 //! The one door through which text of a server gets into an error.
 //!
-//! What comes in is a [`ServerText`]; what may go into an error is [`Cleaned`]. On the way the secrets of the call, and whatever has the form
-//! of a client secret, are taken out, what could break or turn a line of a log becomes a space, and long text is cut.
+//! What comes in is a [`ServerText`]; what may go into an error is [`Cleaned`]. On the way the secrets of the call, and
+//! whatever has the form of a client secret, are taken out, what could break or turn a line of a log becomes a space,
+//! and long text is cut.
 
 use std::fmt;
 
@@ -169,7 +170,8 @@ mod tests {
     proptest! {
         #[test]
         fn no_secret_and_no_line_break_gets_through(
-            before in "[a-z\\r\\n\u{202e}s3cret]{0,20}", after in ".{0,20}", secret in "[a-z0-9]{4,12}", count in 0_usize..4,
+            before in "[a-z\\r\\n\u{202e}s3cret]{0,20}", after in ".{0,20}",
+            secret in "[a-z0-9]{4,12}", count in 0_usize..4,
         ) {
             let text = format!("{before}{}{after}", secret.repeat(count));
             let cleaned = clean(&text, &[&secret]);

@@ -1,17 +1,17 @@
 //! The result of an answer becomes tokens, in one pass over its bytes.
 //!
-//! Nothing that the API says is lost: a field that is not known, or whose value has an unexpected type, goes into `additional-fields` as JSON
-//! text. Only what a caller cannot do without is required: the id, and the secret where the request makes one. What is built is counted
-//! against a limit, since a few bytes of JSON can ask for many of memory.
+//! Nothing that the API says is lost: a field that is not known, or whose value has an unexpected type, goes into
+//! `additional-fields` as JSON text. Only what a caller cannot do without is required: the id, and the secret where the
+//! request makes one. What is built is counted against a limit, since a few bytes of JSON can ask for many of memory.
 
 use std::cell::Cell;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use crate::bindings::exports::cloudflare::access::types::{IssuedToken, JsonField, ServiceToken, UpdatedToken};
+use crate::contract::types::{IssuedToken, JsonField, ServiceToken, UpdatedToken};
 use crate::request::ids::is_same_token;
-use crate::response::json::Json;
+use crate::response::Json;
 
 /// How much memory the tokens of one call may take. An account has 50 tokens by default, at about 500 bytes each.
 const TOKENS_LIMIT: usize = 16 * 1024 * 1024;
@@ -95,8 +95,8 @@ impl ResultValue {
         }
     }
 
-    /// Returns the token, and the secret where there is one. `asked`: the id that the token was asked for by, which stands in where the answer
-    /// leaves it out. An answer about another token is of no use.
+    /// Returns the token, and the secret where there is one. `asked`: the id that the token was asked for by, which
+    /// stands in where the answer leaves it out. An answer about another token is of no use.
     pub fn token(self, asked: Option<&str>) -> Result<UpdatedToken, Unusable> {
         let TokenReading { mut token, client_secret, problem, .. } = match self {
             Self::Token(reading) => reading,
@@ -262,7 +262,8 @@ impl TokenBuilder {
         builder
     }
 
-    /// Takes a field. A second value for the id or the secret leaves open which one counts, and makes the token unusable.
+    /// Takes a field. A second value for the id or the secret leaves open which one counts, and makes the token
+    /// unusable.
     fn take(&mut self, key: Json<'_>, value: Json<'_>) {
         self.spend(value.source().len().saturating_add(TEXT_OVERHEAD));
         if self.reading.problem == Some(OVER_LIMIT) || self.take_known(key.inner(), value) {
@@ -377,7 +378,8 @@ mod tests {
         (name.to_owned(), json.to_owned())
     }
 
-    const FULL: &str = r#"{"id":"i","client_id":"c","client_secret":"s","name":"n\u00e9","duration":"forever","enabled":false,
+    const FULL: &str = r#"{"id":"i","client_id":"c","client_secret":"s","name":"n\u00e9","duration":"forever",
+        "enabled":false,
         "expires_at":"e","created_at":"r","updated_at":"u","last_seen_at":"l","client_secret_version":2,
         "previous_client_secret_expires_at":"p","tags":["a", {"b": null}]}"#;
 
