@@ -8,7 +8,7 @@ use cloudflare_access_simulator::{Fault, FaultKind, IssuedToken, Operation, Simu
 
 #[cfg(unix)]
 use crate::program::shell;
-use crate::program::{ID, assert_shown, child, first_id, program, run, simulator};
+use crate::program::{ID, assert_shown, child, program, run, simulator};
 
 const DAY: Duration = Duration::from_hours(24);
 
