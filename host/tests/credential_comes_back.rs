@@ -147,7 +147,10 @@ impl io::Write for Log {
 
 #[tokio::test]
 async fn what_a_server_sends_back_of_the_credential_is_taken_out_of_all_that_a_call_shows() {
-    let runtime = Runtime::builder().cache(CodeCache::None).build().unwrap();
+    let runtime = Runtime::builder()
+        .cache(CodeCache::Folder(concat!(env!("CARGO_TARGET_TMPDIR"), "/code-cache/wasmtime").into()))
+        .build()
+        .unwrap();
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt()

@@ -11,7 +11,7 @@ use cloudflare_access_host_tests::requests::{due_within, named, unchanged};
 use cloudflare_access_host_tests::types::{
     CreateParams, Error, ErrorKind, IssuedToken, Outcome, PreviousSecret, RequestOptions, Scope, UpdateParams,
 };
-use cloudflare_access_host_tests::{Host, Instance, options, scope};
+use cloudflare_access_host_tests::{Host, Instance, cases, options, scope};
 use cloudflare_access_simulator::{Fault, FaultKind, Moment, Simulator};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -524,7 +524,8 @@ async fn until_done<T>(mut call: impl AsyncFnMut() -> Result<T, Error>) -> T {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 6, max_shrink_iters: 40, ..ProptestConfig::default() })]
+    // A case is TODO
+    #![proptest_config(ProptestConfig { max_shrink_iters: 40, ..cases("model", 1000) })]
     #[test]
     fn whatever_is_done_and_whatever_fails_the_usable_tokens_are_those_of_the_model(
         sequences in proptest::collection::vec(sequences(), 8)

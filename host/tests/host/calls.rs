@@ -9,12 +9,15 @@ use cloudflare_access_host::{
 };
 use cloudflare_access_simulator::{ACCOUNT_ID, API_TOKEN, Fault, FaultKind, Operation, Simulator, ZONE_ID};
 
+use crate::code_cache;
+use crate::within::within;
+
 async fn simulator() -> Simulator {
     Simulator::start().await.unwrap()
 }
 
-/// One for all tests, since compiling takes longer than they do.
-static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::builder().cache(CodeCache::None).build().unwrap());
+/// One for all tests of this suite, since loading the component takes longer than most of them do.
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::builder().cache(code_cache()).build().unwrap());
 
 fn access(simulator: &Simulator) -> AccessTokens {
     access_on(simulator, RUNTIME.clone())
@@ -167,7 +170,7 @@ async fn a_dropped_call_stops_its_request() {
         _ = account.list_page(ListPageParams::new()) => panic!("there is no answer"),
         _ = simulator.next_request() => {}
     }
-    simulator.wait_for_open_connections(0).await;
+    within("the end of every connection", simulator.wait_for_open_connections(0)).await;
     account.list_page(ListPageParams::new()).await.unwrap();
 }
 
@@ -175,13 +178,13 @@ async fn a_dropped_call_stops_its_request() {
 async fn a_call_that_finds_no_place_in_time_fails_without_a_request() {
     let simulator = simulator().await;
     simulator.inject(FaultKind::NeverAnswer);
-    let runtime = Runtime::builder().cache(CodeCache::None).max_calls(1).build().unwrap();
+    let runtime = Runtime::builder().cache(code_cache()).max_calls(1).build().unwrap();
     let account = access_on(&simulator, runtime).account(ACCOUNT_ID);
     let first = tokio::spawn({
         let account = account.clone();
         async move { account.list_page(ListPageParams::new()).await }
     });
-    simulator.next_request().await;
+    within("the next request", simulator.next_request()).await;
     let hurried = account.with(&CallOptions::new().timeout(Duration::from_millis(1)));
     let error = hurried.create(CreateParams::named("CI")).await.unwrap_err();
     assert_eq!((error.kind, error.outcome, error.attempts), (ErrorKind::Timeout, Outcome::NotApplied, 0));
@@ -194,7 +197,7 @@ async fn a_call_that_finds_no_place_in_time_fails_without_a_request() {
 async fn a_component_that_reaches_its_memory_limit_fails_that_call_and_no_other() {
     let simulator = simulator().await;
     simulator.inject(FaultKind::LargeBody { bytes: 7 << 20 });
-    let runtime = Runtime::builder().cache(CodeCache::None).max_memory(4 << 20).build().unwrap();
+    let runtime = Runtime::builder().cache(code_cache()).max_memory(4 << 20).build().unwrap();
     let account = access_on(&simulator, runtime).account(ACCOUNT_ID);
     let error = account.create(CreateParams::named("CI")).await.unwrap_err();
     assert_eq!((error.kind, error.outcome), (ErrorKind::Component, Outcome::Unknown), "{error}");

@@ -5,16 +5,18 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use cloudflare_access_host::{
-    AccessTokens, CallOptions, CodeCache, CreateParams, Credentials, ErrorKind, ExposeSecret, IssueKey, Runtime,
+    AccessTokens, CallOptions, CreateParams, Credentials, ErrorKind, ExposeSecret, IssueKey, Runtime,
 };
 use cloudflare_access_simulator::{ACCOUNT_ID, API_TOKEN, Fault, FaultKind, FaultName, Moment, Operation, Simulator};
 use tokio::task::JoinSet;
+
+use crate::code_cache;
 
 /// How many run at once; most of their time they wait for faults that hold the line.
 const AT_ONCE: usize = 16;
 const WORKING_NAME: &str = "CI [issue:key-1]";
 
-static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::builder().cache(CodeCache::None).build().unwrap());
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::builder().cache(code_cache()).build().unwrap());
 
 /// Every fault that an answer can have, at each step that goes on, and on both sides of the change.
 fn faults() -> Vec<Fault> {

@@ -4,19 +4,21 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use cloudflare_access_host::{
-    AccessTokens, Account, CallOptions, Clock, CodeCache, CreateParams, Credentials, Ensured, ErrorKind, ExposeSecret,
-    IssueKey, IssuedToken, Outcome, PreviousSecret, RefreshParams, RunningOverlap, Runtime, SecretString, Selector,
-    ServiceToken, TimeLeft, Tokens,
+    AccessTokens, Account, CallOptions, Clock, CreateParams, Credentials, Ensured, ErrorKind, ExposeSecret, IssueKey,
+    IssuedToken, Outcome, PreviousSecret, RefreshParams, RunningOverlap, Runtime, SecretString, Selector, ServiceToken,
+    TimeLeft, Tokens,
 };
 use cloudflare_access_simulator::{ACCOUNT_ID, API_TOKEN, Fault, FaultKind, Operation, Simulator, ZONE_ID};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 
+use crate::code_cache;
+
 const HOUR: Duration = Duration::from_hours(1);
 const DAY: Duration = Duration::from_hours(24);
 
-/// One for all tests, since compiling takes longer than they do.
-static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::builder().cache(CodeCache::None).build().unwrap());
+/// One for all tests of this suite, since loading the component takes longer than most of them do.
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::builder().cache(code_cache()).build().unwrap());
 
 fn access(base_url: &str, runtime: Runtime) -> AccessTokens {
     AccessTokens::builder()
@@ -100,7 +102,8 @@ async fn an_expiry_report_has_every_token_where_it_belongs_and_the_time_it_has()
 async fn many_pages_are_fetched_six_at_a_time() {
     let simulator = Simulator::builder().default_per_page(1).start().await.unwrap();
     simulator.add_tokens(simulator.account(), 20);
-    simulator.set_latency(Duration::from_millis(30));
+    // The first page is answered; six others have to be under way before one of them is.
+    simulator.hold_answers(2..=7);
     assert_eq!(account(&simulator).expiring(DAY).await.unwrap().later, 20);
     assert_eq!((simulator.request_count(), simulator.peak_requests_in_flight()), (20, 6));
 }
@@ -356,7 +359,7 @@ async fn an_issue_that_found_no_connection_has_made_nothing() {
 #[tokio::test]
 async fn an_issue_whose_component_fails_goes_on_under_the_same_key() {
     let simulator = Simulator::start().await.unwrap();
-    let runtime = Runtime::builder().cache(CodeCache::None).max_memory(4 << 20).build().unwrap();
+    let runtime = Runtime::builder().cache(code_cache()).max_memory(4 << 20).build().unwrap();
     let account = access(simulator.base_url(), runtime).account(ACCOUNT_ID);
     simulator.inject(Fault::new(FaultKind::LargeBody { bytes: 7 << 20 }).on(Operation::Create));
     let error = account.issue(CreateParams::named("CI"), &key()).await.unwrap_err();
