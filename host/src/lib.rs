@@ -4,7 +4,7 @@
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! use std::time::Duration;
 //!
-//! use cloudflare_access_host::{AccessTokens, CreateParams, IssuedToken, RefreshParams, RunningOverlap};
+//! use cloudflare_access_host::{AccessTokens, CreateParams, RefreshParams, RunningOverlap};
 //!
 //! let access = AccessTokens::from_environment()?;
 //! let account = access.account("023e105f4ecef8ad9ca31a8372d0c353");
@@ -19,7 +19,7 @@
 //! store(&rotated.issued);
 //! println!("{} renewed; the old secret passes until {}", renewal.tokens.len(), rotated.previous_secret_expires_at);
 //! # Ok(()) }
-//! # fn store(_: &IssuedToken) {}
+//! # fn store(_: &cloudflare_access_host::IssuedToken) {}
 //! ```
 //!
 //! - The component is inside this crate; another of the same world can be given instead ([`Runtime::builder`]).

@@ -2,6 +2,7 @@
 
 use crate::contract::types::Header;
 use crate::request::Invalid;
+use crate::request::invalid::looks_like_a_credential;
 
 /// All headers together, in bytes and in number. A host may end the component over a larger block.
 const SIZE_LIMIT: usize = 16 * 1024;
@@ -54,7 +55,9 @@ impl AdditionalHeaders {
         for Header { name, value } in given {
             let name = name.to_ascii_lowercase();
             check_name(&name)?;
-            check_value(&format!("headers: {name}"), &value)?;
+            // A credential in the place of the name is not shown.
+            let shown = if looks_like_a_credential(&name) { "a value" } else { &name };
+            check_value(&format!("headers: {shown}"), &value)?;
             match name.as_str() {
                 "user-agent" => headers.user_agent = Some(value),
                 _ => headers.others.push((name, value)),

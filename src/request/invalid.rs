@@ -76,7 +76,7 @@ pub fn is_unprintable(character: char) -> bool {
 
 /// Returns whether a value has the form of a credential of Cloudflare, or stands after the name of a header that
 /// carries one.
-fn looks_like_a_credential(value: &str) -> bool {
+pub fn looks_like_a_credential(value: &str) -> bool {
     const MARKS: [&str; 4] = ["cfut_", "cfat_", "cfk_", "cfast_"];
     let is_word = |character: char| character.is_ascii_alphanumeric() || matches!(character, '-' | '_');
     let is_long = |word: &str| {

@@ -31,6 +31,9 @@ use crate::request::{Method, Request};
 /// A longer body that is no UTF-8 is not the API's: its replacement could take several times the memory.
 const REPLACED_LIMIT: usize = 1024 * 1024;
 
+/// How many client secrets are looked for in a body that could not be read. The API's answers to one request show one.
+const SECRETS_LIMIT: usize = 100;
+
 /// A good answer: a 2xx status, and `success: true`.
 pub struct Success<H> {
     pub head: AnswerHead<H>,
@@ -47,13 +50,16 @@ pub fn accept<H: Headers>(
 ) -> Result<Success<H>, Box<AttemptError>> {
     let Answer { status, headers, body } = answer;
     let head = AnswerHead { status, headers };
-    let body = text(body);
+    let (body, is_text) = text(body);
     if head.is_good() && request.method == Method::Delete && body.trim_ascii().is_empty() {
         return Ok(Success { head, result: ResultValue::Nothing, info: PageInfo::default() });
     }
-    let envelope = match envelope::read(&body, budget.left()) {
+    let envelope = if is_text { envelope::read(&body, budget.left()) } else { Err(Foreign::NotJson) };
+    let envelope = match envelope {
         Ok(envelope) => envelope,
-        Err(foreign) => return Err(AttemptError::foreign(&head, foreign, &body, &redactor())),
+        Err(foreign) => {
+            return Err(AttemptError::foreign(&head, foreign, &body, &with_secrets_of(redactor(), &body)));
+        }
     };
     if envelope.success == Some(true) && head.is_good() {
         return Ok(Success { head, info: envelope.page_info(), result: envelope.result });
@@ -69,15 +75,27 @@ pub fn accept<H: Headers>(
         },
     };
     if envelope.success.is_none() && errors.is_empty() {
-        return Err(AttemptError::foreign(&head, Foreign::OtherJson, &body, &redactor));
+        return Err(AttemptError::foreign(&head, Foreign::OtherJson, &body, &with_secrets_of(redactor, &body)));
     }
     Err(AttemptError::refused(&head, errors, &redactor))
 }
 
-/// Returns a body as text. Bytes that are no UTF-8 are replaced, so that a broken name or note costs no secret.
-fn text(body: Vec<u8>) -> String {
-    String::from_utf8(body).unwrap_or_else(|error| match error.as_bytes() {
-        body if body.len() <= REPLACED_LIMIT => String::from_utf8_lossy(body).into_owned(),
-        _ => String::from("\u{fffd}"),
-    })
+/// Returns a body as text, and whether it is text. Bytes that are no UTF-8 are replaced, for the ray id that a page in
+/// another encoding shows.
+fn text(body: Vec<u8>) -> (String, bool) {
+    match String::from_utf8(body) {
+        Ok(body) => (body, true),
+        Err(error) if error.as_bytes().len() <= REPLACED_LIMIT => {
+            (String::from_utf8_lossy(error.as_bytes()).into_owned(), false)
+        }
+        Err(_) => (String::new(), false),
+    }
+}
+
+/// Adds the client secrets that a body shows which could not be read: an error may repeat another part of the answer.
+fn with_secrets_of(redactor: Redactor, body: &str) -> Redactor {
+    let secret =
+        |after: &str| Some(after.trim_start_matches([' ', ':']).strip_prefix('"')?.split('"').next()?.to_owned());
+    let secrets = body.split("\"client_secret\"").skip(1).take(SECRETS_LIMIT).filter_map(secret);
+    secrets.fold(redactor, |redactor, secret| redactor.and(Some(&secret)))
 }

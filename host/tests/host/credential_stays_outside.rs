@@ -142,7 +142,7 @@ async fn no_operation_leaves_the_credential_in_the_components_memory() {
         let Plugin { store, guest, memory, .. } = plugin;
         let options = options.as_ref();
         let clean =
-            |operation: &str| assert!(!memory.find(secret), "the credential is in the memory after {operation}");
+            |operation: &str| assert!(!memory.find(tail(secret)), "the credential is in the memory after {operation}");
 
         let all = types::ListAllParams { name: None, search: None, per_page: None };
         let page = types::ListPageParams { name: None, search: None, page: None, per_page: None };
@@ -185,13 +185,18 @@ async fn no_operation_leaves_the_credential_in_the_components_memory() {
     }
 }
 
+/// The second half of a credential: the allocator overwrites the first bytes of what the component frees.
+fn tail(credential: &str) -> &str {
+    &credential[credential.len() / 2..]
+}
+
 /// The control: the same search finds a credential that is given to the component.
 #[tokio::test]
 async fn a_credential_that_the_component_is_given_is_found_in_its_memory() {
     let simulator = Simulator::start().await.unwrap();
     let mut plugin = Plugin::new(&simulator, hooks(&simulator), types::Credentials::ApiToken(API_TOKEN.into())).await;
     plugin.get("f174e90a-fafe-4643-bbbc-4a0ed4fc8415").await.unwrap_err();
-    assert!(plugin.memory.find(API_TOKEN));
+    assert!(plugin.memory.find(tail(API_TOKEN)));
 }
 
 #[tokio::test]

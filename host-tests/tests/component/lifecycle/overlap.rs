@@ -246,7 +246,7 @@ async fn every_attempt_lost_before_the_change_is_unknown_and_says_to_look() {
     token.simulator.inject(Fault::new(FaultKind::Close).on(Operation::Update).before_commit().forever());
     let error = token.rotate().await.expect_err("no answer");
     assert_eq!((error.kind, error.outcome), (ErrorKind::Connection, Outcome::Unknown));
-    assert!(error.message.contains("look again before anything else"), "{}", error.message);
+    assert!(error.message.contains("look at it with `get` before anything else"), "{}", error.message);
     assert_advises_no_rotation(&error);
     // Three updates may be under way, and all ask for the same: at least one rotation at most.
     assert_eq!(error.attempts, 1 + 2 * 3);
@@ -342,7 +342,7 @@ async fn without_a_version_the_rotation_is_sent_once_and_the_token_looked_at_aft
         let error = token.rotate().await.expect_err(&about);
         assert_eq!(token.operations(), [Operation::Get, Operation::Rotate, Operation::Get], "{about}");
         assert_eq!((error.outcome, token.rotations()), (Outcome::Unknown, 0), "{about}");
-        assert!(error.message.contains("look again before anything else"), "{}", error.message);
+        assert!(error.message.contains("look at it with `get` before anything else"), "{}", error.message);
         assert_advises_no_rotation(&error);
     }
 }

@@ -31,9 +31,9 @@ pub fn in_rust() -> PathBuf {
 /// The service in JavaScript, composed. Its engine takes half a minute to start once, so it is kept until an input changes.
 pub fn in_javascript() -> PathBuf {
     let folder = Path::new(SAMPLES).join("rotate-service-js");
-    let mut tools = Command::new(fetched::program("wasm-tools"));
-    tools.args(["component", "wit"]).arg(Path::new(SAMPLES).join("rotate-service/wit"));
-    let wit = succeeds("wasm-tools", tools, LIMIT);
+    let mut world = Command::new("node");
+    world.arg(folder.join("world.js")).arg(fetched::program("wasm-tools"));
+    let wit = succeeds("samples/rotate-service-js/world.js", world, LIMIT);
     let jco = fetched::program("jco");
     let mut inputs = Sha256::new_with_prefix(&wit);
     for file in ["rotate-service.js", "build.js"] {
