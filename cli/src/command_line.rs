@@ -2,9 +2,27 @@
 
 /// The command line of this process.
 pub fn this_command() -> String {
-    std::env::args_os()
-        .skip(1)
-        .fold("access-tokens".to_owned(), |line, argument| line + " " + &quoted(&argument.to_string_lossy()))
+    line(&arguments())
+}
+
+/// The command line of this process with an option more.
+pub fn this_command_with(option: &str, value: &str) -> String {
+    line(&with_option(arguments(), option, value))
+}
+
+fn arguments() -> Vec<String> {
+    std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned()).collect()
+}
+
+/// At the end, or before the `--` that ends the options.
+fn with_option(mut arguments: Vec<String>, option: &str, value: &str) -> Vec<String> {
+    let end = arguments.iter().position(|argument| argument == "--").unwrap_or(arguments.len());
+    arguments.splice(end..end, [option.to_owned(), value.to_owned()]);
+    arguments
+}
+
+fn line(arguments: &[String]) -> String {
+    arguments.iter().fold("access-tokens".to_owned(), |line, argument| line + " " + &quoted(argument))
 }
 
 /// One word for a shell of POSIX: as it is where no shell minds, else in single quotes.
@@ -19,6 +37,17 @@ pub fn quoted(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_option_is_added_where_it_is_one() {
+        for (arguments, with_key) in [
+            (&["issue", "the CI"][..], "access-tokens issue 'the CI' --key k"),
+            (&["issue", "--", "-CI"], "access-tokens issue --key k -- -CI"),
+        ] {
+            let arguments = arguments.iter().map(ToString::to_string).collect();
+            assert_eq!(line(&with_option(arguments, "--key", "k")), with_key);
+        }
+    }
 
     #[test]
     fn a_word_that_a_shell_would_change_is_quoted() {

@@ -166,14 +166,6 @@ impl Attempt {
         Failure::interrupted("interrupted while the change was under way").advice(advice)
     }
 
-    /// What to do with the secret of an `issue` that could not be stored. `finish`: the command that gives the token its name.
-    pub fn not_stored(&self, finish: &str) -> String {
-        format!(
-            "Once its secret is stored, give the token its name:\n  {finish}\nIf the secret is lost, get another: {}",
-            self.if_unknown()
-        )
-    }
-
     /// What the message does not say where nothing has happened.
     fn if_not_applied(&self, error: &Error) -> Option<String> {
         match self {

@@ -3,7 +3,7 @@
 use cloudflare_access_host::{CreateParams, Ensured, IssueKey, Selector};
 
 use crate::arguments::{Connection, Output};
-use crate::command_line::this_command;
+use crate::command_line::{this_command, this_command_with};
 use crate::confirm::confirm;
 use crate::failure::{Attempt, Failure, wait};
 use crate::find::{find, find_all};
@@ -117,12 +117,17 @@ async fn issue_token(connection: &Connection, output: Output, issue: Issue) -> R
     let account = account(connection, "rotate, which issue needs,")?;
     let secret = Destination::prepare(&issue.secret, output)?;
     let name = issue.token.name.clone();
-    let (key, attempt) = begin_issue(issue.key)?;
+    let (key, again) = begin_issue(issue.key)?;
+    let attempt = Attempt::Issue { command: again.clone() };
     let mut issued = with_progress("issuing", &attempt, account.issue(issue.token.into(), &key)).await?;
     // What is printed before it has its name is shown with the name that it is about to get.
     issued.token.name = Some(name);
-    let finish = finish_command(&key, connection);
-    let is_not_stored = |failure: Failure| failure.advice(attempt.not_stored(&finish));
+    let finish = format!("access-tokens finish-issue {key}{}", connection.options());
+    let is_not_stored = |failure: Failure| {
+        failure.advice(format!(
+            "Once the secret is stored, give the token its name:\n  {finish}\nIf the secret is lost, get another:\n  {again}"
+        ))
+    };
     let shown = secret.keep(&issued.token, &issued.client_secret).map_err(is_not_stored)?;
     if shown.is_some() {
         output::print_token(&issued.token, shown.as_ref(), output).map_err(is_not_stored)?;
@@ -135,19 +140,15 @@ async fn issue_token(connection: &Connection, output: Output, issue: Issue) -> R
     }
 }
 
-/// The key, and the attempt with the command that goes on. A key that nobody knows yet is shown before anything is sent.
-fn begin_issue(given: Option<IssueKey>) -> Result<(IssueKey, Attempt), Failure> {
+/// The key, and the command that goes on under it. A key that nobody knows yet is shown before anything is sent.
+fn begin_issue(given: Option<IssueKey>) -> Result<(IssueKey, String), Failure> {
     if let Some(key) = given {
-        return Ok((key, Attempt::Issue { command: this_command() }));
+        return Ok((key, this_command()));
     }
     let key = IssueKey::random().map_err(|error| Failure::defect(format!("there is no random key: {error}")))?;
-    let command = format!("{} --key {key}", this_command());
+    let command = this_command_with("--key", key.as_str());
     tell(format_args!("Issuing under the key {key}. If this is interrupted, go on with:\n  {command}"));
-    Ok((key, Attempt::Issue { command }))
-}
-
-fn finish_command(key: &IssueKey, connection: &Connection) -> String {
-    format!("access-tokens finish-issue {key}{}", connection.options())
+    Ok((key, command))
 }
 
 async fn finish_issue(connection: &Connection, output: Output, finish: FinishIssue) -> Result<(), Failure> {
