@@ -1,5 +1,7 @@
 //! Every error of the API's catalogue, and every form in which errors really come, as the caller sees them.
 
+use std::time::{Duration, Instant};
+
 use cloudflare_access_host_tests::hooks::Reply;
 use cloudflare_access_host_tests::requests::{first_page, header, named};
 use cloudflare_access_host_tests::types::{
@@ -7,7 +9,6 @@ use cloudflare_access_host_tests::types::{
 };
 use cloudflare_access_host_tests::{Action, Host, Instance, RawServer, Setup, api_token, endpoint, options, scope};
 use cloudflare_access_simulator::{Body, FaultKind, ScopeKind, Simulator, Wait};
-use std::time::{Duration, Instant};
 use wasmtime_wasi_http::{Error as HttpError, WasiBody, WasiHttpHooks};
 
 /// Asks for a list that meets a fault.

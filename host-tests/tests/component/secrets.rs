@@ -229,7 +229,7 @@ struct Plot {
     twins: usize,
     /// The id of every token.
     id: String,
-    /// The name of the tokens where none is given; none: whatever is given or not, a forged line.
+    /// The name of a token to which the request gives none. None: every name is a forged line.
     name: Option<String>,
     /// Until when the secret before the current one passes.
     overlap_end: String,
