@@ -158,7 +158,7 @@ fn no_error_of_any_function_holds_what_a_server_echoes() {
     let long_echo = format!("{ECHO} {}", "z".repeat(2000));
     let texts =
         [ECHO.to_owned(), long_echo, long, CREDENTIAL.to_owned(), SECRET.to_owned(), format!("pre-{CREDENTIAL}-post")];
-    for function in Function::ALL {
+    for &function in Function::ALL {
         let mut errors = 0;
         for text in texts.clone() {
             let texts = || text.clone();
@@ -184,7 +184,7 @@ fn no_error_of_any_function_holds_what_a_server_echoes() {
 
 #[test]
 fn a_status_with_an_echo_is_an_error_of_every_function() {
-    for function in Function::ALL {
+    for &function in Function::ALL {
         for status in [200, 302, 400, 401, 404, 409, 429, 500, 520] {
             let host = ScriptedHost::with_rule(move |_| echoing_refusal(status, ECHO));
             let errors = errors_of(function, &host);

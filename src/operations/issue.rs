@@ -5,7 +5,7 @@
 //! did it happen? So the call looks first. Found: the token gets a new secret, since nobody may have the one before.
 //! Not found: it is made. Every failure that can pass leads back to the look, until the time of the call ends.
 
-use crate::contract::types::{CreateParams, ErrorKind, IssuedToken, Outcome, PreviousSecret, ServiceToken};
+use crate::contract::types::{CreateParams, ErrorKind, IssuedToken, Outcome, ServiceToken};
 use crate::exchange::{Call, Host};
 use crate::operations::ensure::{ids, reported};
 use crate::operations::list_all::every;
@@ -124,8 +124,7 @@ impl Work<'_> {
             self.outcome = Outcome::Applied;
         }
         delete(call, self.collection, others).await?;
-        let fields = BodyFields::from(&PreviousSecret::ExpiresNow);
-        let rotated = steps::rotate(call, self.collection, reported(call, token)?.target(), &fields).await;
+        let rotated = steps::rotate(call, self.collection, reported(call, token)?.target(), None).await;
         rotated.inspect_err(|failure| self.note(failure))
     }
 

@@ -214,8 +214,7 @@ impl Rotation<'_> {
             failure.error.token_id = call.unchanged(self.target.id());
             return Err(failure);
         }
-        let fields = BodyFields { previous_client_secret_expires_at: Some(&self.end_text), ..BodyFields::default() };
-        let failure = match steps::rotate(call, self.collection, self.target, &fields).await {
+        let failure = match steps::rotate(call, self.collection, self.target, Some(&self.end_text)).await {
             Ok(issued) => return Ok(self.overlapping(issued, true)),
             Err(failure) => failure,
         };

@@ -64,10 +64,12 @@ pub async fn rotate(
     previous: &PreviousSecret,
 ) -> Result<IssuedToken> {
     let (collection, id) = (call.account(account)?, TokenId::new(id)?);
-    if let PreviousSecret::ExpiresAt(time) = previous {
-        arguments::time("previous.expires-at", time)?;
-    }
-    steps::rotate(call, &collection, id.target(), &previous.into()).await
+    let end = match previous {
+        PreviousSecret::ExpiresNow => None,
+        PreviousSecret::ExpiresAt(time) => Some(time.as_str()),
+    };
+    end.map_or(Ok(()), |time| arguments::time("previous.expires-at", time).map(drop))?;
+    steps::rotate(call, &collection, id.target(), end).await
 }
 
 #[cfg(test)]

@@ -107,14 +107,14 @@ pub async fn refresh<H: Host>(
     Ok(on_token(call, &request, ResultValue::token).await?.token)
 }
 
-/// Gives a token a new secret.
+/// Gives a token a new secret. `end`: until when the old one passes; none ends it.
 pub async fn rotate<H: Host>(
     call: &Call<'_, H>,
     collection: &Collection<'_>,
     target: Target<'_>,
-    fields: &BodyFields<'_>,
+    end: Option<&str>,
 ) -> Result<IssuedToken> {
-    let request = requests::rotate(collection, target, fields);
+    let request = requests::rotate(collection, target, end);
     on_token(call, &request, ResultValue::issued).await
 }
 

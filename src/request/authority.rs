@@ -109,7 +109,7 @@ mod tests {
     #[test]
     fn without_a_word_of_the_deployer_everything_is_allowed() {
         let account = account();
-        for function in Function::ALL {
+        for &function in Function::ALL {
             assert_eq!(authority(OPERATIONS, " ").expect("accepted").admit(function, &account), Ok(()));
             assert_eq!(Authority::unconfined().admit(function, &account), Ok(()));
         }
@@ -121,11 +121,12 @@ mod tests {
         let allowed = |value: &str| {
             let authority = authority(OPERATIONS, value).expect("accepted");
             Function::ALL
-                .into_iter()
+                .iter()
+                .copied()
                 .filter(|function| authority.admit(*function, &account).is_ok())
                 .collect::<Vec<_>>()
         };
-        let read: Vec<_> = Function::ALL.into_iter().filter(|function| function.only_reads()).collect();
+        let read: Vec<_> = Function::ALL.iter().copied().filter(|function| function.only_reads()).collect();
         assert_eq!(read.len(), 6);
         assert_eq!(allowed("read"), read);
         assert_eq!(allowed("get, refresh-expiring\n"), [Function::Get, Function::RefreshExpiring]);

@@ -1,83 +1,49 @@
 //! The exported functions, by the names they have in the contract.
 
-/// A function of `service-tokens` or `lifecycle`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Function {
-    ListPage,
-    ListAll,
-    Get,
-    Create,
-    Update,
-    Delete,
-    Refresh,
-    Rotate,
-    Expiring,
-    RefreshExpiring,
-    RotateWithOverlap,
-    EndOverlap,
-    ExtendOverlap,
-    Find,
-    Ensure,
-    Issue,
-    FinishIssue,
-    ResolveCreate,
-    Disable,
-    Enable,
+macro_rules! functions {
+    ($($function:ident $name:literal)*) => {
+        /// A function of `service-tokens` or `lifecycle`.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Function { $($function),* }
+
+        impl Function {
+            pub const ALL: &[Self] = &[$(Self::$function),*];
+
+            /// Returns the name in the contract.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$function => $name),* }
+            }
+        }
+    };
+}
+
+functions! {
+    ListPage "list-page"
+    ListAll "list-all"
+    Get "get"
+    Create "create"
+    Update "update"
+    Delete "delete"
+    Refresh "refresh"
+    Rotate "rotate"
+    Expiring "expiring"
+    RefreshExpiring "refresh-expiring"
+    RotateWithOverlap "rotate-with-overlap"
+    EndOverlap "end-overlap"
+    ExtendOverlap "extend-overlap"
+    Find "find"
+    Ensure "ensure"
+    Issue "issue"
+    FinishIssue "finish-issue"
+    ResolveCreate "resolve-create"
+    Disable "disable"
+    Enable "enable"
 }
 
 impl Function {
-    pub const ALL: [Self; 20] = [
-        Self::ListPage,
-        Self::ListAll,
-        Self::Get,
-        Self::Create,
-        Self::Update,
-        Self::Delete,
-        Self::Refresh,
-        Self::Rotate,
-        Self::Expiring,
-        Self::RefreshExpiring,
-        Self::RotateWithOverlap,
-        Self::EndOverlap,
-        Self::ExtendOverlap,
-        Self::Find,
-        Self::Ensure,
-        Self::Issue,
-        Self::FinishIssue,
-        Self::ResolveCreate,
-        Self::Disable,
-        Self::Enable,
-    ];
-
-    /// Returns the name in the contract.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::ListPage => "list-page",
-            Self::ListAll => "list-all",
-            Self::Get => "get",
-            Self::Create => "create",
-            Self::Update => "update",
-            Self::Delete => "delete",
-            Self::Refresh => "refresh",
-            Self::Rotate => "rotate",
-            Self::Expiring => "expiring",
-            Self::RefreshExpiring => "refresh-expiring",
-            Self::RotateWithOverlap => "rotate-with-overlap",
-            Self::EndOverlap => "end-overlap",
-            Self::ExtendOverlap => "extend-overlap",
-            Self::Find => "find",
-            Self::Ensure => "ensure",
-            Self::Issue => "issue",
-            Self::FinishIssue => "finish-issue",
-            Self::ResolveCreate => "resolve-create",
-            Self::Disable => "disable",
-            Self::Enable => "enable",
-        }
-    }
-
     /// Returns the function of this name.
     pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|function| function.name() == name)
+        Self::ALL.iter().copied().find(|function| function.name() == name)
     }
 
     /// Returns whether the function leaves everything as it is.
@@ -95,10 +61,10 @@ mod tests {
         let contract = [include_str!("../../wit/service-tokens.wit"), include_str!("../../wit/lifecycle.wit")].concat();
         let mut declared: Vec<&str> =
             contract.lines().filter_map(|line| line.trim().split_once(": func(")).map(|(name, _)| name).collect();
-        let mut named = Function::ALL.map(Function::name).to_vec();
+        let mut named = Function::ALL.iter().map(|function| function.name()).collect::<Vec<_>>();
         declared.sort_unstable();
         named.sort_unstable();
         assert_eq!(named, declared);
-        assert!(Function::ALL.into_iter().all(|function| Function::named(function.name()) == Some(function)));
+        assert!(Function::ALL.iter().all(|function| Function::named(function.name()) == Some(*function)));
     }
 }

@@ -5,7 +5,7 @@
 
 use serde::Serialize;
 
-use crate::contract::types::{CreateParams, PreviousSecret, UpdateParams};
+use crate::contract::types::{CreateParams, UpdateParams};
 use crate::request::ids::encoded;
 use crate::request::{BaseUrl, Collection, Credentials, Effect, Settings, Target};
 
@@ -73,16 +73,6 @@ impl<'a> From<&'a UpdateParams> for BodyFields<'a> {
     }
 }
 
-impl<'a> From<&'a PreviousSecret> for BodyFields<'a> {
-    fn from(previous: &'a PreviousSecret) -> Self {
-        let previous_client_secret_expires_at = match previous {
-            PreviousSecret::ExpiresNow => None,
-            PreviousSecret::ExpiresAt(time) => Some(time.as_str()),
-        };
-        Self { previous_client_secret_expires_at, ..Self::default() }
-    }
-}
-
 /// Which tokens of a scope, and which page of them.
 #[derive(Clone, Copy, Default)]
 pub struct Query<'a> {
@@ -142,9 +132,10 @@ pub fn refresh<'a>(collection: &Collection<'a>, target: Target<'a>) -> Request<'
     request(collection, (Effect::Change, Method::Post, "/refresh"), Some(target), None)
 }
 
-/// Makes the request that gives a token a new secret.
-pub fn rotate<'a>(collection: &Collection<'a>, target: Target<'a>, fields: &BodyFields<'_>) -> Request<'a> {
-    request(collection, (Effect::MakeSecret, Method::Post, "/rotate"), Some(target), Some(fields))
+/// Makes the request that gives a token a new secret. `end`: until when the old one passes; none ends it.
+pub fn rotate<'a>(collection: &Collection<'a>, target: Target<'a>, end: Option<&str>) -> Request<'a> {
+    let fields = BodyFields { previous_client_secret_expires_at: end, ..BodyFields::default() };
+    request(collection, (Effect::MakeSecret, Method::Post, "/rotate"), Some(target), Some(&fields))
 }
 
 /// `after`: what follows the path of the collection and the token.
