@@ -266,9 +266,23 @@ fn a_rotation_over_a_running_overlap_is_refused_and_is_asked_about_where_it_may_
     let old = simulator.add_token(simulator.account(), "CI");
     let rotate = ["rotate", "CI", "--overlap", "24h", "--output", "env"];
     assert_eq!(run(program(&simulator).args(rotate)).0, 0);
-    assert_shown!(program(&simulator).args(rotate), @"");
+    assert_shown!(program(&simulator).args(rotate), @r"
+    exit 6
+    --- stdout
+    --- stderr
+    error: rotate-with-overlap: an overlap is running until [time]: a rotation ends the old secret, which machines may still use; call `end-overlap` once none does, or pass `end-running-overlap`
+    Wait until the overlap is over; or, once no machine uses the old secret any longer, end it:
+      access-tokens end-overlap [id]
+    --end-running-overlap rotates all the same, and locks out every machine that still uses the old secret.
+    ");
     let end = "--end-running-overlap";
-    assert_shown!(program(&simulator).args(rotate).arg(end), @"");
+    assert_shown!(program(&simulator).args(rotate).arg(end), @r#"
+    exit 10
+    --- stdout
+    --- stderr
+    error: not confirmed: Rotate token "CI" ([id]) even if an overlap is running? The older of its two secrets ends now: every machine that still uses it is locked out.
+    There is no terminal to ask on. Give --yes to do it without asking.
+    "#);
     assert!(passes(&simulator, &old) && simulator.issued_secrets().len() == 2);
     let (code, stdout, stderr) = run(program(&simulator).args(rotate).args([end, "--yes"]));
     assert_eq!(code, 0, "{stderr}");
@@ -491,7 +505,24 @@ fn issue_shows_its_key_before_anything_is_sent_and_names_the_token_once_the_secr
 #[test]
 fn issue_with_a_key_tells_only_the_result() {
     let simulator = simulator();
-    assert_shown!(program(&simulator).args(["issue", "CI", "--key", "k-1", "--show-secret"]), @"");
+    assert_shown!(program(&simulator).args(["issue", "CI", "--key", "k-1", "--show-secret"]), @r"
+    exit 0
+    --- stdout
+    name            CI
+    id              [id]
+    client id       [client id]
+    state           on
+    expires         [time] (in 12 months)
+    duration        8760h
+    last used       never
+    created         [time] (less than a minute ago)
+    updated         [time] (less than a minute ago)
+    secret version  1
+    client secret   [secret]
+
+    The secret is shown this once. Keep it now.
+    --- stderr
+    ");
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("CI.env");
     let issue = ["issue", "CD", "--key", "k-2", "--output", "json", "--secret-file"];
@@ -544,7 +575,7 @@ fn issue_that_could_not_name_its_token_has_stored_the_secret_and_says_how_to_fin
     assert_issued(&simulator, "CI [issue:k-1]", &kept);
     simulator.clear_faults();
     assert_eq!(commands(&stderr), ["access-tokens finish-issue k-1"]);
-    for (code, text) in [(0, "name             CI\n"), (5, "it may be finished already")] {
+    for (code, text) in [(0, "name            CI\n"), (5, "it may be finished already")] {
         let mut finish = Command::from_std(shell(&simulator, folder.path(), &commands(&stderr)[0]));
         let (ended, stdout, stderr) = run(&mut finish);
         assert!(ended == code && format!("{stdout}{stderr}").contains(text), "{stdout}{stderr}");
@@ -574,7 +605,13 @@ fn issue_whose_secret_cannot_be_printed_leaves_the_token_to_be_issued_again() {
 fn issue_that_the_api_refuses_has_nothing_to_go_on_with() {
     let simulator = simulator();
     simulator.inject(Fault::new(FaultKind::error(400, 12130, "quota")).on(Operation::Create));
-    assert_shown!(program(&simulator).args(["issue", "CI", "--key", "k-1", "--show-secret"]), @"");
+    assert_shown!(program(&simulator).args(["issue", "CI", "--key", "k-1", "--show-secret"]), @r"
+    exit 6
+    --- stdout
+    --- stderr
+    error: issue: 400 Bad Request; quota (code 12130); check the id and the values, and the number of tokens: 50 an account by default
+    Cloudflare's name for the request (cf-ray): [ray]
+    ");
 }
 
 #[cfg(target_os = "linux")]

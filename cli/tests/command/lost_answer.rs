@@ -94,8 +94,8 @@ fn the_advice_after_a_rotation_that_happened_has_the_time_and_the_next_command()
     exit 9
     --- stdout
     --- stderr
-    error: rotate: 520 Cloudflare: unknown error with a body that is not JSON (text/html; charset=UTF-8); it may have been done all the same
-    The token has a new secret (version 2) that nobody has. The old secret passes until [time] (in 24 hours). Another rotation ends it at once, for every machine that uses it: decide when they can take up the secret that it makes. Look at the token:
+    error: rotate-with-overlap: 520 Cloudflare: unknown error with a body that is not JSON (text/html; charset=UTF-8); it may have been done all the same; the rotation happened and its secret is lost; the old secret passes until [time], and a further rotation ends it: extend the overlap, or replace the token, before then
+    The token has a new secret that nobody has. The old secret passes until [time] (in 24 hours). Another rotation ends it at once, for every machine that uses it: decide when they can take up the secret that it makes. Look at the token:
       access-tokens get [id]
     Let the old secret pass for longer:
       access-tokens extend-overlap [id] --overlap 7d

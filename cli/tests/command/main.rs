@@ -435,7 +435,7 @@ fn a_failure_names_the_hint_and_the_ray_id() {
     exit 4
     --- stdout
     --- stderr
-    error: list: 403 Forbidden; Authentication error (code 10000); the credential is wrong, or lacks the permission "Access: Service Tokens Read" (to list and get) or "Access: Service Tokens Write" (for everything)
+    error: list-all: 403 Forbidden; Authentication error (code 10000); the credential is wrong; or it is for another account; or its IP filter excludes this address; or it lacks the permission "Access: Service Tokens Read" (to list and get) or "Access: Service Tokens Write" (for everything), which an OAuth token has only where the scope was asked for at log-in
     Cloudflare's name for the request (cf-ray): [ray]
     "#);
 }
