@@ -17,8 +17,8 @@ pub struct Cases {
 }
 
 impl Cases {
-    /// The cases of a test each of which costs as much as `cost` calls that are answered from memory. Such a call takes about a
-    /// tenth of a millisecond of processor time; the test tries that fraction of the cases.
+    /// Returns the cases of a test each of which costs as much as `cost` calls that are answered from memory: that fraction of
+    /// `PROPTEST_CASES`. Such a call takes about a tenth of a millisecond of processor time.
     ///
     /// A seed that fails is kept in `proptest-regressions/<suite>.txt` and tried first from then on. Other seeds are new in every
     /// run unless `PROPTEST_RNG_SEED` fixes them.
@@ -38,7 +38,7 @@ impl Cases {
         Self { config: Config { cases, failure_persistence: Some(Box::new(seeds)), ..Config::default() } }
     }
 
-    /// At most so many tries to make a case that failed smaller.
+    /// Sets how often a case that failed is made smaller and tried again.
     #[must_use]
     pub fn shrinking_at_most(mut self, tries: u32) -> Self {
         self.config.max_shrink_iters = tries;

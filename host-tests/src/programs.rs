@@ -92,7 +92,7 @@ impl Lines {
         }
     }
 
-    /// Everything that was written so far.
+    /// Returns everything that was written so far.
     pub fn seen(&mut self) -> &str {
         for line in self.unread.try_iter() {
             self.seen.extend([&line, "\n"]);

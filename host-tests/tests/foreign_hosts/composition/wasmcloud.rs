@@ -108,16 +108,16 @@ impl Host {
 
     /// Reads in the log which free ports the host has found, in whichever order it says so.
     fn read_addresses(&mut self) {
-        let (mut served, mut probed) = (None, None);
+        let (mut http, mut probe) = (None, None);
         (self.address, self.probe) = self.log.wait_for("the addresses that a host listens on", |line| {
             let (server, rest) = line.split_once(" listening addr=")?;
             let address = rest.split_whitespace().next().map(str::to_owned);
             match server {
-                server if server.ends_with("HTTP server") => served = address,
-                server if server.ends_with("probe server") => probed = address,
+                server if server.ends_with("HTTP server") => http = address,
+                server if server.ends_with("probe server") => probe = address,
                 _ => {}
             }
-            served.clone().zip(probed.clone())
+            http.clone().zip(probe.clone())
         });
     }
 
