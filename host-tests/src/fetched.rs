@@ -1,35 +1,48 @@
-//! What the tests run besides themselves: fetched hosts and tools, and the component as a file for them.
+//! The programs that the tests run, which `host-tests/hosts/fetch` downloads, and the component as a file for them.
 //!
-//! `host-tests/hosts/fetch` does the fetching, by the ordinary client of each registry, and nothing when a host is there.
-//! What cannot be fetched is a failed test, never a skipped one.
+//! `fetch` uses the ordinary client of each registry, and no network if the program is in the target folder already. A program
+//! that cannot be fetched fails the test; it is never skipped.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::OnceLock;
 
 use cloudflare_access_host::COMPONENT;
 
-/// The folder of the drivers, one folder per host.
+use crate::code_cache;
+use crate::programs::{self, BUILD_LIMIT};
+
+/// The folder of the drivers, with one folder per host.
 pub const HOSTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/hosts");
 
-/// The program of a host of `hosts/pins.json`, which is fetched if it is not here.
+/// Returns the path of a program of `hosts/pins.json`, after fetching it if it is not in the target folder.
 ///
 /// # Panics
-/// It cannot be fetched; what the client of the registry said is on the test's standard error.
+/// It cannot be fetched; the panic shows the messages of `fetch`.
 #[must_use]
 pub fn program(name: &str) -> PathBuf {
-    let fetched = Command::new(Path::new(HOSTS).join("fetch"))
-        .arg(name)
-        .env("CARGO_TARGET_DIR", target_directory())
-        .stderr(Stdio::inherit())
-        .output()
-        .expect("python3 runs host-tests/hosts/fetch");
-    assert!(fetched.status.success(), "the host {name} could not be fetched; see above");
+    let mut fetch = Command::new(Path::new(HOSTS).join("fetch"));
+    fetch.arg(name).env("CARGO_TARGET_DIR", target_directory());
+    let fetched = programs::output(fetch, BUILD_LIMIT);
+    assert!(fetched.status.success(), "{name} cannot be fetched:\n{}", String::from_utf8_lossy(&fetched.stderr));
     PathBuf::from(String::from_utf8(fetched.stdout).expect("a path").trim())
 }
 
-/// The component that this workspace builds, as a file. The same bytes for every host.
+/// Returns a command that runs a program of `hosts/pins.json`. The code that it compiles goes to the code cache of the tests and
+/// not to the user's.
+///
+/// # Panics
+/// It cannot be fetched.
+#[must_use]
+pub fn command(name: &str) -> Command {
+    let mut command = Command::new(program(name));
+    command.env("XDG_CACHE_HOME", code_cache().parent().expect("the folder of the caches"));
+    command
+}
+
+/// Returns the component that this workspace builds, as a file: the same bytes for every host.
 ///
 /// # Panics
 /// The file cannot be written.
@@ -39,7 +52,8 @@ pub fn component() -> &'static Path {
     FILE.get_or_init(|| keep("hosts/component", "cloudflare_access.wasm", COMPONENT))
 }
 
-/// Bytes as a file `<target directory>/<folder>-<hash of the bytes>/<name>`, whole as soon as it is there.
+/// Writes bytes to `<target directory>/<folder>-<hash of the bytes>/<name>` and returns its path. The file is complete as soon as
+/// it exists, also if several tests write it at once.
 ///
 /// # Panics
 /// The file cannot be written.
@@ -51,14 +65,14 @@ pub fn keep(folder: &str, name: &str, bytes: &[u8]) -> PathBuf {
     let file = folder.join(name);
     if !file.exists() {
         std::fs::create_dir_all(&folder).expect("a folder");
-        let part = folder.join(format!("{name}.{}", std::process::id()));
-        std::fs::write(&part, bytes).expect("the file is written");
-        std::fs::rename(&part, &file).expect("the file has its name");
+        let mut part = tempfile::NamedTempFile::new_in(&folder).expect("a temporary file");
+        part.write_all(bytes).expect("the file is written");
+        part.persist(&file).expect("the file has its name");
     }
     file
 }
 
-/// Cargo's target directory, in which this test lies as `<profile>/deps/<name>`.
+/// Returns cargo's target directory, in which this test lies as `<profile>/deps/<name>`.
 ///
 /// # Panics
 /// The test is not in a target directory.

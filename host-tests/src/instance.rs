@@ -10,8 +10,10 @@ use wasmtime::{Config, Engine, Store, StoreLimits, StoreLimitsBuilder};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView};
 
+use crate::code_cache::with_code_cache;
 use crate::contract::{Stranger, StrangerPre, lifecycle, types};
 use crate::hooks::{InMemory, Replies};
+use crate::within;
 use lifecycle::{EnsuredToken, ExpiryReport, IssueError, IssueProgress, OverlappingToken, RefreshReport};
 use types::{
     CreateParams, Error, IssuedToken, ListAllParams, ListParams, PreviousSecret, RequestOptions, Scope, ServiceToken,
@@ -63,20 +65,20 @@ impl Host {
     pub fn counting_instructions() -> Self {
         let mut config = Config::new();
         config.consume_fuel(true);
-        let host = Self::load_with(&config, &component_under_test()).expect("the component loads");
+        let host = Self::load_with(config, &component_under_test()).expect("the component loads");
         Self { fuel: Some(u64::MAX), ..host }
     }
 
-    /// Compiles a component.
+    /// Compiles a component, or takes its code from the cache.
     ///
     /// # Errors
     /// It is not one of the world `cloudflare:access/plugin`.
     pub fn load(component: &[u8]) -> wasmtime::Result<Self> {
-        Self::load_with(&Config::new(), component)
+        Self::load_with(Config::new(), component)
     }
 
-    fn load_with(config: &Config, component: &[u8]) -> wasmtime::Result<Self> {
-        let engine = Engine::new(config)?;
+    fn load_with(config: Config, component: &[u8]) -> wasmtime::Result<Self> {
+        let engine = Engine::new(&with_code_cache(config)?)?;
         let component = Component::new(&engine, component)?;
         let mut linker = Linker::new(&engine);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
@@ -195,14 +197,15 @@ impl Instance {
     }
 }
 
-/// The functions of an interface, each the same: call, and a trap is a failed test.
+/// The functions of an interface, each the same: call, and a trap or a call without end is a failed test.
 macro_rules! functions {
     ($interface:ident { $($name:ident($($argument:ident: $type:ty),*) -> $result:ty, $error:ty, $call:ident;)* }) => {
         #[allow(missing_docs, clippy::missing_errors_doc, clippy::missing_panics_doc, reason = "those of the contract")]
         impl Instance {
             $(pub async fn $name(&mut self, $($argument: $type,)* options: Option<&RequestOptions>) -> Result<$result, $error> {
                 let functions = self.plugin.$interface();
-                functions.$call(&mut self.store, $($argument,)* options).await.expect("no trap")
+                let call = functions.$call(&mut self.store, $($argument,)* options);
+                within(concat!("the end of ", stringify!($name)), call).await.expect("no trap")
             })*
         }
     };

@@ -4,18 +4,27 @@
 //! [`Instance`] is a component of its own with an environment and a memory limit.
 
 mod action;
+mod cases;
+mod code_cache;
 mod contract;
 pub mod fetched;
 pub mod hooks;
 mod instance;
+mod interfaces;
+pub mod programs;
 mod raw_server;
 pub mod registry;
 pub mod requests;
+mod within;
 
 pub use action::{Action, Done, NEW_NAME};
+pub use cases::Cases;
+pub use code_cache::code_cache;
 pub use contract::{lifecycle, types};
 pub use instance::{Host, Instance, Setup};
+pub use interfaces::interfaces;
 pub use raw_server::RawServer;
+pub use within::{LIMIT, within};
 
 use cloudflare_access_simulator::{API_TOKEN, Simulator};
 use types::{Credentials, RequestOptions, Scope};

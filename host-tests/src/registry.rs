@@ -1,12 +1,12 @@
-//! An OCI registry on loopback: Debian's `docker-registry`, with nothing in it.
+//! An OCI registry on loopback: the program `docker-registry`, which starts empty.
 
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use crate::fetched;
+use crate::programs::{self, Lines};
+use crate::{LIMIT, fetched};
 
-/// A running registry; it ends with this value.
+/// A running registry, which ends when this value is dropped.
 pub struct Registry {
     process: Child,
     address: String,
@@ -14,10 +14,10 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// Starts one on a free port that keeps its files in a folder.
+    /// Starts a registry on a free port, with its files in a folder.
     ///
     /// # Panics
-    /// It does not start.
+    /// It does not start, or does not listen within the limit of all waits.
     #[must_use]
     pub fn start(folder: &Path) -> Self {
         let config = folder.join("registry.yml");
@@ -26,55 +26,55 @@ impl Registry {
             folder.join("registry").display()
         );
         std::fs::write(&config, settings).expect("a configuration");
-        let mut process = Command::new(fetched::program("docker-registry"))
+        let process = Command::new(fetched::program("docker-registry"))
             .arg("serve")
             .arg(config)
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
             .expect("the registry starts");
-        let mut lines = BufReader::new(process.stderr.take().expect("its log")).lines();
-        let port = loop {
-            let line = lines.next().expect("the registry listens").expect("a line");
-            if let Some((_, rest)) = line.split_once("listening on 127.0.0.1:") {
-                break rest.chars().take_while(char::is_ascii_digit).collect::<String>();
-            }
-        };
-        // It logs every request, and must never wait for a reader.
-        std::thread::spawn(move || lines.for_each(drop));
-        Self { process, address: format!("localhost:{port}"), folder: folder.to_owned() }
+        let mut registry = Self { process, address: String::new(), folder: folder.to_owned() };
+        // It logs every request; `lines` reads all of that, so it never waits for a reader.
+        let mut lines = Lines::of(registry.process.stderr.take().expect("its log"));
+        let port = lines.wait_for("the port of the registry", |line| {
+            let (_, rest) = line.split_once("listening on 127.0.0.1:")?;
+            Some(rest.chars().take_while(char::is_ascii_digit).collect::<String>())
+        });
+        registry.address = format!("localhost:{port}");
+        registry
     }
 
-    /// The reference of an artifact in it.
+    /// Returns the reference of an artifact in it.
     #[must_use]
     pub fn reference(&self, artifact: &str) -> String {
         format!("{}/{artifact}", self.address)
     }
 
-    /// Puts a component in.
+    /// Pushes a component, with `wash`.
     ///
     /// # Panics
-    /// `wash` cannot do it.
+    /// `wash` fails.
     pub fn push(&self, artifact: &str, component: &Path) {
         self.wash("push", artifact, component);
     }
 
-    /// Gets a component out, into a file.
+    /// Pulls a component into a file, with `wash`.
     ///
     /// # Panics
-    /// `wash` cannot do it.
+    /// `wash` fails.
     pub fn pull(&self, artifact: &str, file: &Path) {
         self.wash("pull", artifact, file);
     }
 
     fn wash(&self, direction: &str, artifact: &str, file: &Path) {
-        let output = Command::new(fetched::program("wash"))
-            .args(["oci", direction, "--insecure", &self.reference(artifact)])
-            .arg(file)
-            .current_dir(&self.folder)
-            .env("HOME", &self.folder)
-            .output()
-            .expect("wash runs");
+        let mut wash = Command::new(fetched::program("wash"));
+        wash.args(["oci", direction, "--insecure", &self.reference(artifact)]).arg(file).current_dir(&self.folder);
+        // Its configuration and its cache are new, too: what is pulled comes from the registry.
+        wash.env("HOME", &self.folder);
+        for folder in ["XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"] {
+            wash.env_remove(folder);
+        }
+        let output = programs::output(wash, LIMIT);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 }

@@ -24,10 +24,12 @@ impl io::Write for Log {
 #[tokio::test]
 async fn a_call_is_a_span_that_tells_what_happened_and_no_secret() {
     let simulator = Simulator::start().await.unwrap();
+    // That of all tests.
+    let code_cache = CodeCache::Folder(concat!(env!("CARGO_TARGET_TMPDIR"), "/code-cache/wasmtime").into());
     let access = AccessTokens::builder()
         .credentials(Credentials::api_token(API_TOKEN))
         .base_url(simulator.base_url().parse().unwrap())
-        .runtime(Runtime::builder().cache(CodeCache::None).build().unwrap());
+        .runtime(Runtime::builder().cache(code_cache).build().unwrap());
     let account = access.build().unwrap().account(ACCOUNT_ID);
     let log = Log::default();
     let writer = log.clone();

@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use hyper::Version;
@@ -83,6 +84,8 @@ struct Kept {
     forgotten: u64,
     /// How many `next` has returned or passed over.
     returned: u64,
+    /// The answers to the first of these requests wait for the last of them; counted from 1.
+    held: Option<RangeInclusive<u64>>,
     /// Clearings so far, so that a commit finds its request only if it is still there.
     epoch: u64,
 }
@@ -177,6 +180,8 @@ impl Recorder {
         let mut kept = self.kept.lock();
         self.peak.store(self.in_flight.load(Ordering::Relaxed), Ordering::Relaxed);
         *kept = Kept { epoch: kept.epoch + 1, ..Kept::default() };
+        drop(kept);
+        self.changed.notify_waiters();
     }
 
     /// The oldest kept request that this has not returned yet; waits for one.
@@ -193,6 +198,21 @@ impl Recorder {
     /// Waits until this many requests were received since the last clearing.
     pub async fn wait_for(&self, requests: u64) {
         self.when(|kept| (kept.counted >= requests).then_some(())).await;
+    }
+
+    /// Holds the answers to these requests until the last of them is received or all are forgotten.
+    pub fn hold(&self, numbers: RangeInclusive<u64>) {
+        self.kept.lock().held = Some(numbers);
+        self.changed.notify_waiters();
+    }
+
+    /// Waits as long as the answer to this request is held.
+    pub async fn while_held(&self, position: Position) {
+        let is_held = |kept: &Kept| {
+            let numbers = kept.held.as_ref().filter(|numbers| numbers.contains(&(position.index + 1)));
+            kept.epoch == position.epoch && numbers.is_some_and(|numbers| kept.counted < *numbers.end())
+        };
+        self.when(|kept| (!is_held(kept)).then_some(())).await;
     }
 
     async fn when<T>(&self, mut found: impl FnMut(&mut Kept) -> Option<T>) -> T {

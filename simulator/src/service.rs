@@ -1,7 +1,7 @@
 //! One request from hyper to its answer: routed, met by a fault or not, recorded, answered.
 //!
-//! A client that goes while its request waits here (latency, a delay before the commit) has changed nothing: hyper drops the
-//! handling.
+//! A client that goes while its request waits here (a held answer, latency, a delay before the commit) has changed nothing:
+//! hyper drops the handling.
 
 use std::sync::Arc;
 
@@ -58,6 +58,7 @@ impl Service {
             route: call.route.as_ref().ok().cloned(),
             fault: fault.as_ref().map(|fault| fault.kind().name()),
         });
+        engine.recorder.while_held(position).await;
         let latency = *engine.latency.lock();
         if !latency.is_zero() {
             tokio::time::sleep(latency).await;

@@ -4,6 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -135,6 +136,12 @@ impl Simulator {
     /// How long every answer of the API takes from now on.
     pub fn set_latency(&self, latency: Duration) {
         *self.engine.latency.lock() = latency;
+    }
+
+    /// Answers none of the requests with these numbers, counted from 1 since the last clearing, before the last of them is
+    /// received: then all of them wait at once. Replaces an earlier hold; clearing the requests ends it.
+    pub fn hold_answers(&self, numbers: RangeInclusive<u64>) {
+        self.engine.recorder.hold(numbers);
     }
 }
 

@@ -1,5 +1,6 @@
 //! The commands of what people do with tokens over their lives.
 
+use std::process::Stdio;
 use std::time::Duration;
 
 #[cfg(unix)]
@@ -8,7 +9,7 @@ use cloudflare_access_simulator::{Fault, FaultKind, IssuedToken, Operation, Simu
 
 #[cfg(unix)]
 use crate::program::shell;
-use crate::program::{ID, assert_shown, child, first_id, program, run, simulator};
+use crate::program::{ID, assert_shown, child, end, first_id, program, run, simulator};
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -475,7 +476,11 @@ fn a_message_that_cannot_be_written_costs_neither_a_secret_nor_the_exit_code() {
     let simulator = simulator();
     let run_with_full_error_stream = |arguments: &[&str]| {
         let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
-        let output = child(&simulator).args(arguments).stderr(full).output().unwrap();
+        let mut command = child(&simulator);
+        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(full);
+        let mut child = command.spawn().unwrap();
+        end(&mut child);
+        let output = child.wait_with_output().unwrap();
         (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
     };
     for command in ["create", "issue", "ensure"] {

@@ -5,10 +5,13 @@ mod lost_answer;
 mod program;
 mod readme;
 mod watch;
+#[path = "../../../host-tests/src/within.rs"]
+mod within;
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::Path;
+use std::process::Stdio;
 
 use cloudflare_access_simulator::{ACCOUNT_ID, API_TOKEN, Fault, FaultKind, Operation, Simulator, Wait, ZONE_ID};
 
@@ -229,7 +232,11 @@ fn a_secret_file_is_gone_when_there_is_no_secret() {
 fn a_secret_that_cannot_be_printed_is_told_to_be_lost() {
     let simulator = simulator();
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-    let output = child(&simulator).args(["create", "CI", "--output", "env"]).stdout(full).output().unwrap();
+    let mut create = child(&simulator);
+    create.args(["create", "CI", "--output", "env"]).stdin(Stdio::null()).stdout(full).stderr(Stdio::piped());
+    let mut child = create.spawn().unwrap();
+    program::end(&mut child);
+    let output = child.wait_with_output().unwrap();
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{stderr}");
     assert!(stderr.contains(&format!("access-tokens rotate {}", first_id(&simulator))), "{stderr}");
@@ -452,13 +459,12 @@ fn an_interrupt_leaves_a_true_message() {
     ] {
         let simulator = simulator();
         simulator.inject(FaultKind::NeverAnswer);
-        let mut program = child(&simulator);
-        program.args([command, "CI", "--show-secret"]).stderr(std::process::Stdio::piped());
-        let child = program.spawn().unwrap();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(simulator.next_request());
-        let interrupted = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-        assert!(interrupted.success());
+        let mut issue = child(&simulator);
+        issue.args([command, "CI", "--show-secret"]).stderr(Stdio::piped());
+        let mut child = issue.spawn().unwrap();
+        program::wait_for_request(&simulator);
+        program::send("-INT", &child);
+        program::end(&mut child);
         let output = child.wait_with_output().unwrap();
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(130), "{stderr}");

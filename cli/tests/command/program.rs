@@ -1,12 +1,19 @@
 //! Runs the program, and shows what it did without what differs from run to run.
 
-use std::process::{self, Output};
+use std::process::{self, Child, ExitStatus, Output};
+use std::time::{Duration, Instant};
 
 use assert_cmd::Command;
 use cloudflare_access_simulator::{ACCOUNT_ID, API_TOKEN, Simulator};
 
-/// Where wasmtime keeps compiled code, so that not every run compiles.
-const HOME: &str = env!("CARGO_TARGET_TMPDIR");
+use crate::within::LIMIT;
+#[cfg(unix)]
+use crate::within::within;
+
+/// The user's home folder, in which nothing is written.
+const HOME: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/home");
+/// The user's cache folder: compiled code is kept where the tests of all crates keep it, so that the component is compiled once.
+const CACHE: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/code-cache");
 
 pub const ID: &str = "f174e90a-fafe-4643-bbbc-4a0ed4fc8415";
 
@@ -40,6 +47,7 @@ fn with_settings(program: &mut process::Command, simulator: &Simulator) {
     program
         .env_clear()
         .env("HOME", HOME)
+        .env("XDG_CACHE_HOME", CACHE)
         .env("CLOUDFLARE_API_TOKEN", API_TOKEN)
         .env("CLOUDFLARE_ACCOUNT_ID", ACCOUNT_ID)
         .env("CLOUDFLARE_BASE_URL", simulator.base_url());
@@ -47,13 +55,46 @@ fn with_settings(program: &mut process::Command, simulator: &Simulator) {
 
 pub fn bare_program() -> Command {
     let mut program = Command::new(assert_cmd::cargo::cargo_bin!("access-tokens"));
-    program.env_clear().env("HOME", HOME);
+    program.env_clear().env("HOME", HOME).env("XDG_CACHE_HOME", CACHE);
     program
 }
 
 pub fn run(program: &mut Command) -> (i32, String, String) {
-    let Output { status, stdout, stderr } = program.output().unwrap();
-    (status.code().unwrap(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
+    let Output { status, stdout, stderr } = program.timeout(LIMIT).output().unwrap();
+    let (stdout, stderr) = (String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap());
+    let Some(code) = status.code() else {
+        panic!("killed by a signal, or because it did not end within {LIMIT:?}: {program:?}\n{stdout}{stderr}");
+    };
+    (code, stdout, stderr)
+}
+
+/// Waits for the end of a program that writes less than its pipes hold.
+pub fn end(child: &mut Child) -> ExitStatus {
+    let limit = Instant::now() + LIMIT;
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status;
+        }
+        if Instant::now() > limit {
+            child.kill().unwrap();
+            panic!("waited {LIMIT:?} in vain for the end of the program");
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Sends a signal to a program.
+#[cfg(unix)]
+pub fn send(signal: &str, child: &Child) {
+    let sent = process::Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+}
+
+/// Waits for the next request to a simulator.
+#[cfg(unix)]
+pub fn wait_for_request(simulator: &Simulator) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(within("a request", simulator.next_request()));
 }
 
 /// Exit code, standard output and standard error as one text, without what differs from run to run.

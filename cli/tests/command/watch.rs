@@ -3,22 +3,21 @@
 #![cfg(unix)]
 
 use std::io::{BufRead, BufReader};
-use std::process::{Child, ChildStderr, Command, Stdio};
-use std::time::Duration;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::time::{Duration, Instant};
 
 use cloudflare_access_simulator::{Fault, FaultKind, Operation, Simulator, Wait};
 
-use crate::program::{assert_shown, child, program, run, simulator};
+use crate::program::{assert_shown, child, end, program, run, send, simulator, wait_for_request};
+use crate::within::LIMIT;
 
 const DAY: Duration = Duration::from_hours(24);
-
-/// More lines than any of these tests sees before the one it waits for.
-const MANY_LINES: usize = 500;
 
 /// A running `watch`, and its log so far. Killed when it is dropped.
 pub struct Watching {
     child: Child,
-    log: BufReader<ChildStderr>,
+    log: Receiver<String>,
     seen: String,
 }
 
@@ -29,28 +28,31 @@ impl Watching {
 
     pub fn of(program: &mut Command) -> Self {
         let mut child = program.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let log = BufReader::new(child.stderr.take().unwrap());
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let (sender, log) = mpsc::channel();
+        std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| sender.send(line + "\n")));
         Self { child, log, seen: String::new() }
     }
 
     /// Reads on to the next line with this text.
     pub fn wait_for(&mut self, text: &str) -> String {
-        for _ in 0..MANY_LINES {
-            let start = self.seen.len();
-            assert_ne!(self.log.read_line(&mut self.seen).unwrap(), 0, "ended without {text:?}:\n{}", self.seen);
-            if self.seen[start..].contains(text) {
-                return self.seen[start..].to_owned();
+        let end = Instant::now() + LIMIT;
+        loop {
+            let line = self.log.recv_timeout(end.saturating_duration_since(Instant::now()));
+            let line = line.unwrap_or_else(|error| panic!("waited in vain for {text:?}: {error}\n{}", self.seen));
+            self.seen.push_str(&line);
+            if line.contains(text) {
+                return line;
             }
         }
-        panic!("{text:?} is not in the log:\n{}", self.seen);
     }
 
     /// Sends a signal and waits for the end: the exit code, and the whole log.
     pub fn stop(mut self, signal: &str) -> (i32, String) {
-        let sent = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
-        assert!(sent.success());
-        while self.log.read_line(&mut self.seen).unwrap() > 0 {}
-        (self.child.wait().unwrap().code().unwrap(), std::mem::take(&mut self.seen))
+        send(signal, &self.child);
+        let status = end(&mut self.child);
+        self.seen.extend(self.log.iter());
+        (status.code().unwrap(), std::mem::take(&mut self.seen))
     }
 }
 
@@ -149,8 +151,7 @@ fn a_watch_is_stopped_in_the_middle_of_a_round() {
     let simulator = with_one_token();
     simulator.inject(FaultKind::NeverAnswer);
     let watching = Watching::start(&simulator);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(simulator.next_request());
+    wait_for_request(&simulator);
     let (code, log) = watching.stop("-TERM");
     assert!(code == 0 && log.contains("stopped"), "{log}");
 }

@@ -4,19 +4,14 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use cloudflare_access_host::COMPONENT;
+use cloudflare_access_host_tests::interfaces;
 use sha2::{Digest, Sha256};
-use wasmtime::component::Component;
-use wasmtime::{Config, Engine};
 
 const WIT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../wit");
 
 #[test]
 fn it_imports_what_the_world_declares_and_what_that_stands_on_and_nothing_else() {
-    let engine = Engine::new(&Config::new()).expect("an engine");
-    let component = Component::new(&engine, COMPONENT).expect("a component");
-    let component = component.component_type();
-    let imports: BTreeSet<_> = component.imports(&engine).map(|(name, _)| name.to_owned()).collect();
-    let exports: BTreeSet<_> = component.exports(&engine).map(|(name, _)| name.to_owned()).collect();
+    let (imports, exports) = interfaces(COMPONENT);
 
     let world = std::fs::read_to_string(Path::new(WIT).join("world.wit")).expect("the world");
     let declared: Vec<_> =

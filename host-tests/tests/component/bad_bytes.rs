@@ -2,10 +2,12 @@
 //! and says of a `create` no more than is known.
 
 use cloudflare_access_host_tests::types::{Error, ErrorKind, Outcome, RequestOptions};
-use cloudflare_access_host_tests::{Action, Done, Host, Instance, RawServer, options};
+use cloudflare_access_host_tests::{Action, Done, Host, Instance, RawServer, code_cache, options, within};
 use cloudflare_access_simulator::{Fault, FaultKind, Simulator};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+/// How often a connection is closed between two requests.
+const ROUNDS: usize = 20;
 const RAY: &str = "9f1c2ab34cd56ef7-AMS";
 
 async fn setting() -> (Simulator, Instance, RequestOptions) {
@@ -239,8 +241,7 @@ async fn a_redirect_is_not_followed_and_the_credential_stays() {
 }
 
 #[tokio::test]
-async fn an_early_413_during_the_upload_is_read_although_the_rest_cannot_be_written() {
-    // The server reads the head alone, answers, and closes with the body unread, which resets the connection.
+async fn a_413_that_comes_before_the_body_was_read_is_the_answer() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
     let serving = tokio::spawn(async move {
@@ -252,7 +253,7 @@ async fn an_early_413_during_the_upload_is_read_although_the_rest_cannot_be_writ
         let body = br#"{"success":false,"errors":[{"code":1000,"message":"too large"}]}"#;
         stream.write_all(&http(413, body)).await.expect("the answer leaves");
         stream.shutdown().await.expect("closed for writing");
-        // Whatever else comes is read, so that no reset overtakes the answer.
+        // The body is read after that, so that no reset overtakes the answer.
         while stream.read_buf(&mut head).await.is_ok_and(|bytes| bytes > 0) {}
     });
     let (simulator, mut plugin, good) = setting().await;
@@ -260,7 +261,7 @@ async fn an_early_413_during_the_upload_is_read_although_the_rest_cannot_be_writ
     let error = Action::Create.call(&mut plugin, simulator.account(), "", &options).await.expect_err("413");
     assert_eq!((error.kind, error.outcome, error.status), (ErrorKind::Rejected, Outcome::NotApplied, Some(413)));
     assert_eq!(error.api_errors[0].message, "too large");
-    serving.await.expect("the server saw it all");
+    within("the end of the server", serving).await.expect("it read the whole request");
 }
 
 #[tokio::test]
@@ -277,24 +278,34 @@ async fn a_connection_closed_after_an_answer_spoils_no_next_call() {
 
 #[tokio::test]
 async fn a_connection_closed_between_requests_doubles_nothing_on_a_host_that_keeps_connections() {
-    use cloudflare_access_host::{AccessTokens, CreateParams, Credentials, ListParams, Outcome};
+    use cloudflare_access_host::{AccessTokens, CodeCache, CreateParams, Credentials, ListParams, Outcome, Runtime};
     let simulator = Simulator::start().await.expect("a simulator");
     let access = AccessTokens::builder()
         .credentials(Credentials::api_token(cloudflare_access_simulator::API_TOKEN))
         .base_url(simulator.base_url().parse().expect("a URL"))
+        .runtime(Runtime::builder().cache(CodeCache::Folder(code_cache())).build().expect("a runtime"))
         .build()
         .expect("a host");
     let account = access.account(simulator.account().id());
-    for round in 0..20 {
+    let mut failures = 0;
+    for round in 0..ROUNDS {
         simulator.inject(FaultKind::CloseAfterAnswer);
         account.list(ListParams::default()).await.expect("a whole answer");
-        // The host may or may not have seen yet that the connection is closed.
+        assert!(simulator.faults().is_empty(), "round {round}: no connection was closed");
+        // The host may or may not have seen yet that the connection is closed. If not, the request may be lost with it.
         let before = simulator.commits().len();
         let result = account.create(CreateParams::named("CI")).await;
         let made = simulator.commits().len() - before;
-        match result {
-            Ok(_) => assert_eq!(made, 1, "round {round}"),
-            Err(error) => assert!(made <= 1 && error.outcome == Outcome::Unknown, "round {round}: {error}"),
+        if let Err(error) = result {
+            assert!(made <= 1 && error.outcome == Outcome::Unknown, "round {round}: {error}");
+            failures += 1;
+            account.create(CreateParams::named("CI")).await.expect("the next call has a new connection");
+        } else {
+            assert_eq!(made, 1, "round {round}");
         }
     }
+    assert!(
+        failures < ROUNDS / 2,
+        "{failures} of {ROUNDS} calls failed: the host hardly ever sees a closed connection"
+    );
 }

@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use cloudflare_access_host_tests::hooks::Reply;
-use cloudflare_access_host_tests::types::RequestOptions;
+use cloudflare_access_host_tests::types::{ErrorKind, RequestOptions};
 use cloudflare_access_host_tests::{Action, Host, options};
 use cloudflare_access_simulator::{Fault, FaultKind, Simulator};
 use wasmtime_wasi_http::Error as HttpError;
@@ -11,41 +11,52 @@ use wasmtime_wasi_http::Error as HttpError;
 const CALLS: usize = 1000;
 const WARM_UP: usize = 100;
 
+/// A fault, and the kind of the error that it leads to.
+fn faults() -> [(FaultKind, ErrorKind); 11] {
+    use ErrorKind::{Connection, InvalidResponse, Rejected, Timeout, Unavailable};
+    [
+        (FaultKind::error(500, 1000, "later"), Unavailable),
+        (FaultKind::NeverAnswer, Timeout),
+        (FaultKind::Close, Connection),
+        (FaultKind::TruncatedBody, Connection),
+        (FaultKind::StallInBody, Timeout),
+        (FaultKind::HtmlPage { status: 520 }, Unavailable),
+        (FaultKind::NotHttp, Connection),
+        (FaultKind::LargeHead { bytes: 1 << 20 }, Connection),
+        (FaultKind::NullResult, InvalidResponse),
+        (FaultKind::GarbageJson, InvalidResponse),
+        (FaultKind::ContentTooLarge, Rejected),
+    ]
+}
+
 #[tokio::test]
 async fn a_thousand_failing_calls_over_sockets_leave_an_instance_as_it_was() {
     let simulator = Simulator::start().await.expect("a simulator");
-    let id = simulator.add_token(simulator.account(), "token").token.id;
     let mut plugin = Host::shared().instance().await;
     // So many that their list would be missed if it stayed behind.
     let headers = (0..60).map(|number| (format!("x-trace-{number}"), "1".to_owned())).collect();
-    let options = RequestOptions { timeout_ms: Some(20), max_retries: Some(0), headers, ..options(&simulator) };
-    let kinds = [
-        FaultKind::error(500, 1000, "later"),
-        FaultKind::NeverAnswer,
-        FaultKind::Close,
-        FaultKind::TruncatedBody,
-        FaultKind::StallInBody,
-        FaultKind::HtmlPage { status: 520 },
-        FaultKind::NotHttp,
-        FaultKind::LargeHead { bytes: 1 << 20 },
-        FaultKind::NullResult,
-        FaultKind::GarbageJson,
-        FaultKind::ContentTooLarge,
-    ];
+    let patient = RequestOptions { headers, ..options(&simulator) };
+    let hurried = RequestOptions { timeout_ms: Some(20), ..patient.clone() };
+    let faults = faults();
     let mut memory = 0;
     for number in 0..CALLS {
-        let kind = &kinds[number % kinds.len()];
+        let (fault, expected) = &faults[number % faults.len()];
         let action = Action::ALL[number % Action::ALL.len()];
+        let options = if *expected == ErrorKind::Timeout { &hurried } else { &patient };
+        // A call has deleted it, or there was none yet.
+        if simulator.tokens(simulator.account()).is_empty() {
+            let _ = simulator.add_token(simulator.account(), "token");
+        }
+        let id = simulator.tokens(simulator.account()).swap_remove(0).id;
+        simulator.inject(Fault::new(fault.clone()));
+        let error = action.call(&mut plugin, simulator.account(), &id, options).await.expect_err("a fault");
+        assert_eq!(error.kind, *expected, "{fault:?}, {action:?}: {}", error.message);
         simulator.clear_faults();
-        simulator.inject(Fault::new(kind.clone()).forever());
-        action.call(&mut plugin, simulator.account(), &id, &options).await.expect_err("a fault");
         if number == WARM_UP {
             memory = plugin.memory();
         }
     }
     assert_eq!(plugin.memory(), memory, "after {CALLS} and after {WARM_UP} calls");
-    simulator.clear_faults();
-    let patient = RequestOptions { timeout_ms: None, ..options };
     Action::Create.call(&mut plugin, simulator.account(), "", &patient).await.expect("it works");
 }
 

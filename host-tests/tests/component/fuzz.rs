@@ -1,8 +1,8 @@
 //! The whole component against answers made at random: any status, any headers, any body in any pieces, any error of the host.
 //! No case traps, and every case ends in a result that says no more than the answer did.
 //!
-//! Most cases are answered from memory, which costs no socket; some thousands are bytes on a real one. The decoder alone has
-//! its own, many more cases among the unit tests of the component. Failing seeds are kept in `proptest-regressions/`.
+//! Most cases are answered from memory, which costs no socket; some are bytes on a real one. The decoder alone has its own
+//! cases among the unit tests of the component.
 
 use std::cell::RefCell;
 use std::sync::{Arc, Mutex};
@@ -10,12 +10,11 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use cloudflare_access_host_tests::hooks::{Replies, Reply};
 use cloudflare_access_host_tests::types::{Credentials, Error, Outcome, RequestOptions};
-use cloudflare_access_host_tests::{Action, Done, Host, Instance, RawServer};
+use cloudflare_access_host_tests::{Action, Cases, Done, Host, Instance, RawServer};
 use cloudflare_access_simulator::{ACCOUNT_ID, Scope};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
-use proptest::test_runner::FileFailurePersistence;
 use wasmtime_wasi_http::Error as HttpError;
 
 const REAL: [&str; 4] = [
@@ -25,15 +24,6 @@ const REAL: [&str; 4] = [
     include_str!("../../answers/flat.json"),
 ];
 const CREDENTIAL: &str = "a-credential-that-nobody-may-see";
-/// How often each test tries.
-const CASES: u32 = 100_000;
-const CASES_OVER_SOCKETS: u32 = 2_000;
-
-fn config(cases: u32) -> ProptestConfig {
-    let seeds = FileFailurePersistence::Direct(concat!(env!("CARGO_MANIFEST_DIR"), "/proptest-regressions/fuzz.txt"));
-    ProptestConfig { failure_persistence: Some(Box::new(seeds)), ..ProptestConfig::with_cases(cases) }
-}
-
 /// What a case is answered, in a form that can be shown.
 #[derive(Clone, Debug)]
 struct Given {
@@ -179,10 +169,10 @@ fn runtime() -> tokio::runtime::Runtime {
 #[test]
 fn any_answer_ends_in_a_result_that_says_no_more_than_it_did() {
     let (runtime, bench) = (runtime(), Bench::default());
-    proptest!(config(CASES), |(action in action(), given in given())| {
+    Cases::of("fuzz", 1).check(&(action(), given()), |(action, given)| {
         let says_yes = if given.breaks { None } else { given.says_yes() };
         let result = runtime.block_on(bench.call(action, move || given.reply()));
-        check(action, &result, says_yes)?;
+        check(action, &result, says_yes)
     });
 }
 
@@ -194,7 +184,8 @@ fn any_bytes_on_a_socket_end_in_a_result() {
     let server = runtime.block_on(RawServer::start(move |_| sent.lock().expect("no panic").clone()));
     let plugin = RefCell::new(None);
     let noise = vec(any::<u8>(), 0..64);
-    proptest!(config(CASES_OVER_SOCKETS), |(action in action(), given in given(), noise in noise, place in any::<Index>())| {
+    // A connection doubles what a call costs.
+    Cases::of("fuzz", 2).check(&(action(), given(), noise, any::<Index>()), |(action, given, noise, place)| {
         let mut bytes = given.bytes();
         if given.breaks {
             let at = place.index(bytes.len());
@@ -212,7 +203,7 @@ fn any_bytes_on_a_socket_end_in_a_result() {
             result
         });
         // What a client of HTTP makes of these bytes is its own affair.
-        check(action, &result, None)?;
+        check(action, &result, None)
     });
 }
 

@@ -168,8 +168,9 @@ async fn many_refreshes_are_under_way_at_once_but_never_more_than_six() {
     for number in 0..50 {
         plugin.create(&account, &living(&format!("token {number}"), "1h"), Some(&options)).await.expect("created");
     }
-    simulator.set_latency(Duration::from_millis(30));
     simulator.clear_requests();
+    // The list is answered; six refreshes have to be under way before one of them is.
+    simulator.hold_answers(2..=7);
     let report = plugin.refresh_expiring(simulator.account().id(), DAY, Some(&options)).await.expect("a report");
     assert!(report.tokens.iter().all(|token| token.refreshed.is_ok()) && report.tokens.len() == 50);
     assert_eq!((simulator.request_count(), simulator.peak_requests_in_flight()), (51, 6));
@@ -181,13 +182,16 @@ async fn what_the_time_does_not_suffice_for_is_named_and_was_not_sent() {
     for number in 0..30 {
         plugin.create(&account, &living(&format!("token {number}"), "1h"), Some(&options)).await.expect("created");
     }
-    simulator.inject(Fault::new(FaultKind::NeverAnswer).on(Operation::Refresh).forever());
+    let late = FaultKind::Delay { duration: Duration::from_secs(HOUR) };
+    simulator.inject(Fault::new(late).on(Operation::Refresh).forever());
     let hurried = RequestOptions { timeout_ms: Some(400), ..options };
     let report = plugin.refresh_expiring(simulator.account().id(), DAY, Some(&hurried)).await.expect("a report");
     let errors: Vec<_> = report.tokens.iter().filter_map(|token| token.refreshed.as_ref().err()).collect();
     assert_eq!(errors.len(), 30);
     assert!(errors.iter().all(|error| error.kind == ErrorKind::Timeout), "{errors:?}");
     assert!(errors.iter().any(|error| error.outcome == Outcome::NotApplied));
+    // Nothing was answered, so every request that was made was under way until the time was over.
+    assert!(simulator.peak_requests_in_flight() <= 6, "{} at once", simulator.peak_requests_in_flight());
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
 //! Every fault of the simulator × every function of the contract × account and zone × both sides of the change × once and for
-//! ever, through the component over real sockets.
+//! ever, through the component over real sockets. A fault in a part of an answer is tried where the answer has that part.
 //!
 //! What must hold in every cell is in `violations`; what exactly each fault leads to is in `expected`, which does not compile
 //! when a kind of fault is added without a case. The table goes to standard output (`--nocapture`) and to
@@ -9,9 +9,11 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cloudflare_access_host_tests::types::{Error, ErrorKind, Outcome, RequestOptions};
+use cloudflare_access_host_tests::types::{Error, ErrorKind, Outcome, RequestOptions, ServiceToken};
 use cloudflare_access_host_tests::{Action, Done, Host, Instance, NEW_NAME, options};
-use cloudflare_access_simulator::{Commits, Fault, FaultKind, FaultName, Moment, Scope, ScopeKind, Simulator, Wait};
+use cloudflare_access_simulator::{
+    Commits, Fault, FaultKind, FaultName, Moment, Scope, ScopeKind, Simulator, Token, Wait,
+};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -87,7 +89,7 @@ fn cells() -> Vec<Cell> {
             kind.may_be_after_commit().then_some(Moment::AfterCommit),
         ];
         for moment in moments.into_iter().flatten() {
-            for action in Action::ALL {
+            for action in Action::ALL.into_iter().filter(|action| applies(&kind, *action)) {
                 for scope in [ScopeKind::Account, ScopeKind::Zone].into_iter().filter(|kind| action.exists_in(*kind)) {
                     for forever in [false, true] {
                         cells.push(Cell { kind: kind.clone(), action, scope, moment, forever });
@@ -97,6 +99,17 @@ fn cells() -> Vec<Cell> {
         }
     }
     cells
+}
+
+/// Whether the answer has the part that the fault changes.
+fn applies(kind: &FaultKind, action: Action) -> bool {
+    let (FaultKind::Replaced { pointer, .. } | FaultKind::Missing { pointer }) = kind else { return true };
+    let is_list = matches!(action, Action::List | Action::ListAll);
+    match pointer.as_str() {
+        "/result_info/total_pages" => is_list,
+        "/result/client_secret" => action.makes_a_secret(),
+        _ => !is_list,
+    }
 }
 
 /// A body of 64 MB is two of them in the memory of the simulator.
@@ -250,6 +263,10 @@ impl Seen<'_> {
             (false, _) => 1..=1,
         };
 
+        let name = cell.kind.name();
+        let mut meetings = self.simulator.requests().into_iter().map(|request| request.fault == Some(name));
+        let is_met = meetings.next() == Some(true) && (!cell.forever || meetings.all(|is_met| is_met));
+
         let mut found = Vec::new();
         let mut must = |holds: bool, rule: String| {
             if !holds {
@@ -257,6 +274,7 @@ impl Seen<'_> {
             }
         };
         let sent = self.requests();
+        must(is_met, "the fault was not met".to_owned());
         must(requests.contains(&sent), format!("{sent} requests in place of {requests:?}"));
         if cell.action.makes_a_secret() {
             let secrets = self.simulator.issued_secrets().len() - 1;
@@ -266,9 +284,8 @@ impl Seen<'_> {
         match result {
             Ok(done) => {
                 must(ends == Ends::Well, format!("a success in place of {ends:?}"));
-                if let Err(lie) = self.is_true(cell.action, done) {
-                    let is_left_out = cell.kind == FaultKind::missing("/result/client_secret");
-                    must(is_left_out && cell.action == Action::Raise, lie);
+                if let Err(lie) = self.is_true(cell, done) {
+                    must(false, lie);
                 }
             }
             Err(error) => {
@@ -294,31 +311,52 @@ impl Seen<'_> {
         found
     }
 
-    /// Whether what a success says has happened.
-    fn is_true(&self, action: Action, done: &Done) -> Result<(), String> {
-        if action.changes() && self.commits() == 0 {
+    /// Whether what a success says has happened, and whether it says all that the answer did.
+    fn is_true(&self, cell: &Cell, done: &Done) -> Result<(), String> {
+        if cell.action.changes() && self.commits() == 0 {
             return Err("a success, and nothing was committed".to_owned());
         }
         let tokens = self.simulator.tokens(self.home);
-        if action == Action::Delete && !tokens.is_empty() {
+        if cell.action == Action::Delete && !tokens.is_empty() {
             return Err("deleted, and still there".to_owned());
         }
-        if action.makes_a_secret() {
-            let known = tokens.iter().any(|token| token.name == NEW_NAME || token.id == self.id);
-            // A client id that is a number arrives among the additional fields.
-            let secret = match done {
-                Done::Issued(issued) => Some(&issued.client_secret),
-                Done::Updated(updated) => updated.client_secret.as_ref(),
-                _ => None,
-            };
-            let passes = secret.is_some_and(|secret| {
-                tokens.iter().any(|token| self.simulator.authenticate(&token.client_id, secret).is_ok())
-            });
-            if !known || !passes {
-                return Err("a secret that does not pass, or none".to_owned());
+        match done {
+            Done::Page(page) => {
+                let pages = (cell.kind.name() != FaultName::Replaced).then_some(1);
+                if !is_made_up(&cell.kind) && page.total_pages != pages {
+                    return Err(format!("{:?} pages in place of {pages:?}", page.total_pages));
+                }
+                lists(&page.tokens, &tokens, cell)
+            }
+            Done::Tokens(listed) => lists(listed, &tokens, cell),
+            Done::Token(token) if cell.action == Action::Delete => {
+                if token.id == self.id {
+                    Ok(())
+                } else {
+                    Err(format!("deleted {}", token.id))
+                }
+            }
+            Done::Token(token) => shows(token, &tokens, cell),
+            Done::Issued(issued) => {
+                shows(&issued.token, &tokens, cell)?;
+                self.passes(&issued.client_secret, &tokens)
+            }
+            Done::Updated(updated) => {
+                shows(&updated.token, &tokens, cell)?;
+                let has_secret =
+                    cell.action == Action::Raise && cell.kind != FaultKind::missing("/result/client_secret");
+                match &updated.client_secret {
+                    Some(secret) if has_secret => self.passes(secret, &tokens),
+                    None if !has_secret => Ok(()),
+                    _ => Err("a secret that was not sent, or none".to_owned()),
+                }
             }
         }
-        Ok(())
+    }
+
+    fn passes(&self, secret: &str, tokens: &[Token]) -> Result<(), String> {
+        let passes = tokens.iter().any(|token| self.simulator.authenticate(&token.client_id, secret).is_ok());
+        if passes { Ok(()) } else { Err("a secret that does not pass".to_owned()) }
     }
 
     /// The same instance lists, once the server behaves.
@@ -329,6 +367,45 @@ impl Seen<'_> {
             violations.push(format!("the instance does not work afterwards: {}", error.message));
         }
     }
+}
+
+/// Whether a list has tokens that the simulator makes up.
+fn is_made_up(kind: &FaultKind) -> bool {
+    matches!(kind, FaultKind::LongList { .. } | FaultKind::EndlessList { .. })
+}
+
+/// Whether a list has the tokens that there are, or those that the fault made up.
+fn lists(listed: &[ServiceToken], tokens: &[Token], cell: &Cell) -> Result<(), String> {
+    if let FaultKind::LongList { tokens: count } | FaultKind::EndlessList { tokens: count } = cell.kind {
+        let is_whole = listed.len() >= count && listed.iter().take(count).all(|token| token.name.is_some());
+        return if is_whole { Ok(()) } else { Err(format!("{} of {count} tokens", listed.len())) };
+    }
+    if listed.len() != tokens.len() {
+        return Err(format!("{} tokens in place of {}", listed.len(), tokens.len()));
+    }
+    listed.iter().try_for_each(|token| shows(token, tokens, cell))
+}
+
+/// Whether a result is one of the tokens that there are, field by field, but for what the fault made of it.
+fn shows(shown: &ServiceToken, tokens: &[Token], cell: &Cell) -> Result<(), String> {
+    let known = tokens.iter().find(|token| token.id == shown.id).ok_or("a token that there is not")?;
+    let mut client_id = Some(known.client_id.as_str());
+    let mut additional = Vec::new();
+    if let FaultKind::Replaced { pointer, value } = &cell.kind {
+        let field = pointer.trim_start_matches("/result/");
+        // What has the wrong type, or is not known, is kept as text.
+        if field == "client_id" {
+            client_id = None;
+        }
+        if ["client_id", "brand_new_field"].contains(&field) {
+            additional.push((field.to_owned(), value.to_string()));
+        }
+    }
+    let is_same = (shown.client_id.as_deref(), shown.name.as_deref()) == (client_id, Some(known.name.as_str()))
+        && (shown.duration.as_deref(), shown.enabled) == (Some(known.duration.as_str()), Some(known.enabled))
+        && shown.client_secret_version == Some(known.client_secret_version)
+        && shown.additional_fields == additional;
+    if is_same { Ok(()) } else { Err(format!("{shown:?} in place of {known:?}")) }
 }
 
 /// The outcome that an error tells: as certain as the answers allow, and no more.

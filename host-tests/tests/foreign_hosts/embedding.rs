@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-use cloudflare_access_host_tests::fetched;
+use cloudflare_access_host_tests::programs;
+use cloudflare_access_host_tests::{LIMIT, code_cache, fetched};
 use cloudflare_access_simulator::{API_TOKEN, Simulator};
 use tempfile::TempDir;
 
@@ -33,9 +34,11 @@ async fn makes_a_token(folder: TempDir, mut command: Command) {
         .current_dir(&folder)
         .env("CLOUDFLARE_API_TOKEN", API_TOKEN)
         .env("CLOUDFLARE_BASE_URL", simulator.base_url())
-        .env("CLOUDFLARE_ACCOUNT_ID", simulator.account().id());
+        .env("CLOUDFLARE_ACCOUNT_ID", simulator.account().id())
+        // Compiled code is kept with that of all tests, and not in the user's cache.
+        .env("XDG_CACHE_HOME", code_cache().parent().expect("the folder of the caches"));
     let Output { status, stdout, stderr } =
-        tokio::task::spawn_blocking(move || command.output()).await.expect("no panic").expect("it runs");
+        tokio::task::spawn_blocking(|| programs::output(command, LIMIT)).await.expect("it ends");
     let (printed, complaints) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
     assert!(status.success(), "{complaints}");
     let tokens = simulator.tokens(simulator.account());

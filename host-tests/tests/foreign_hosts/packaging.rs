@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use cloudflare_access_host_tests::fetched;
+use cloudflare_access_host_tests::programs::{self, BUILD_LIMIT};
 use cloudflare_access_host_tests::registry::Registry;
 use sha2::{Digest, Sha256};
 
@@ -11,7 +12,9 @@ const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 #[test]
 fn the_page_of_the_contract_is_fresh_and_the_contract_keeps_what_was_released() {
-    let check = Command::new(Path::new(ROOT).join(".ci/contract")).arg("check").output().expect("it runs");
+    let mut check = Command::new(Path::new(ROOT).join(".ci/contract"));
+    check.arg("check").env("CARGO_TARGET_DIR", fetched::target_directory());
+    let check = programs::output(check, BUILD_LIMIT);
     assert!(check.status.success(), "{}", String::from_utf8_lossy(&check.stderr));
 }
 
@@ -31,7 +34,8 @@ fn a_field_that_is_added_to_the_contract_is_caught() {
     let contract = copy.path().join(".ci/contract");
     let run = |command| {
         let mut contract = Command::new(&contract);
-        contract.arg(command).env("CARGO_TARGET_DIR", fetched::target_directory()).output().expect("it runs")
+        contract.arg(command).env("CARGO_TARGET_DIR", fetched::target_directory());
+        programs::output(contract, BUILD_LIMIT)
     };
     let said = String::from_utf8_lossy(&run("check").stderr).into_owned();
     assert!(said.contains("docs/contract.md is stale"), "{said}");
@@ -44,13 +48,13 @@ fn a_field_that_is_added_to_the_contract_is_caught() {
 fn the_released_artifact_survives_a_registry_byte_for_byte() {
     let folder = tempfile::tempdir().expect("a folder");
     let release = folder.path().join("release");
-    let made = Command::new(Path::new(ROOT).join(".ci/release"))
+    let mut script = Command::new(Path::new(ROOT).join(".ci/release"));
+    script
         .arg(&release)
         .env_remove("RUSTFLAGS")
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
-        .env("CARGO_TARGET_DIR", fetched::target_directory())
-        .output()
-        .expect("it runs");
+        .env("CARGO_TARGET_DIR", fetched::target_directory());
+    let made = programs::output(script, BUILD_LIMIT);
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     let artifact = release.join("cloudflare_access.wasm");
     let registry = Registry::start(folder.path());

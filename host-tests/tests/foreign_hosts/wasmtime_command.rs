@@ -1,8 +1,9 @@
 //! The component in the stock command `wasmtime`, with no code of ours: the line of the README, on both long-term releases.
 
-use std::process::{Command, Output};
+use std::process::Output;
 
-use cloudflare_access_host_tests::fetched;
+use cloudflare_access_host_tests::programs;
+use cloudflare_access_host_tests::{LIMIT, fetched};
 use cloudflare_access_simulator::{API_TOKEN, Simulator};
 
 /// The long-term releases.
@@ -10,14 +11,14 @@ const RELEASES: [&str; 2] = ["wasmtime-36", "wasmtime-48"];
 
 /// Runs `wasmtime run -S http --env … --invoke <call>`, with the settings in the environment of the command.
 async fn invoke(release: &str, simulator: &Simulator, call: String) -> Output {
-    let mut command = Command::new(fetched::program(release));
+    let mut command = fetched::command(release);
     command
         .args(["run", "-S", "http", "--env", "CLOUDFLARE_API_TOKEN", "--env", "CLOUDFLARE_BASE_URL"])
         .args(["--invoke", &call])
         .arg(fetched::component())
         .env("CLOUDFLARE_API_TOKEN", API_TOKEN)
         .env("CLOUDFLARE_BASE_URL", simulator.base_url());
-    tokio::task::spawn_blocking(move || command.output().expect("wasmtime runs")).await.expect("no panic")
+    tokio::task::spawn_blocking(|| programs::output(command, LIMIT)).await.expect("it ends")
 }
 
 #[tokio::test]

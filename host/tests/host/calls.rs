@@ -9,12 +9,15 @@ use cloudflare_access_host::{
 };
 use cloudflare_access_simulator::{ACCOUNT_ID, API_TOKEN, FaultKind, Simulator, ZONE_ID};
 
+use crate::code_cache;
+use crate::within::within;
+
 async fn simulator() -> Simulator {
     Simulator::start().await.unwrap()
 }
 
-/// One for all tests, since compiling takes longer than they do.
-static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::builder().cache(CodeCache::None).build().unwrap());
+/// One for all tests of this suite, since loading the component takes longer than most of them do.
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::builder().cache(code_cache()).build().unwrap());
 
 fn access(simulator: &Simulator) -> AccessTokens {
     access_on(simulator, RUNTIME.clone())
@@ -144,7 +147,7 @@ async fn a_dropped_call_stops_its_request() {
         _ = account.list(ListParams::new()) => panic!("there is no answer"),
         _ = simulator.next_request() => {}
     }
-    simulator.wait_for_open_connections(0).await;
+    within("the end of every connection", simulator.wait_for_open_connections(0)).await;
     account.list(ListParams::new()).await.unwrap();
 }
 
@@ -152,13 +155,13 @@ async fn a_dropped_call_stops_its_request() {
 async fn a_call_that_finds_no_place_in_time_fails_without_a_request() {
     let simulator = simulator().await;
     simulator.inject(FaultKind::NeverAnswer);
-    let runtime = Runtime::builder().cache(CodeCache::None).max_calls(1).build().unwrap();
+    let runtime = Runtime::builder().cache(code_cache()).max_calls(1).build().unwrap();
     let account = access_on(&simulator, runtime).account(ACCOUNT_ID);
     let first = tokio::spawn({
         let account = account.clone();
         async move { account.list(ListParams::new()).await }
     });
-    simulator.next_request().await;
+    within("the next request", simulator.next_request()).await;
     let hurried = account.with(&CallOptions::new().timeout(Duration::from_millis(1)));
     let error = hurried.create(CreateParams::named("CI")).await.unwrap_err();
     assert_eq!((error.kind, error.outcome, error.attempts), (ErrorKind::Timeout, Outcome::NotApplied, 0));
@@ -171,7 +174,7 @@ async fn a_call_that_finds_no_place_in_time_fails_without_a_request() {
 async fn a_component_that_reaches_its_memory_limit_fails_that_call_and_no_other() {
     let simulator = simulator().await;
     simulator.inject(FaultKind::LargeBody { bytes: 7 << 20 });
-    let runtime = Runtime::builder().cache(CodeCache::None).max_memory(4 << 20).build().unwrap();
+    let runtime = Runtime::builder().cache(code_cache()).max_memory(4 << 20).build().unwrap();
     let account = access_on(&simulator, runtime).account(ACCOUNT_ID);
     let error = account.create(CreateParams::named("CI")).await.unwrap_err();
     assert_eq!((error.kind, error.outcome), (ErrorKind::Component, Outcome::Unknown), "{error}");
@@ -218,7 +221,17 @@ async fn compiled_code_is_kept_where_it_was_asked_for() {
 
 #[test]
 fn a_component_that_wants_more_than_this_host_offers_is_refused() {
-    let component = br#"(component (import "wasi:sockets/tcp-create-socket@0.2.2" (instance)))"#;
-    let error = Runtime::builder().component(component.as_slice()).build().unwrap_err();
+    // (component (import "wasi:sockets/tcp-create-socket@0.2.2" (instance (export "create" (func)))))
+    let name = b"wasi:sockets/tcp-create-socket@0.2.2";
+    let length = u8::try_from(name.len()).unwrap();
+    let mut component = b"\0asm\x0d\0\x01\0".to_vec();
+    // One type: an instance with two declarations, the type of a function and an export of that type.
+    component.extend(b"\x07\x13\x01\x42\x02\x01\x40\0\x01\0\x04\0\x06create\x01\0");
+    // One import, by name: an instance of that type.
+    component.extend([0x0a, length + 5, 1, 0, length]);
+    component.extend(name);
+    component.extend([5, 0]);
+    let error = Runtime::builder().component(component).build().unwrap_err();
     assert!(error.to_string().starts_with("the component cannot be loaded"), "{error}");
+    assert!(format!("{error:?}").contains("wasi:sockets/tcp-create-socket"), "{error:?}");
 }

@@ -14,7 +14,9 @@ use cloudflare_access_host::transport::{Transport, TransportConfig};
 use cloudflare_access_host::{BaseUrl, COMPONENT, Credentials, HostState, linker};
 use cloudflare_access_simulator::{ACCOUNT_ID, API_KEY, API_TOKEN, EMAIL, Simulator};
 use wasmtime::component::{Component, Linker};
-use wasmtime::{Config, Engine, LinearMemory, MemoryCreator, MemoryType, Result, Store};
+use wasmtime::{Cache, CacheConfig, Config, Engine, LinearMemory, MemoryCreator, MemoryType, Result, Store};
+
+use crate::CODE_CACHE;
 
 const SIZE: usize = 64 << 20;
 
@@ -96,6 +98,9 @@ impl Plugin {
         config.with_host_memory(Arc::new(memory.clone()));
         config.memory_init_cow(false); // which needs a memory of wasmtime's own
         config.memory_reservation(0).memory_guard_size(0).memory_reservation_for_growth(0);
+        let mut cache = CacheConfig::new();
+        cache.with_directory(CODE_CACHE);
+        config.cache(Some(Cache::new(cache).unwrap()));
         let engine = Engine::new(&config).unwrap();
         let mut linker = Linker::new(&engine);
         linker::add_to_linker(&mut linker).unwrap();

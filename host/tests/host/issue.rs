@@ -4,9 +4,11 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use cloudflare_access_host::{AccessTokens, CallOptions, CodeCache, CreateParams, Credentials, ExposeSecret, Runtime};
+use cloudflare_access_host::{AccessTokens, CallOptions, CreateParams, Credentials, ExposeSecret, Runtime};
 use cloudflare_access_simulator::{ACCOUNT_ID, API_TOKEN, Fault, FaultKind, FaultName, Moment, Operation, Simulator};
 use tokio::task::JoinSet;
+
+use crate::code_cache;
 
 /// How many run at once; most of their time they wait for faults that hold the line.
 const AT_ONCE: usize = 16;
@@ -14,7 +16,7 @@ const WORKING_NAME: &str = "CI (being issued, 00112233445566778899aabbccddeeff)"
 /// The same in a progress.
 const ENCODED_NAME: &str = "CI%20%28being%20issued%2C%2000112233445566778899aabbccddeeff%29";
 
-static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::builder().cache(CodeCache::None).build().unwrap());
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::builder().cache(code_cache()).build().unwrap());
 
 /// Every fault that an answer about one token can have, at both steps and on both sides of the change.
 fn faults() -> Vec<Fault> {
@@ -67,17 +69,14 @@ async fn resume_through(fault: Fault) {
     let known = simulator.add_token(simulator.account(), "CI").token.id;
     let _ = simulator.add_token(simulator.account(), WORKING_NAME);
     simulator.inject(fault);
-    let mut progress = Some(format!("{ENCODED_NAME}:{known}").parse().unwrap());
+    let progress = format!("{ENCODED_NAME}:{known}").parse().unwrap();
     // A failure that does not pass ends the call, and the next one goes on.
-    let issued = loop {
-        match account.issue(CreateParams::named("CI"), progress).await {
-            Ok(issued) => break issued,
-            Err(failed) => {
-                assert!(failed.progress.is_some() && simulator.faults().is_empty(), "{about}: {failed}");
-                progress = failed.progress;
-            }
-        }
-    };
+    let mut result = account.issue(CreateParams::named("CI"), Some(progress)).await;
+    if let Err(failed) = result {
+        assert!(failed.progress.is_some() && simulator.faults().is_empty(), "{about}: {failed}");
+        result = account.issue(CreateParams::named("CI"), failed.progress).await;
+    }
+    let issued = result.unwrap_or_else(|failed| panic!("{about}: {failed}"));
     assert!(simulator.faults().is_empty(), "{about} was not met");
     let tokens = simulator.tokens(simulator.account());
     let [token] = tokens.as_slice() else { panic!("{about}: {} tokens: {tokens:?}", tokens.len()) };

@@ -4,19 +4,20 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use cloudflare_access_host::{
-    AccessTokens, Account, CallOptions, Clock, CodeCache, CreateParams, Credentials, EnsuredChange, ErrorKind,
-    ExposeSecret, IssueProgress, IssuedToken, Outcome, PreviousSecret, Runtime, SecretString, ServiceToken, TimeLeft,
-    Tokens,
+    AccessTokens, Account, CallOptions, Clock, CreateParams, Credentials, EnsuredChange, ErrorKind, ExposeSecret,
+    IssueProgress, IssuedToken, Outcome, PreviousSecret, Runtime, SecretString, ServiceToken, TimeLeft, Tokens,
 };
 use cloudflare_access_simulator::{ACCOUNT_ID, API_TOKEN, Fault, FaultKind, Operation, Simulator, ZONE_ID};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 
+use crate::code_cache;
+
 const HOUR: Duration = Duration::from_hours(1);
 const DAY: Duration = Duration::from_hours(24);
 
-/// One for all tests, since compiling takes longer than they do.
-static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::builder().cache(CodeCache::None).build().unwrap());
+/// One for all tests of this suite, since loading the component takes longer than most of them do.
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::builder().cache(code_cache()).build().unwrap());
 
 fn access(base_url: &str, runtime: Runtime) -> AccessTokens {
     AccessTokens::builder()
@@ -92,7 +93,8 @@ async fn an_expiry_report_has_every_token_where_it_belongs_and_the_time_it_has()
 async fn many_pages_are_fetched_six_at_a_time() {
     let simulator = Simulator::builder().default_per_page(1).start().await.unwrap();
     simulator.add_tokens(simulator.account(), 20);
-    simulator.set_latency(Duration::from_millis(30));
+    // The first page is answered; six others have to be under way before one of them is.
+    simulator.hold_answers(2..=7);
     assert_eq!(account(&simulator).expiring(DAY).await.unwrap().later, 20);
     assert_eq!((simulator.request_count(), simulator.peak_requests_in_flight()), (20, 6));
 }
@@ -292,7 +294,7 @@ async fn an_issue_that_found_no_connection_has_nothing_to_go_on_with_unless_it_w
 #[tokio::test]
 async fn an_issue_whose_component_fails_leaves_the_progress_that_it_was_given() {
     let simulator = Simulator::start().await.unwrap();
-    let runtime = Runtime::builder().cache(CodeCache::None).max_memory(4 << 20).build().unwrap();
+    let runtime = Runtime::builder().cache(code_cache()).max_memory(4 << 20).build().unwrap();
     let account = access(simulator.base_url(), runtime).account(ACCOUNT_ID);
     let begun: IssueProgress = "CI%20%28being%20issued%2C%2000112233445566778899aabbccddeeff%29".parse().unwrap();
     simulator.inject(FaultKind::LargeBody { bytes: 7 << 20 });

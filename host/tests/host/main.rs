@@ -1,8 +1,19 @@
 //! The library against the simulator and against servers that misbehave.
 
+use cloudflare_access_host::CodeCache;
+
 mod calls;
 mod credential_stays_outside;
 mod example_rotate_on_schedule;
 mod issue;
 mod lifecycle;
 mod transport;
+#[path = "../../../host-tests/src/within.rs"]
+mod within;
+
+/// The folder of compiled code that the tests of all crates share, so that the component is compiled once.
+const CODE_CACHE: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/code-cache/wasmtime");
+
+fn code_cache() -> CodeCache {
+    CodeCache::Folder(CODE_CACHE.into())
+}

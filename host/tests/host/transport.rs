@@ -24,6 +24,8 @@ use tokio::task::{JoinHandle, consume_budget, yield_now};
 use tokio_rustls::TlsAcceptor;
 use wasmtime_wasi_http::{Error as HttpError, RequestOptions, WasiBody};
 
+use crate::within::{LIMIT, within};
+
 /// A limit that no test lives to see, so that another one must have ended what ended.
 const NEVER: Duration = Duration::from_hours(24);
 
@@ -55,7 +57,8 @@ async fn send(transport: &Transport, request: Request<WasiBody>) -> Answer {
 
 async fn send_within(transport: &Transport, request: Request<WasiBody>, options: RequestOptions) -> Answer {
     let departed = AtomicBool::new(false);
-    let answer = transport.send(request, Some(options), || departed.store(true, Ordering::SeqCst)).await;
+    let sending = transport.send(request, Some(options), || departed.store(true, Ordering::SeqCst));
+    let answer = within("the head of an answer", sending).await;
     let nothing_left = answer.as_ref().is_err_and(Transport::proves_that_nothing_left);
     assert_eq!(
         departed.load(Ordering::SeqCst),
@@ -64,7 +67,7 @@ async fn send_within(transport: &Transport, request: Request<WasiBody>, options:
         answer.err()
     );
     let (head, body) = answer?.into_parts();
-    Ok(Response::from_parts(head, body.collect().await?.to_bytes()))
+    Ok(Response::from_parts(head, within("the body of an answer", body.collect()).await?.to_bytes()))
 }
 
 async fn get(transport: &Transport, uri: &str) -> Answer {
@@ -161,7 +164,7 @@ async fn a_post_on_a_connection_that_the_server_has_closed_is_sent_on_another_an
                 length += std::io::Read::read(&mut stream, &mut request[length..]).unwrap();
             }
             std::io::Write::write_all(&mut stream, OK).unwrap();
-            may_close.recv().unwrap();
+            may_close.recv_timeout(LIMIT).unwrap();
             drop(stream);
             seen.send(String::from_utf8_lossy(&request[..length]).into_owned()).unwrap();
         }
@@ -172,11 +175,11 @@ async fn a_post_on_a_connection_that_the_server_has_closed_is_sent_on_another_an
         tokio::task::yield_now().await;
     }
     close.send(()).unwrap();
-    assert!(requests.recv().unwrap().ends_with("first body"));
+    assert!(requests.recv_timeout(LIMIT).unwrap().ends_with("first body"));
     tokio::task::yield_now().await;
     send(&transport, request(&Method::POST, &url, "second body")).await.unwrap();
     close.send(()).unwrap();
-    assert!(requests.recv().unwrap().ends_with("second body"));
+    assert!(requests.recv_timeout(LIMIT).unwrap().ends_with("second body"));
     server.join().unwrap();
     assert!(requests.recv().is_err(), "a request was sent twice");
 }
@@ -194,7 +197,7 @@ async fn a_post_that_the_server_has_read_is_never_sent_again() {
     let error = send(&transport, request(&Method::POST, &url, "second")).await.unwrap_err();
     assert!(matches!(error, HttpError::ConnectionTerminated), "{error:?}");
     assert!(!Transport::proves_that_nothing_left(&error));
-    server.await.unwrap(); // which would not end if there were a second connection to serve
+    within("the end of the server", server).await.unwrap();
 }
 
 #[tokio::test]
@@ -360,7 +363,7 @@ async fn a_server_that_does_not_speak_tls_is_a_tls_error() {
     let error = get(&transport(config(&url)), &url).await.unwrap_err();
     assert!(matches!(error, HttpError::TlsProtocolError), "{error:?}");
     assert!(Transport::proves_that_nothing_left(&error));
-    server.await.unwrap();
+    within("the end of the server", server).await.unwrap();
 }
 
 // --- Failures after it may have left
@@ -373,7 +376,7 @@ async fn no_answer_within_the_first_byte_timeout_is_a_response_timeout() {
     let error = send_within(&transport, request, options).await.unwrap_err();
     assert!(matches!(error, HttpError::HttpResponseTimeout), "{error:?}");
     assert!(!Transport::proves_that_nothing_left(&error));
-    simulator.wait_for_open_connections(0).await;
+    within("the end of every connection", simulator.wait_for_open_connections(0)).await;
 }
 
 #[tokio::test]
@@ -385,7 +388,7 @@ async fn an_answer_that_stops_is_a_read_timeout() {
         let request = request(&Method::GET, &tokens_of(&simulator), "");
         let error = send_within(&transport, request, options).await.unwrap_err();
         assert!(matches!(error, HttpError::ConnectionReadTimeout), "{fault:?}: {error:?}");
-        simulator.wait_for_open_connections(0).await;
+        within("the end of every connection", simulator.wait_for_open_connections(0)).await;
     }
 }
 
@@ -398,7 +401,7 @@ async fn a_body_that_is_cut_short_is_incomplete() {
     });
     let error = get(&transport(config(&url)), &url).await.unwrap_err();
     assert!(matches!(error, HttpError::HttpResponseIncomplete), "{error:?}");
-    server.await.unwrap();
+    within("the end of the server", server).await.unwrap();
 }
 
 #[tokio::test]
@@ -411,7 +414,7 @@ async fn what_is_not_http_is_a_protocol_error() {
     let error = get(&transport(config(&url)), &url).await.unwrap_err();
     assert!(matches!(error, HttpError::HttpProtocolError), "{error:?}");
     assert!(!Transport::proves_that_nothing_left(&error));
-    server.await.unwrap();
+    within("the end of the server", server).await.unwrap();
 }
 
 #[tokio::test]
@@ -430,7 +433,7 @@ async fn a_dropped_exchange_closes_its_connection() {
         _ = get(&transport, &uri) => panic!("there is no answer"),
         request = simulator.next_request() => assert_eq!(request.method, "GET"),
     }
-    simulator.wait_for_open_connections(0).await;
+    within("the end of every connection", simulator.wait_for_open_connections(0)).await;
 }
 
 // --- The proxy
@@ -468,7 +471,7 @@ async fn a_proxy_is_asked_for_a_tunnel_and_sees_nothing_of_what_is_said() {
     let uri = format!("https://api.cloudflare.test/client/v4/accounts/{ACCOUNT_ID}/access/service_tokens");
     assert_eq!(get(&transport(config), &uri).await.unwrap().status(), 200);
 
-    let question = questions.recv().await.unwrap();
+    let question = within("a question to the proxy", questions.recv()).await.unwrap();
     assert!(question.starts_with("CONNECT api.cloudflare.test:443 HTTP/1.1\r\n"), "{question}");
     assert!(question.to_lowercase().contains("proxy-authorization: basic "), "{question}");
     assert!(!question.contains(API_TOKEN), "the proxy got the credential: {question}");
@@ -488,7 +491,7 @@ async fn a_proxy_that_opens_no_tunnel_is_a_destination_that_is_unavailable() {
     let error = get(&transport(config), "https://api.cloudflare.test/").await.unwrap_err();
     assert!(matches!(error, HttpError::DestinationUnavailable), "{error:?}");
     assert!(Transport::proves_that_nothing_left(&error));
-    server.await.unwrap();
+    within("the end of the server", server).await.unwrap();
 }
 
 #[test]

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
 use crate::schema;
+use crate::within::within;
 
 pub struct Client<'a> {
     simulator: &'a Simulator,
@@ -142,7 +143,10 @@ pub async fn send_on(
     connection: &mut SendRequest<Full<Bytes>>,
     request: Request<Full<Bytes>>,
 ) -> Result<Reply, hyper::Error> {
-    let (head, body) = connection.send_request(request).await?.into_parts();
-    let body = body.collect().await?.to_bytes();
-    Ok(Reply { status: head.status.as_u16(), headers: head.headers, body })
+    let answer = async {
+        let (head, body) = connection.send_request(request).await?.into_parts();
+        let body = body.collect().await?.to_bytes();
+        Ok(Reply { status: head.status.as_u16(), headers: head.headers, body })
+    };
+    within("an answer", answer).await
 }

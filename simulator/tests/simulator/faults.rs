@@ -8,6 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::client::{Client, body, connect, path, send_on};
+use crate::within::within;
 
 /// What a client saw of an answer.
 struct Seen {
@@ -97,12 +98,12 @@ async fn exchange(simulator: &Simulator, kind: &FaultKind, operation: Operation,
         FaultKind::StallInBody => |bytes| Answer::read(bytes).is_some_and(|a| a.body.len() == a.length() / 2),
         _ => |_| false,
     };
-    simulator.wait_for_requests(1).await;
+    within("a request", simulator.wait_for_requests(1)).await;
     let end = loop {
         if held_after(&bytes) {
             break End::Held;
         }
-        match tcp.read_buf(&mut bytes).await {
+        match within("bytes, or the end of the connection", tcp.read_buf(&mut bytes)).await {
             Ok(0) => break End::Closed,
             Ok(_) => {}
             Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => break End::Reset,
@@ -110,7 +111,7 @@ async fn exchange(simulator: &Simulator, kind: &FaultKind, operation: Operation,
         }
     };
     drop(tcp);
-    simulator.wait_for_open_connections(0).await;
+    within("the end of every connection", simulator.wait_for_open_connections(0)).await;
     Seen { bytes, end }
 }
 
@@ -476,9 +477,9 @@ async fn a_client_that_goes_during_a_delay_before_the_commit_prevents_the_change
     let mut connection = connect(&simulator).await;
     let request = client.request("POST", &path(Operation::Create, simulator.account(), ""), &body(Operation::Create));
     let answer = tokio::spawn(async move { send_on(&mut connection, request).await });
-    simulator.wait_for_requests(1).await;
+    within("a request", simulator.wait_for_requests(1)).await;
     answer.abort();
-    simulator.wait_for_open_connections(0).await;
+    within("the end of every connection", simulator.wait_for_open_connections(0)).await;
     assert_eq!(simulator.commits(), []);
     assert_eq!(simulator.tokens(simulator.account()), []);
 }
@@ -491,11 +492,11 @@ async fn a_delay_after_the_commit_has_changed_everything_while_the_client_waits(
     let mut connection = connect(&simulator).await;
     let request = client.request("POST", &path(Operation::Create, simulator.account(), ""), &body(Operation::Create));
     let answer = tokio::spawn(async move { send_on(&mut connection, request).await });
-    simulator.wait_for_requests(1).await;
+    within("a request", simulator.wait_for_requests(1)).await;
     client.list(simulator.account(), "").await.result();
     assert_eq!(simulator.commits().len(), 1);
     answer.abort();
-    simulator.wait_for_open_connections(0).await;
+    within("the end of every connection", simulator.wait_for_open_connections(0)).await;
 }
 
 #[tokio::test]
@@ -509,9 +510,9 @@ async fn a_dripping_answer_ends_when_the_client_goes() {
         let mut tcp = TcpStream::connect(simulator.address()).await.expect("a connection");
         let target = path(Operation::List, simulator.account(), "");
         tcp.write_all(format!("GET {target} HTTP/1.1\r\nhost: h\r\n\r\n").as_bytes()).await.expect("written");
-        assert_eq!(tcp.read_u8().await.expect("the first byte"), b'H');
+        assert_eq!(within("the first byte", tcp.read_u8()).await.expect("the first byte"), b'H');
         drop(tcp);
-        simulator.wait_for_open_connections(0).await;
+        within("the end of every connection", simulator.wait_for_open_connections(0)).await;
     }
 }
 
@@ -524,7 +525,7 @@ async fn after_close_after_answer_the_next_request_on_the_connection_fails() {
     let list = || client.request("GET", &path(Operation::List, simulator.account(), ""), "");
     let reply = send_on(&mut connection, list()).await.expect("an answer");
     assert_eq!((reply.status, reply.headers.get("connection")), (200, None));
-    simulator.wait_for_open_connections(0).await;
+    within("the end of every connection", simulator.wait_for_open_connections(0)).await;
     assert!(send_on(&mut connection, list()).await.is_err());
 }
 
@@ -538,10 +539,10 @@ async fn content_too_large_is_answered_before_the_body_and_can_still_be_read_aft
     let head = format!("POST {target} HTTP/1.1\r\nhost: h\r\ncontent-length: {length}\r\n\r\n");
     tcp.write_all(head.as_bytes()).await.expect("written");
     let mut answer = Vec::new();
-    tcp.read_to_end(&mut answer).await.expect("an answer before the body is sent");
+    within("an answer", tcp.read_to_end(&mut answer)).await.expect("an answer before the body is sent");
     assert_eq!(Answer::read(&answer).expect("an answer").status, 413);
     tcp.write_all(&vec![b' '; length]).await.expect("the body is taken");
-    let recorded = simulator.next_request().await;
+    let recorded = within("the next request", simulator.next_request()).await;
     assert_eq!(recorded.body, b"");
 }
 

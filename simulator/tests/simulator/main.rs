@@ -14,3 +14,5 @@ mod recording;
 mod runtimes;
 mod schema;
 mod tls;
+#[path = "../../../host-tests/src/within.rs"]
+mod within;

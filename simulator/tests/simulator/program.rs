@@ -6,6 +6,8 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::process::Command;
 
+use crate::within::within;
+
 const PROGRAM: &str = env!("CARGO_BIN_EXE_cloudflare-access-simulator");
 
 #[tokio::test]
@@ -14,7 +16,7 @@ async fn it_says_where_it_listens_serves_with_the_given_token_and_stops_on_ctrl_
     command.args(["--port", "0", "--api-token", "of-the-test"]).stdout(Stdio::piped()).kill_on_drop(true);
     let mut program = command.spawn().expect("the program");
     let mut lines = BufReader::new(program.stdout.take().expect("its output")).lines();
-    let first = lines.next_line().await.expect("readable").expect("a line");
+    let first = within("the address of the program", lines.next_line()).await.expect("readable").expect("a line");
     let address = first.strip_prefix("listening on http://").expect("an address").to_owned();
 
     let account = cloudflare_access_simulator::ACCOUNT_ID;
@@ -25,17 +27,19 @@ async fn it_says_where_it_listens_serves_with_the_given_token_and_stops_on_ctrl_
     );
     tcp.write_all(request.as_bytes()).await.expect("written");
     let mut answer = String::new();
-    tcp.read_to_string(&mut answer).await.expect("an answer");
+    within("an answer", tcp.read_to_string(&mut answer)).await.expect("an answer");
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
 
     let id = program.id().expect("running").to_string();
     assert!(Command::new("kill").args(["-INT", &id]).status().await.expect("kill").success());
-    assert!(program.wait().await.expect("ended").success());
+    assert!(within("the end of the program", program.wait()).await.expect("ended").success());
 }
 
 #[tokio::test]
 async fn an_address_that_is_not_loopback_is_refused() {
-    let output = Command::new(PROGRAM).args(["--host", "0.0.0.0", "--port", "0"]).output().await.expect("the program");
+    let mut command = Command::new(PROGRAM);
+    command.args(["--host", "0.0.0.0", "--port", "0"]).kill_on_drop(true);
+    let output = within("the end of the program", command.output()).await.expect("the program");
     assert!(!output.status.success());
     assert!(String::from_utf8_lossy(&output.stderr).contains("0.0.0.0 is not a loopback address"));
 }

@@ -10,6 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::client::{Client, body, connect, path, send_on};
+use crate::within::within;
 
 #[tokio::test]
 async fn a_request_is_recorded_exactly_as_it_was_received() {
@@ -27,9 +28,9 @@ async fn a_request_is_recorded_exactly_as_it_was_received() {
     let (start, rest) = bytes.split_at(150);
     tcp.write_all(start).await.expect("written");
     tcp.write_all(rest).await.expect("written");
-    tcp.read_to_end(&mut Vec::new()).await.expect("an answer");
+    within("an answer", tcp.read_to_end(&mut Vec::new())).await.expect("an answer");
 
-    let recorded = simulator.next_request().await;
+    let recorded = within("the next request", simulator.next_request()).await;
     let length = body.len().to_string();
     let authorization = format!("Bearer {API_TOKEN}");
     let headers: [(&str, &[u8]); 6] = [
@@ -63,12 +64,12 @@ async fn every_request_of_a_kept_connection_is_recorded_exactly() {
         let request =
             format!("PUT /x HTTP/1.1\r\nHost: h\r\n{name}: v\r\nContent-Length: {}\r\n\r\n{body}", body.len());
         tcp.write_all(request.as_bytes()).await.expect("written");
-        let recorded = simulator.next_request().await;
+        let recorded = within("the next request", simulator.next_request()).await;
         assert_eq!(recorded.headers[1], (name.to_owned(), b"v".to_vec()));
         assert_eq!(recorded.body, body.as_bytes());
         assert_eq!((recorded.operation, recorded.scope), (None, None));
         let mut answer = vec![0; 4096];
-        assert_ne!(tcp.read(&mut answer).await.expect("an answer"), 0);
+        assert_ne!(within("an answer", tcp.read(&mut answer)).await.expect("an answer"), 0);
     }
 }
 
@@ -78,7 +79,7 @@ async fn requests_that_arrive_at_once_are_all_recorded() {
     let mut tcp = TcpStream::connect(simulator.address()).await.expect("a connection");
     let request = "GET /x HTTP/1.1\r\nHost: h\r\nX-Name: v\r\n\r\n";
     tcp.write_all(request.repeat(3).as_bytes()).await.expect("written");
-    let requests = simulator.wait_for_requests(3).await;
+    let requests = within("3 requests", simulator.wait_for_requests(3)).await;
     assert!(requests.iter().all(|request| request.header("x-name") == Some("v")), "{requests:?}");
 }
 
@@ -106,7 +107,7 @@ async fn a_fault_is_recorded_with_its_request() {
     let client = Client::new(&simulator);
     simulator.inject(Fault::new(FaultKind::error(503, 1000, "later")).after_commit());
     client.send("POST", &path(Operation::Create, simulator.account(), ""), &body(Operation::Create)).await;
-    let recorded = simulator.next_request().await;
+    let recorded = within("the next request", simulator.next_request()).await;
     assert_eq!((recorded.fault, recorded.committed), (Some(FaultName::Error), true));
 }
 
@@ -126,14 +127,15 @@ async fn connections_are_numbered_and_a_kept_one_keeps_its_number() {
     let gone = simulator.wait_for_open_connections(0);
     assert!(tokio::time::timeout(Duration::ZERO, gone).await.is_err(), "both are still open");
     drop((first, second));
-    simulator.wait_for_open_connections(0).await;
+    within("the end of every connection", simulator.wait_for_open_connections(0)).await;
     assert_eq!(simulator.connections(), 2);
 }
 
 #[tokio::test]
 async fn the_peak_is_the_most_requests_that_waited_at_once() {
-    let simulator = Simulator::builder().latency(Duration::from_millis(20)).start().await.expect("a simulator");
+    let simulator = Simulator::start().await.expect("a simulator");
     let client = Client::new(&simulator);
+    simulator.hold_answers(1..=3);
     let list = || client.list(simulator.account(), "");
     tokio::join!(list(), list(), list());
     assert_eq!(simulator.peak_requests_in_flight(), 3);
@@ -144,6 +146,31 @@ async fn the_peak_is_the_most_requests_that_waited_at_once() {
 }
 
 #[tokio::test]
+async fn held_answers_come_when_the_last_request_has_come_or_all_are_forgotten() {
+    let simulator = Simulator::start().await.expect("a simulator");
+    let client = Client::new(&simulator);
+    for is_forgotten in [false, true] {
+        simulator.clear_requests();
+        simulator.hold_answers(2..=3);
+        client.list(simulator.account(), "").await.result();
+        let held = async {
+            client.list(simulator.account(), "").await.result();
+            simulator.request_count()
+        };
+        let last = async {
+            within("2 requests", simulator.wait_for_requests(2)).await;
+            if is_forgotten {
+                simulator.clear_requests();
+            } else {
+                client.list(simulator.account(), "").await.result();
+            }
+        };
+        let (count, ()) = tokio::join!(held, last);
+        assert_eq!(count, if is_forgotten { 0 } else { 3 });
+    }
+}
+
+#[tokio::test]
 async fn clearing_forgets_and_counting_starts_again() {
     let simulator = Simulator::start().await.expect("a simulator");
     let client = Client::new(&simulator);
@@ -151,7 +178,7 @@ async fn clearing_forgets_and_counting_starts_again() {
     simulator.clear_requests();
     assert_eq!((simulator.requests(), simulator.commits(), simulator.request_count()), (vec![], vec![], 0));
     client.create(simulator.zone(), json!({"name": "kept"})).await;
-    assert_eq!(simulator.next_request().await.json(), json!({"name": "kept"}));
+    assert_eq!(within("the next request", simulator.next_request()).await.json(), json!({"name": "kept"}));
     assert_eq!((simulator.commits().len(), simulator.request_count()), (1, 1));
 }
 
@@ -163,7 +190,7 @@ async fn a_change_under_way_while_requests_are_cleared_marks_no_other_request() 
     simulator.inject(FaultKind::Delay { duration: Duration::from_millis(50) });
     let slow = client.create(account, json!({"name": "slow"}));
     let meanwhile = async {
-        simulator.next_request().await;
+        within("the next request", simulator.next_request()).await;
         simulator.clear_requests();
         client.list(account, "").await
     };
@@ -185,8 +212,8 @@ async fn recording_can_be_bounded_and_switched_off() {
         bounded.requests().iter().map(|request| (request.json()["name"].clone(), request.committed)).collect();
     assert_eq!(kept, [(json!("b"), true), (json!("c"), true)]);
     assert_eq!((bounded.request_count(), bounded.commits().len()), (3, 2));
-    assert_eq!(bounded.next_request().await.json(), json!({"name": "b"}));
-    assert_eq!(bounded.next_request().await.json(), json!({"name": "c"}));
+    assert_eq!(within("the next request", bounded.next_request()).await.json(), json!({"name": "b"}));
+    assert_eq!(within("the next request", bounded.next_request()).await.json(), json!({"name": "c"}));
     assert_eq!((off.requests(), off.commits(), off.request_count()), (vec![], vec![], 3));
-    off.wait_for_requests(3).await;
+    within("3 requests", off.wait_for_requests(3)).await;
 }

@@ -1,11 +1,12 @@
 //! Where the simulator runs, and that it ends.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpStream};
 
 use cloudflare_access_simulator::{Fault, FaultKind, Simulator};
 
 use crate::client::{Client, connect};
+use crate::within::{LIMIT, within};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn it_runs_on_several_threads() {
@@ -18,13 +19,19 @@ async fn it_runs_on_several_threads() {
 fn it_runs_on_its_own_thread_for_a_caller_that_blocks() {
     let simulator = Simulator::builder().start_on_thread().expect("a simulator");
     let mut tcp = TcpStream::connect(simulator.address()).expect("a connection");
+    tcp.set_read_timeout(Some(LIMIT)).expect("a limit");
     tcp.write_all(b"GET /simulator/clock HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n").expect("written");
     let mut answer = String::new();
     tcp.read_to_string(&mut answer).expect("an answer");
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
     let mut kept = TcpStream::connect(simulator.address()).expect("a connection");
+    kept.set_read_timeout(Some(LIMIT)).expect("a limit");
     drop(simulator);
-    assert!(!matches!(kept.read(&mut [0]), Ok(1..)));
+    match kept.read(&mut [0]) {
+        Ok(0) => {}
+        Err(error) if error.kind() == ErrorKind::ConnectionReset => {}
+        other => panic!("the connection is not closed: {other:?}"),
+    }
 }
 
 #[tokio::test]
@@ -36,9 +43,9 @@ async fn stop_closes_the_port_and_every_connection_even_one_that_waits_for_ever(
     let mut waiting = connect(&simulator).await;
     let path = crate::client::path(cloudflare_access_simulator::Operation::List, simulator.account(), "");
     let answer = tokio::spawn(waiting.send_request(client.request("GET", &path, "")));
-    simulator.wait_for_requests(1).await;
-    simulator.stop().await;
-    assert!(answer.await.expect("no panic").is_err());
+    within("a request", simulator.wait_for_requests(1)).await;
+    within("the end of the simulator", simulator.stop()).await;
+    assert!(within("the end of the request", answer).await.expect("no panic").is_err());
     assert!(tokio::net::TcpStream::connect(address).await.is_err());
     drop(idle);
 }

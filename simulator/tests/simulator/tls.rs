@@ -16,6 +16,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use crate::client::{body, path};
+use crate::within::within;
 
 async fn secure() -> Simulator {
     Simulator::builder().self_signed_tls().expect("a certificate").start().await.expect("a simulator")
@@ -59,7 +60,7 @@ async fn http2_is_spoken_and_several_requests_share_a_connection() {
     let sends = [Operation::Create, Operation::List, Operation::Create].map(|operation| {
         let mut connection = connection.clone();
         let request = request(&simulator, operation);
-        async move { connection.send_request(request).await.expect("an answer").status().as_u16() }
+        async move { within("an answer", connection.send_request(request)).await.expect("an answer").status().as_u16() }
     });
     let [first, second, third] = sends;
     assert_eq!(tokio::join!(first, second, third), (201, 200, 201));
@@ -73,8 +74,14 @@ async fn http1_is_spoken_to_a_client_that_wants_it() {
     let tls = handshake(&simulator, b"http/1.1").await;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(tls)).await.expect("HTTP/1.1");
     tokio::spawn(connection);
-    assert_eq!(sender.send_request(request(&simulator, Operation::List)).await.expect("an answer").status(), 200);
-    assert_eq!(simulator.next_request().await.version, "HTTP/1.1");
+    assert_eq!(
+        within("an answer", sender.send_request(request(&simulator, Operation::List)))
+            .await
+            .expect("an answer")
+            .status(),
+        200
+    );
+    assert_eq!(within("the next request", simulator.next_request()).await.version, "HTTP/1.1");
 }
 
 #[tokio::test]
@@ -85,15 +92,21 @@ async fn over_http2_a_fault_ends_the_connection_holds_the_stream_or_is_its_answe
     {
         let mut connection = http2(&simulator).await;
         simulator.inject(kind.clone());
-        assert!(connection.send_request(request(&simulator, Operation::Create)).await.is_err(), "{kind:?}");
-        simulator.wait_for_open_connections(0).await;
+        assert!(
+            within("an answer", connection.send_request(request(&simulator, Operation::Create))).await.is_err(),
+            "{kind:?}"
+        );
+        within("the end of every connection", simulator.wait_for_open_connections(0)).await;
     }
     for kind in [FaultKind::NeverAnswer, FaultKind::StallAfterHead] {
         let mut connection = http2(&simulator).await;
         simulator.inject(kind);
         let held = tokio::spawn(connection.send_request(request(&simulator, Operation::Create)));
         assert_eq!(
-            connection.send_request(request(&simulator, Operation::List)).await.expect("an answer").status(),
+            within("an answer", connection.send_request(request(&simulator, Operation::List)))
+                .await
+                .expect("an answer")
+                .status(),
             200
         );
         assert!(!held.is_finished());
@@ -103,7 +116,9 @@ async fn over_http2_a_fault_ends_the_connection_holds_the_stream_or_is_its_answe
     for (kind, status) in [(FaultKind::CloseAfterAnswer, 201), (FaultKind::ContentTooLarge, 413)] {
         let mut connection = http2(&simulator).await;
         simulator.inject(kind);
-        let answer = connection.send_request(request(&simulator, Operation::Create)).await.expect("an answer");
+        let answer = within("an answer", connection.send_request(request(&simulator, Operation::Create)))
+            .await
+            .expect("an answer");
         assert_eq!(answer.status(), status);
         assert!(!answer.into_body().collect().await.expect("a body").to_bytes().is_empty());
     }
@@ -118,6 +133,6 @@ async fn over_http1_with_tls_a_fault_damages_the_bytes_as_without() {
     let target = path(Operation::List, simulator.account(), "");
     tls.write_all(format!("GET {target} HTTP/1.1\r\nhost: h\r\n\r\n").as_bytes()).await.expect("written");
     let mut bytes = Vec::new();
-    tls.read_to_end(&mut bytes).await.expect("closed with a notice");
+    within("an answer", tls.read_to_end(&mut bytes)).await.expect("closed with a notice");
     assert!(bytes.starts_with(b"\x16\x03\x01"), "{bytes:?}");
 }

@@ -6,15 +6,15 @@ mod serve;
 mod wasmcloud;
 
 use std::path::Path;
-use std::sync::Barrier;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::ScopedJoinHandle;
 use std::time::Duration;
 
 use self::serve::Served;
+use cloudflare_access_host_tests::interfaces;
+use cloudflare_access_host_tests::programs::wait_until;
 use cloudflare_access_host_tests::registry::Registry;
 use cloudflare_access_simulator::{Fault, FaultKind, Simulator};
-use wasmtime::component::Component;
-use wasmtime::{Config, Engine};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_service_in_rust_rotates_a_token_over_http() {
@@ -50,11 +50,11 @@ async fn in_wasmcloud_a_host_that_stops_under_load_costs_no_rotation_and_doubles
     cluster.serve(&registry.reference("sample/rotate-service:0.1.0"), &simulator);
 
     let hosts: Vec<_> = cluster.hosts.iter().map(|host| (host.address.clone(), host.probe.clone())).collect();
-    let (warm, stopped) = (Barrier::new(CLIENTS + 1), AtomicBool::new(false));
+    let (warm, is_stopped) = (AtomicUsize::new(0), AtomicBool::new(false));
     let rotate_until_the_host_is_gone = |target: String| {
         let (mut answered, mut afterwards) = ([0, 0], 0);
         while afterwards < ROTATIONS {
-            afterwards += usize::from(stopped.load(Ordering::Relaxed));
+            afterwards += usize::from(is_stopped.load(Ordering::Relaxed));
             let turn = answered[0] + answered[1];
             // As a load balancer does: the host whose turn it is, unless it is not ready.
             let host = [turn % 2, (turn + 1) % 2].into_iter().find(|&host| wasmcloud::is_ready(&hosts[host].1));
@@ -63,12 +63,14 @@ async fn in_wasmcloud_a_host_that_stops_under_load_costs_no_rotation_and_doubles
             assert_eq!(status, 200, "{answer}");
             answered[host] += 1;
             if turn + 1 == ROTATIONS {
-                warm.wait();
+                warm.fetch_add(1, Ordering::Relaxed);
             }
         }
         answered
     };
     let answered: Vec<[usize; 2]> = std::thread::scope(|threads| {
+        // However this scope is left: the clients end, so that it can be left.
+        let _stopped = SetWhenDropped(&is_stopped);
         let clients: Vec<_> = tokens
             .iter()
             .map(|token| {
@@ -77,9 +79,12 @@ async fn in_wasmcloud_a_host_that_stops_under_load_costs_no_rotation_and_doubles
                 threads.spawn(move || rotate(target))
             })
             .collect();
-        warm.wait();
+        wait_until("every client to have rotated on both hosts", || {
+            let has_failed = clients.iter().any(ScopedJoinHandle::is_finished);
+            (has_failed || warm.load(Ordering::Relaxed) == CLIENTS).then_some(())
+        });
         cluster.hosts[0].stop();
-        stopped.store(true, Ordering::Relaxed);
+        is_stopped.store(true, Ordering::Relaxed);
         clients.into_iter().map(|client| client.join().expect("every rotation succeeds")).collect()
     });
 
@@ -91,13 +96,18 @@ async fn in_wasmcloud_a_host_that_stops_under_load_costs_no_rotation_and_doubles
     assert_eq!(simulator.tokens(&account).len(), CLIENTS, "no token was doubled");
 }
 
-fn stands_on_wasi_alone(component: &Path) {
-    let engine = Engine::new(&Config::new()).expect("an engine");
-    let component = Component::from_file(&engine, component).expect("a component");
-    let component = component.component_type();
-    for (name, _) in component.imports(&engine) {
-        assert!(name.starts_with("wasi:"), "{name}");
+/// Sets a flag at the end of a scope, also when that is a panic.
+struct SetWhenDropped<'a>(&'a AtomicBool);
+
+impl Drop for SetWhenDropped<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
+}
+
+fn stands_on_wasi_alone(component: &Path) {
+    let (imports, _) = interfaces(&std::fs::read(component).expect("the component"));
+    assert!(!imports.is_empty() && imports.iter().all(|name| name.starts_with("wasi:")), "{imports:?}");
 }
 
 async fn rotates(release: &'static str, service: &Path) {

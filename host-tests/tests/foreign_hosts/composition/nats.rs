@@ -1,10 +1,12 @@
 //! As much of a NATS client as a scheduler needs: publish a request, read what comes.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
-use cloudflare_access_host_tests::fetched;
+use cloudflare_access_host_tests::programs::Lines;
+use cloudflare_access_host_tests::{LIMIT, fetched};
 use serde_json::Value;
 
 /// A running `nats-server` and a connection to it.
@@ -24,15 +26,12 @@ impl Nats {
             .stderr(Stdio::piped())
             .spawn()
             .expect("nats-server runs");
-        let mut lines = BufReader::new(process.stderr.take().expect("its log")).lines();
-        let address = loop {
-            let line = lines.next().expect("nats-server listens").expect("a line");
-            if let Some((_, address)) = line.split_once("client connections on ") {
-                break address.trim().to_owned();
-            }
-        };
-        std::thread::spawn(move || lines.for_each(drop));
+        let mut lines = Lines::of(process.stderr.take().expect("its log"));
+        let address = lines.wait_for("the address that nats-server listens on", |line| {
+            line.split_once("client connections on ").map(|(_, address)| address.trim().to_owned())
+        });
         let mut stream = TcpStream::connect(&address).expect("a connection");
+        stream.set_write_timeout(Some(LIMIT)).expect("a limit");
         stream.write_all(b"CONNECT {\"verbose\":false}\r\n").expect("it is sent");
         Self { process, url: format!("nats://{address}"), reader: BufReader::new(stream), requests: 0 }
     }
@@ -50,29 +49,44 @@ impl Nats {
         self.subscribe(&reply);
         let body = body.to_string();
         self.send(format!("PUB {subject} {reply} {}\r\n{body}\r\n", body.len()).as_bytes());
-        loop {
-            let (subject, answer) = self.next_message();
-            if subject == reply {
-                return answer;
-            }
-        }
+        self.wait_for(&format!("the answer to {subject}"), |subject, answer| (subject == reply).then_some(answer))
     }
 
-    /// The next message: its subject and its JSON.
-    pub fn next_message(&mut self) -> (String, Value) {
+    /// Reads on to the first message in which `find`, which gets its subject and its JSON, finds something.
+    pub fn wait_for<T>(&mut self, what: &str, mut find: impl FnMut(&str, Value) -> Option<T>) -> T {
+        let end = Instant::now() + LIMIT;
         loop {
-            let mut line = String::new();
-            self.reader.read_line(&mut line).expect("a line");
+            let line = String::from_utf8(self.read(what, end, |reader, line| reader.read_until(b'\n', line)));
+            let line = line.expect("a line of NATS");
             let words: Vec<_> = line.split_whitespace().collect();
             match words.as_slice() {
                 ["PING"] => self.send(b"PONG\r\n"),
                 ["MSG", subject, .., length] => {
-                    let mut body = vec![0; length.parse::<usize>().expect("a length") + 2];
-                    self.reader.read_exact(&mut body).expect("the message");
-                    return ((*subject).to_owned(), serde_json::from_slice(&body).expect("JSON"));
+                    let length = length.parse::<u64>().expect("a length") + 2;
+                    let body = self.read(what, end, |reader, body| reader.take(length).read_to_end(body));
+                    if let Some(found) = find(subject, serde_json::from_slice(&body).expect("JSON")) {
+                        return found;
+                    }
                 }
                 _ => {}
             }
+        }
+    }
+
+    /// Reads some bytes, until the end of the time at most.
+    fn read(
+        &mut self,
+        what: &str,
+        end: Instant,
+        read: impl FnOnce(&mut BufReader<TcpStream>, &mut Vec<u8>) -> io::Result<usize>,
+    ) -> Vec<u8> {
+        let left = end.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+        self.reader.get_ref().set_read_timeout(Some(left)).expect("a limit");
+        let mut bytes = Vec::new();
+        match read(&mut self.reader, &mut bytes) {
+            Ok(1..) => bytes,
+            Ok(0) => panic!("nats-server closed the connection before {what} came"),
+            Err(error) => panic!("waited {} s in vain for {what}: {error}", LIMIT.as_secs()),
         }
     }
 

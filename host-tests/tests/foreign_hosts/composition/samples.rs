@@ -1,10 +1,12 @@
 //! The consumer components of `samples/`, built and composed with the plugin: what an edge runtime is given.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
+use std::time::Duration;
 
 use cloudflare_access_host::COMPONENT;
-use cloudflare_access_host_tests::fetched;
+use cloudflare_access_host_tests::programs::{self, BUILD_LIMIT};
+use cloudflare_access_host_tests::{LIMIT, fetched};
 use sha2::{Digest, Sha256};
 use wac_graph::types::Package;
 use wac_graph::{CompositionGraph, EncodeOptions, plug};
@@ -18,26 +20,22 @@ pub fn in_rust() -> PathBuf {
     cargo
         .args(["build", "--locked", "--release", "--target", "wasm32-unknown-unknown", "--target-dir"])
         .arg(output())
-        .current_dir(folder)
-        .stderr(Stdio::inherit());
+        .current_dir(folder);
     for of_the_outer_build in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET"] {
         cargo.env_remove(of_the_outer_build);
     }
-    assert!(cargo.status().expect("cargo runs").success(), "samples/rotate-service builds");
+    succeeds("samples/rotate-service", cargo, BUILD_LIMIT);
     composed("rust", &output().join("wasm32-unknown-unknown/release/rotate_service.wasm"))
 }
 
 /// The service in JavaScript, composed. Its engine takes half a minute to start once, so it is kept until an input changes.
 pub fn in_javascript() -> PathBuf {
     let folder = Path::new(SAMPLES).join("rotate-service-js");
-    let wit = Command::new(fetched::program("wasm-tools"))
-        .args(["component", "wit"])
-        .arg(Path::new(SAMPLES).join("rotate-service/wit"))
-        .output()
-        .expect("wasm-tools runs");
-    assert!(wit.status.success(), "{}", String::from_utf8_lossy(&wit.stderr));
+    let mut tools = Command::new(fetched::program("wasm-tools"));
+    tools.args(["component", "wit"]).arg(Path::new(SAMPLES).join("rotate-service/wit"));
+    let wit = succeeds("wasm-tools", tools, LIMIT);
     let jco = fetched::program("jco");
-    let mut inputs = Sha256::new_with_prefix(&wit.stdout);
+    let mut inputs = Sha256::new_with_prefix(&wit);
     for file in ["rotate-service.js", "build.js"] {
         inputs.update(std::fs::read(folder.join(file)).expect("the service"));
     }
@@ -49,14 +47,14 @@ pub fn in_javascript() -> PathBuf {
         for file in ["rotate-service.js", "build.js", "package.json"] {
             std::fs::copy(folder.join(file), home.join(file)).expect("the service");
         }
-        std::fs::write(home.join("rotate-service.wit"), wit.stdout).expect("the world");
+        std::fs::write(home.join("rotate-service.wit"), wit).expect("the world");
         let packages = home.join("node_modules");
         if !packages.exists() {
             std::os::unix::fs::symlink(jco.ancestors().nth(2).expect("node_modules"), packages).expect("a link");
         }
-        let built =
-            Command::new("node").args(["build.js", "rotate-service.wit", "part.wasm"]).current_dir(&home).status();
-        assert!(built.expect("node runs").success(), "samples/rotate-service-js builds");
+        let mut node = Command::new("node");
+        node.args(["build.js", "rotate-service.wit", "part.wasm"]).current_dir(&home);
+        succeeds("samples/rotate-service-js", node, BUILD_LIMIT);
         std::fs::rename(home.join("part.wasm"), &service).expect("the component");
     }
     composed("javascript", &service)
@@ -72,6 +70,13 @@ fn composed(name: &str, service: &Path) -> PathBuf {
     plug(&mut graph, vec![plugin], service).expect("the service imports what the plugin exports");
     let bytes = graph.encode(EncodeOptions::default()).expect("a component");
     fetched::keep("samples/composed", &format!("rotate-service-{name}.wasm"), &bytes)
+}
+
+/// Runs a command that must succeed; what it wrote to its standard output.
+fn succeeds(what: &str, command: Command, limit: Duration) -> Vec<u8> {
+    let output = programs::output(command, limit);
+    assert!(output.status.success(), "{what} fails:\n{}", String::from_utf8_lossy(&output.stderr));
+    output.stdout
 }
 
 fn output() -> PathBuf {

@@ -1,11 +1,12 @@
 //! A composed service in `wasmtime serve`, asked over HTTP.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 
-use cloudflare_access_host_tests::fetched;
+use cloudflare_access_host_tests::programs::Lines;
+use cloudflare_access_host_tests::{LIMIT, fetched};
 use cloudflare_access_simulator::{API_TOKEN, Simulator};
 use serde_json::Value;
 
@@ -18,7 +19,7 @@ pub struct Served {
 impl Served {
     /// Serves a component on a free port, with the settings of the simulator in its environment.
     pub fn start(release: &str, component: &Path, simulator: &Simulator) -> Self {
-        let mut process = Command::new(fetched::program(release))
+        let mut process = fetched::command(release)
             .args(["serve", "-S", "cli", "--addr", "127.0.0.1:0"])
             .args(["--env", "CLOUDFLARE_API_TOKEN", "--env", "CLOUDFLARE_BASE_URL"])
             .arg(component)
@@ -27,17 +28,10 @@ impl Served {
             .stderr(Stdio::piped())
             .spawn()
             .expect("wasmtime runs");
-        let mut lines = BufReader::new(process.stderr.take().expect("its standard error")).lines();
-        let mut said = String::new();
-        let address = loop {
-            let line = lines.next().unwrap_or_else(|| panic!("wasmtime serve ended: {said}")).expect("a line");
-            if let Some((_, address)) = line.split_once("http://") {
-                break address.trim_end_matches('/').to_owned();
-            }
-            said.push_str(&line);
-        };
-        // Whatever else it says is read, so that it never waits for us.
-        std::thread::spawn(move || lines.for_each(drop));
+        let mut lines = Lines::of(process.stderr.take().expect("its standard error"));
+        let address = lines.wait_for("the address that wasmtime serves on", |line| {
+            line.split_once("http://").map(|(_, address)| address.trim_end_matches('/').to_owned())
+        });
         Self { process, address }
     }
 
@@ -51,12 +45,17 @@ impl Served {
 ///
 /// # Errors
 /// No connection, so that nothing was sent.
+///
+/// # Panics
+/// There is no answer, or no whole one, within the limit of all waits.
 pub fn post(address: &str, host: &str, target: &str) -> std::io::Result<(u16, Value)> {
     let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(LIMIT)).expect("a limit");
+    stream.set_write_timeout(Some(LIMIT)).expect("a limit");
     write!(stream, "POST {target} HTTP/1.1\r\nhost: {host}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
         .expect("the request is sent");
     let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("an answer");
+    stream.read_to_string(&mut answer).unwrap_or_else(|error| panic!("no answer from {address} to {target}: {error}"));
     let status = answer.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or_else(|| panic!("{answer:?}"));
     let json = &answer[answer.find('{').unwrap_or_else(|| panic!("{answer:?}"))..=answer.rfind('}').expect("its end")];
     Ok((status, serde_json::from_str(json).expect("JSON")))

@@ -1,11 +1,13 @@
 //! The hosts, each behind the same question: do this step, what came of it? A step and its outcome are JSON, as the drivers
 //! in `hosts/` read and write them.
 
-use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::io::Write;
+use std::path::Path;
+use std::process::{Child, ChildStdin, Command, Stdio};
 
+use cloudflare_access_host_tests::LIMIT;
 use cloudflare_access_host_tests::fetched::{self, HOSTS};
+use cloudflare_access_host_tests::programs::{self, Lines};
 use cloudflare_access_simulator::{API_TOKEN, Simulator};
 use serde_json::{Value, json};
 
@@ -27,32 +29,32 @@ pub const HOSTS_UNDER_TEST: [(&str, Start); 6] = [
     ("wasmtime 48.0.2", |simulator| Box::new(WasmtimeCommand::new("wasmtime-48", simulator))),
     ("wasmtime 49.0.4", |simulator| Box::new(WasmtimeCommand::new("wasmtime-49", simulator))),
     ("Rust, wasmtime 48", |simulator| Box::new(Embedding::new(simulator))),
-    ("wasmtime-py 50.0.1", |simulator| Box::new(Lines::new(python(), simulator))),
-    ("jco 1.35.0, Node", |simulator| Box::new(Lines::new(jco(), simulator))),
+    ("wasmtime-py 50.0.1", |simulator| Box::new(Subprocess::new(python(), simulator))),
+    ("jco 1.35.0, Node", |simulator| Box::new(Subprocess::new(jco(), simulator))),
 ];
 
 /// The stock command: one process a call, values as text.
 struct WasmtimeCommand {
-    program: PathBuf,
+    name: &'static str,
     base_url: String,
 }
 
 impl WasmtimeCommand {
-    fn new(name: &str, simulator: &Simulator) -> Self {
-        Self { program: fetched::program(name), base_url: simulator.base_url().to_owned() }
+    fn new(name: &'static str, simulator: &Simulator) -> Self {
+        Self { name, base_url: simulator.base_url().to_owned() }
     }
 }
 
 impl Driver for WasmtimeCommand {
     fn run(&mut self, step: &Value) -> Value {
-        let output = Command::new(&self.program)
+        let mut command = fetched::command(self.name);
+        command
             .args(["run", "-S", "http", "--env", "CLOUDFLARE_API_TOKEN", "--env", "CLOUDFLARE_BASE_URL"])
             .args(["--invoke", &wave::call(step)])
             .arg(fetched::component())
             .env("CLOUDFLARE_API_TOKEN", API_TOKEN)
-            .env("CLOUDFLARE_BASE_URL", &self.base_url)
-            .output()
-            .expect("wasmtime runs");
+            .env("CLOUDFLARE_BASE_URL", &self.base_url);
+        let output = programs::output(command, LIMIT);
         match wave::parse(&String::from_utf8_lossy(&output.stdout)) {
             Some(result) => wave::outcome(&result),
             None => json!({"trap": String::from_utf8_lossy(&output.stderr)}),
@@ -61,13 +63,13 @@ impl Driver for WasmtimeCommand {
 }
 
 /// A driver in another language: one process, a step a line in, an outcome a line out.
-struct Lines {
+struct Subprocess {
     process: Child,
     steps: ChildStdin,
-    outcomes: BufReader<ChildStdout>,
+    outcomes: Lines,
 }
 
-impl Lines {
+impl Subprocess {
     fn new(mut command: Command, simulator: &Simulator) -> Self {
         let mut process = command
             .env("CLOUDFLARE_API_TOKEN", API_TOKEN)
@@ -77,21 +79,20 @@ impl Lines {
             .spawn()
             .expect("the driver starts");
         let steps = process.stdin.take().expect("its standard input");
-        let outcomes = BufReader::new(process.stdout.take().expect("its standard output"));
+        let outcomes = Lines::of(process.stdout.take().expect("its standard output"));
         Self { process, steps, outcomes }
     }
 }
 
-impl Driver for Lines {
+impl Driver for Subprocess {
     fn run(&mut self, step: &Value) -> Value {
         writeln!(self.steps, "{step}").expect("the driver reads");
-        let mut line = String::new();
-        self.outcomes.read_line(&mut line).expect("the driver answers");
-        serde_json::from_str(&line).unwrap_or_else(|_| json!({"trap": format!("the driver ended: {line}")}))
+        let line = self.outcomes.wait_for(&format!("the outcome of {step}"), |line| Some(line.to_owned()));
+        serde_json::from_str(&line).unwrap_or_else(|_| json!({"trap": format!("the driver wrote {line}")}))
     }
 }
 
-impl Drop for Lines {
+impl Drop for Subprocess {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
@@ -123,13 +124,13 @@ fn jco() -> Command {
     if !link.exists() {
         std::os::unix::fs::symlink(packages, link).expect("a link to the packages");
     }
-    let transpiled = Command::new(jco)
+    let mut transpile = Command::new(jco);
+    transpile
         .args(["transpile", "--quiet", "--instantiation", "async", "--out-dir", "transpiled"])
         .arg(fetched::component())
-        .current_dir(&folder)
-        .status()
-        .expect("jco runs");
-    assert!(transpiled.success(), "jco transpile");
+        .current_dir(&folder);
+    let transpiled = programs::output(transpile, LIMIT);
+    assert!(transpiled.status.success(), "jco transpile: {}", String::from_utf8_lossy(&transpiled.stderr));
     let mut command = Command::new("node");
     command.arg("driver.js").arg("transpiled").current_dir(folder);
     command
