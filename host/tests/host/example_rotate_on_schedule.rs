@@ -6,7 +6,8 @@ mod service;
 
 use std::time::Duration;
 
-use cloudflare_access_host::{AccessTokens, Account, CodeCache, Credentials, ExposeSecret, Runtime, Tokens};
+use crate::code_cache;
+use cloudflare_access_host::{AccessTokens, Account, Credentials, ExposeSecret, Runtime, Tokens};
 use cloudflare_access_simulator::{ACCOUNT_ID, API_TOKEN, Fault, FaultKind, IssuedToken, Operation, Simulator};
 use service::{Pair, Turn, read, turn, write};
 
@@ -16,7 +17,7 @@ fn account(simulator: &Simulator) -> Tokens<Account> {
     let access = AccessTokens::builder()
         .credentials(Credentials::api_token(API_TOKEN))
         .base_url(simulator.base_url().parse().unwrap())
-        .runtime(Runtime::builder().cache(CodeCache::None).build().unwrap());
+        .runtime(Runtime::builder().cache(code_cache()).build().unwrap());
     access.build().unwrap().account(ACCOUNT_ID)
 }
 
