@@ -49,7 +49,7 @@ fn write_bindings(contract: &Path, out_dir: &Path) {
     println!("cargo::rerun-if-changed={}", contract.display());
     let bindings = format!(
         "wasmtime::component::bindgen!({{
-            path: {contract:?},
+            path: \"{}\",
             inline: \"
                 package cloudflare:access-host;
                 world plugin {{
@@ -60,7 +60,8 @@ fn write_bindings(contract: &Path, out_dir: &Path) {
             world: \"cloudflare:access-host/plugin\",
             exports: {{ default: async }},
             require_store_data_send: true,
-        }});\n"
+        }});\n",
+        contract.display().to_string().escape_default()
     );
     if let Err(error) = fs::write(out_dir.join("bindings.rs"), bindings) {
         fail(&format!("{} cannot be written: {error}", out_dir.join("bindings.rs").display()));

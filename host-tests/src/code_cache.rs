@@ -8,7 +8,7 @@ use wasmtime::{Cache, CacheConfig, Config};
 
 use crate::fetched;
 
-/// The folder of the code cache. As `XDG_CACHE_HOME`, its parent makes wasmtime itself and `access-tokens` find it.
+/// Returns the folder of the code cache. As `XDG_CACHE_HOME`, its parent makes wasmtime itself and `access-tokens` find it.
 ///
 /// # Panics
 /// The test is not in a target folder.
@@ -17,7 +17,7 @@ pub fn code_cache() -> PathBuf {
     fetched::target_directory().join("tmp/code-cache/wasmtime")
 }
 
-/// The settings of wasmtime with the code cache.
+/// Adds the code cache to settings of wasmtime.
 pub(crate) fn with_code_cache(mut config: Config) -> wasmtime::Result<Config> {
     let mut cache = CacheConfig::new();
     cache.with_directory(code_cache());

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use wac_graph::types::{Package, Types};
 
-/// The names of the imports and of the exports of a component.
+/// Returns the names of the imports and of the exports of a component.
 ///
 /// # Panics
 /// It is not a component.

@@ -18,7 +18,7 @@ pub mod requests;
 mod within;
 
 pub use action::{Action, Done, ISSUE_KEY, NEW_NAME, SECONDS};
-pub use cases::cases;
+pub use cases::Cases;
 pub use code_cache::code_cache;
 pub use contract::{lifecycle, types};
 pub use instance::{Host, Instance, Setup};

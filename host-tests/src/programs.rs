@@ -73,7 +73,7 @@ impl Lines {
     ///
     /// # Panics
     /// The program ends without such a line, or [`LIMIT`] passes; the panic says what was waited for and shows what was written.
-    pub fn wait_for<T>(&mut self, what: &str, find: impl Fn(&str) -> Option<T>) -> T {
+    pub fn wait_for<T>(&mut self, what: &str, mut find: impl FnMut(&str) -> Option<T>) -> T {
         let end = Instant::now() + LIMIT;
         loop {
             let line = match self.unread.recv_timeout(end.saturating_duration_since(Instant::now())) {
@@ -92,7 +92,7 @@ impl Lines {
         }
     }
 
-    /// Everything that was written so far.
+    /// Returns everything that was written so far.
     pub fn seen(&mut self) -> &str {
         for line in self.unread.try_iter() {
             self.seen.extend([&line, "\n"]);

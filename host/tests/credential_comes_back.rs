@@ -4,6 +4,7 @@
 
 use std::fmt::{Debug, Display};
 use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -23,6 +24,8 @@ const KEY: &str = "0123456789abcdef0123456789abcdef01234";
 const EMAIL: &str = "operator@example.com";
 /// How many functions the two interfaces have.
 const FUNCTIONS: usize = 20;
+/// How many answers had the credential in them.
+static SENT_BACK: AtomicUsize = AtomicUsize::new(0);
 
 /// Where the server puts what it has got.
 #[derive(Clone, Copy, Debug)]
@@ -61,8 +64,12 @@ async fn answer(State(echo): State<Echo>, request: Request) -> Response {
         (Echo::Refusal | Echo::RefusedChange, _) => (400, refusal(&sent)),
         (Echo::UnusableAnswer, _) => (200, success(&json!({"id": id, "client_secret": 7}))),
     };
+    let body = body.to_string();
+    if body.contains(id) {
+        SENT_BACK.fetch_add(1, Ordering::SeqCst);
+    }
     let status = StatusCode::from_u16(status).unwrap();
-    (status, [("cf-ray", ray_id.as_str()), ("content-type", "application/json")], body.to_string()).into_response()
+    (status, [("cf-ray", ray_id.as_str()), ("content-type", "application/json")], body).into_response()
 }
 
 fn success(result: &Value) -> Value {
@@ -147,10 +154,8 @@ impl io::Write for Log {
 
 #[tokio::test]
 async fn what_a_server_sends_back_of_the_credential_is_taken_out_of_all_that_a_call_shows() {
-    let runtime = Runtime::builder()
-        .cache(CodeCache::Folder(concat!(env!("CARGO_TARGET_TMPDIR"), "/code-cache/wasmtime").into()))
-        .build()
-        .unwrap();
+    let code_cache = CodeCache::Folder(concat!(env!("CARGO_TARGET_TMPDIR"), "/code-cache/wasmtime").into());
+    let runtime = Runtime::builder().cache(code_cache).build().unwrap();
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt()
@@ -170,12 +175,16 @@ async fn what_a_server_sends_back_of_the_credential_is_taken_out_of_all_that_a_c
                     .options(CallOptions::new().timeout(Duration::from_millis(700)).max_retries(0))
                     .build()
                     .unwrap();
-                for (function, shown) in of_every_function(&access.account("a")).await {
+                let before = SENT_BACK.load(Ordering::SeqCst);
+                let results = of_every_function(&access.account("a")).await;
+                let sent_back = SENT_BACK.load(Ordering::SeqCst) - before;
+                assert!(sent_back >= FUNCTIONS, "{echo:?}: {sent_back} answers had the credential");
+                for (function, shown) in results {
                     for secret in [TOKEN, KEY] {
                         assert!(!gives_away(&shown, secret), "{function} with {echo:?}: {shown}");
                     }
                     assert!(!shown.contains(EMAIL), "{function} with {echo:?}: {shown}");
-                    // The server had the credential and did send it.
+                    // What comes back shows where it was.
                     let least = match (echo, function) {
                         (Echo::Refusal, _) => 5,
                         (

@@ -621,7 +621,8 @@ fn a_message_that_cannot_be_written_costs_neither_a_secret_nor_the_exit_code() {
     let run_with_full_error_stream = |arguments: &[&str]| {
         let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
         let mut command = child(&simulator);
-        let mut child = command.args(arguments).stdout(Stdio::piped()).stderr(full).spawn().unwrap();
+        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(full);
+        let mut child = command.spawn().unwrap();
         end(&mut child);
         let output = child.wait_with_output().unwrap();
         (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())

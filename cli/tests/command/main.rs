@@ -11,6 +11,7 @@ mod within;
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::Path;
+use std::process::Stdio;
 
 use cloudflare_access_simulator::{ACCOUNT_ID, API_TOKEN, Fault, FaultKind, Operation, Simulator, Wait, ZONE_ID};
 
@@ -232,7 +233,7 @@ fn a_secret_that_cannot_be_printed_is_told_to_be_lost() {
     let simulator = simulator();
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
     let mut create = child(&simulator);
-    create.args(["create", "CI", "--output", "env"]).stdout(full).stderr(std::process::Stdio::piped());
+    create.args(["create", "CI", "--output", "env"]).stdin(Stdio::null()).stdout(full).stderr(Stdio::piped());
     let mut child = create.spawn().unwrap();
     program::end(&mut child);
     let output = child.wait_with_output().unwrap();
@@ -512,7 +513,7 @@ fn an_interrupt_leaves_a_true_message() {
         let simulator = simulator();
         simulator.inject(FaultKind::NeverAnswer);
         let mut issue = child(&simulator);
-        issue.args([command, "CI", "--show-secret"]).stderr(std::process::Stdio::piped());
+        issue.args([command, "CI", "--show-secret"]).stderr(Stdio::piped());
         let mut child = issue.spawn().unwrap();
         program::wait_for_request(&simulator);
         program::send("-INT", &child);

@@ -68,7 +68,7 @@ pub fn run(program: &mut Command) -> (i32, String, String) {
     (code, stdout, stderr)
 }
 
-/// Waits for the end of a program whose output is little enough for the pipes.
+/// Waits for the end of a program that writes less than its pipes hold.
 pub fn end(child: &mut Child) -> ExitStatus {
     let limit = Instant::now() + LIMIT;
     loop {

@@ -13,6 +13,24 @@ use wasmtime_wasi_http::Error as HttpError;
 const CALLS: usize = 1000;
 const WARM_UP: usize = 100;
 
+/// A fault, and the kind of the error that it leads to.
+fn faults() -> [(FaultKind, ErrorKind); 11] {
+    use ErrorKind::{Connection, InvalidResponse, Rejected, Timeout, Unavailable};
+    [
+        (FaultKind::error(500, 1000, "later"), Unavailable),
+        (FaultKind::NeverAnswer, Timeout),
+        (FaultKind::Close, Connection),
+        (FaultKind::TruncatedBody, Connection),
+        (FaultKind::StallInBody, Timeout),
+        (FaultKind::HtmlPage { status: 520 }, Unavailable),
+        (FaultKind::NotHttp, Connection),
+        (FaultKind::LargeHead { bytes: 1 << 20 }, Connection),
+        (FaultKind::Redirect { status: 302, location: "/login".to_owned() }, InvalidResponse),
+        (FaultKind::GarbageJson, InvalidResponse),
+        (FaultKind::ContentTooLarge, Rejected),
+    ]
+}
+
 #[tokio::test]
 async fn a_thousand_failing_calls_over_sockets_leave_an_instance_as_it_was() {
     let simulator = Simulator::builder().quota(CALLS).start().await.expect("a simulator");
@@ -23,30 +41,18 @@ async fn a_thousand_failing_calls_over_sockets_leave_an_instance_as_it_was() {
     let patient = RequestOptions { headers: Some(headers), ..options(&simulator) };
     // Only what never ends is given up soon, so that a slow machine does not turn the others into it.
     let hurried = RequestOptions { timeout_ms: Some(20), ..patient.clone() };
-    let kinds = [
-        (FaultKind::error(500, 1000, "later"), ErrorKind::Unavailable),
-        (FaultKind::NeverAnswer, ErrorKind::Timeout),
-        (FaultKind::Close, ErrorKind::Connection),
-        (FaultKind::TruncatedBody, ErrorKind::Connection),
-        (FaultKind::StallInBody, ErrorKind::Timeout),
-        (FaultKind::HtmlPage { status: 520 }, ErrorKind::Unavailable),
-        (FaultKind::NotHttp, ErrorKind::Connection),
-        (FaultKind::LargeHead { bytes: 1 << 20 }, ErrorKind::Connection),
-        (FaultKind::Redirect { status: 302, location: "/login".to_owned() }, ErrorKind::InvalidResponse),
-        (FaultKind::GarbageJson, ErrorKind::InvalidResponse),
-        (FaultKind::ContentTooLarge, ErrorKind::Rejected),
-    ];
+    let faults = faults();
     // `issue` would try again until its time ends; its requests are those of the others.
     let actions: Vec<_> = Action::all().filter(|action| *action != Action::Issue).collect();
     let mut memory = 0;
     for number in 0..CALLS {
-        let (kind, expected) = &kinds[number % kinds.len()];
+        let (fault, expected) = &faults[number % faults.len()];
         let action = actions[number % actions.len()];
         simulator.clear_faults();
-        simulator.inject(Fault::new(kind.clone()).forever());
+        simulator.inject(Fault::new(fault.clone()).forever());
         let options = if *expected == ErrorKind::Timeout { &hurried } else { &patient };
         let error = action.call(&mut plugin, simulator.account(), &id, options).await.expect_err("a fault");
-        assert_eq!(error.kind, *expected, "{kind:?} of {action:?}: {error:?}");
+        assert_eq!(error.kind, *expected, "{fault:?} of {action:?}: {error:?}");
         if simulator.tokens(simulator.account()).iter().all(|token| token.id != id) {
             id = simulator.add_token(simulator.account(), "token").token.id;
         }
@@ -55,7 +61,6 @@ async fn a_thousand_failing_calls_over_sockets_leave_an_instance_as_it_was() {
         }
     }
     assert_eq!(plugin.memory(), memory, "after {CALLS} and after {WARM_UP} calls");
-    simulator.clear_faults();
     Action::Create.call(&mut plugin, simulator.account(), "", &patient).await.expect("it works");
 }
 

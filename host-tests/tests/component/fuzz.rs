@@ -11,7 +11,7 @@ use bytes::Bytes;
 use cloudflare_access_host_tests::hooks::{Replies, Reply};
 use cloudflare_access_host_tests::requests::by_default;
 use cloudflare_access_host_tests::types::{Credentials, Error, Outcome, RequestOptions};
-use cloudflare_access_host_tests::{Action, Done, Host, Instance, RawServer, cases, endpoint};
+use cloudflare_access_host_tests::{Action, Cases, Done, Host, Instance, RawServer, endpoint};
 use cloudflare_access_simulator::{ACCOUNT_ID, Scope};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -28,8 +28,6 @@ const CREDENTIAL: &str = "a-credential-that-nobody-may-see";
 /// The id and the secret of the token in `create.json`. No error may show the secret.
 const TOKEN_ID: &str = "f174e90a-fafe-4643-bbbc-4a0ed4fc8415";
 const SECRET: &str = "cfast_0123456789abcdefghijABCDEFGHIJ0123456789deadbeef";
-/// What a case over a socket costs, against one that is answered from memory (see `cases`).
-const OVER_SOCKETS: u32 = 50;
 
 /// What a case is answered, in a form that can be shown.
 #[derive(Clone, Debug)]
@@ -180,10 +178,10 @@ fn runtime() -> tokio::runtime::Runtime {
 #[test]
 fn any_answer_ends_in_a_result_that_says_no_more_than_it_did() {
     let (runtime, bench) = (runtime(), Bench::default());
-    proptest!(cases("fuzz", 1), |(action in action(), given in given())| {
+    Cases::of("fuzz", 1).check(&(action(), given()), |(action, given)| {
         let says_yes = if given.breaks { None } else { given.says_yes() };
         let result = runtime.block_on(bench.call(action, move || given.reply()));
-        check(action, &result, says_yes)?;
+        check(action, &result, says_yes)
     });
 }
 
@@ -195,7 +193,8 @@ fn any_bytes_on_a_socket_end_in_a_result() {
     let server = runtime.block_on(RawServer::start(move |_| sent.lock().expect("no panic").clone()));
     let plugin = RefCell::new(None);
     let noise = vec(any::<u8>(), 0..64);
-    proptest!(cases("fuzz", OVER_SOCKETS), |(action in action(), given in given(), noise in noise, place in any::<Index>())| {
+    // A connection doubles what a call costs.
+    Cases::of("fuzz", 2).check(&(action(), given(), noise, any::<Index>()), |(action, given, noise, place)| {
         let mut bytes = given.bytes();
         if given.breaks {
             let at = place.index(bytes.len());
@@ -213,7 +212,7 @@ fn any_bytes_on_a_socket_end_in_a_result() {
             result
         });
         // What a client of HTTP makes of these bytes is its own affair.
-        check(action, &result, None)?;
+        check(action, &result, None)
     });
 }
 

@@ -285,17 +285,19 @@ impl Seen<'_> {
             (false, _) => 1..=1,
         };
 
+        let name = cell.kind.name();
+        let mut meetings = self.simulator.requests().into_iter().map(|request| request.fault == Some(name));
+        let is_met = meetings.next() == Some(true) && (!cell.forever || meetings.all(|is_met| is_met));
+
         let mut found = Vec::new();
-        let is_met = self.simulator.requests().first().is_some_and(|request| request.fault == Some(cell.kind.name()));
-        if !is_met || (!cell.forever && !self.simulator.faults().is_empty()) {
-            found.push("the fault was not met".to_owned());
-        }
         let mut must = |holds: bool, rule: String| {
             if !holds {
                 found.push(rule);
             }
         };
         let sent = self.requests();
+        let is_spent = cell.forever || self.simulator.faults().is_empty();
+        must(is_met && is_spent, "the fault was not met".to_owned());
         must(requests.contains(&sent), format!("{sent} requests in place of {requests:?}"));
         if cell.action.makes_a_secret() {
             let secrets = self.simulator.issued_secrets().len() - 1;

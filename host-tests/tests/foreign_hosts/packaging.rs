@@ -48,12 +48,13 @@ fn a_field_that_is_added_to_the_contract_is_caught() {
 fn the_released_artifact_survives_a_registry_byte_for_byte() {
     let folder = tempfile::tempdir().expect("a folder");
     let release = folder.path().join("release");
-    let mut make = Command::new(Path::new(ROOT).join(".ci/release"));
-    make.arg(&release)
+    let mut script = Command::new(Path::new(ROOT).join(".ci/release"));
+    script
+        .arg(&release)
         .env_remove("RUSTFLAGS")
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
         .env("CARGO_TARGET_DIR", fetched::target_directory());
-    let made = programs::output(make, BUILD_LIMIT);
+    let made = programs::output(script, BUILD_LIMIT);
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     let artifact = release.join("cloudflare_access.wasm");
     let registry = Registry::start(folder.path());

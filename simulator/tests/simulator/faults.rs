@@ -98,7 +98,7 @@ async fn exchange(simulator: &Simulator, kind: &FaultKind, operation: Operation,
         FaultKind::StallInBody => |bytes| Answer::read(bytes).is_some_and(|a| a.body.len() == a.length() / 2),
         _ => |_| false,
     };
-    within("1 requests", simulator.wait_for_requests(1)).await;
+    within("a request", simulator.wait_for_requests(1)).await;
     let end = loop {
         if held_after(&bytes) {
             break End::Held;
@@ -477,7 +477,7 @@ async fn a_client_that_goes_during_a_delay_before_the_commit_prevents_the_change
     let mut connection = connect(&simulator).await;
     let request = client.request("POST", &path(Operation::Create, simulator.account(), ""), &body(Operation::Create));
     let answer = tokio::spawn(async move { send_on(&mut connection, request).await });
-    within("1 requests", simulator.wait_for_requests(1)).await;
+    within("a request", simulator.wait_for_requests(1)).await;
     answer.abort();
     within("the end of every connection", simulator.wait_for_open_connections(0)).await;
     assert_eq!(simulator.commits(), []);
@@ -492,7 +492,7 @@ async fn a_delay_after_the_commit_has_changed_everything_while_the_client_waits(
     let mut connection = connect(&simulator).await;
     let request = client.request("POST", &path(Operation::Create, simulator.account(), ""), &body(Operation::Create));
     let answer = tokio::spawn(async move { send_on(&mut connection, request).await });
-    within("1 requests", simulator.wait_for_requests(1)).await;
+    within("a request", simulator.wait_for_requests(1)).await;
     client.list(simulator.account(), "").await.result();
     assert_eq!(simulator.commits().len(), 1);
     answer.abort();

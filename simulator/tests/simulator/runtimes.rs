@@ -43,7 +43,7 @@ async fn stop_closes_the_port_and_every_connection_even_one_that_waits_for_ever(
     let mut waiting = connect(&simulator).await;
     let path = crate::client::path(cloudflare_access_simulator::Operation::List, simulator.account(), "");
     let answer = tokio::spawn(waiting.send_request(client.request("GET", &path, "")));
-    within("1 requests", simulator.wait_for_requests(1)).await;
+    within("a request", simulator.wait_for_requests(1)).await;
     within("the end of the simulator", simulator.stop()).await;
     assert!(within("the end of the request", answer).await.expect("no panic").is_err());
     assert!(tokio::net::TcpStream::connect(address).await.is_err());

@@ -7,6 +7,7 @@ mod wasmcloud;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::ScopedJoinHandle;
 use std::time::Duration;
 
 use self::serve::Served;
@@ -79,7 +80,7 @@ async fn in_wasmcloud_a_host_that_stops_under_load_costs_no_rotation_and_doubles
             })
             .collect();
         wait_until("every client to have rotated on both hosts", || {
-            let has_failed = clients.iter().any(|client| client.is_finished());
+            let has_failed = clients.iter().any(ScopedJoinHandle::is_finished);
             (has_failed || warm.load(Ordering::Relaxed) == CLIENTS).then_some(())
         });
         cluster.hosts[0].stop();

@@ -106,15 +106,19 @@ impl Host {
         Self { process, log, name, id: String::new(), address: String::new(), probe: String::new() }
     }
 
-    /// Reads in the log which free ports the host has found.
+    /// Reads in the log which free ports the host has found, in whichever order it says so.
     fn read_addresses(&mut self) {
-        for (server, address) in [("HTTP server", &mut self.address), ("probe server", &mut self.probe)] {
-            let listening = format!("{server} listening addr=");
-            *address = self.log.wait_for(&format!("the address of the {server}"), |line| {
-                let (_, rest) = line.split_once(&listening)?;
-                rest.split_whitespace().next().map(str::to_owned)
-            });
-        }
+        let (mut http, mut probe) = (None, None);
+        (self.address, self.probe) = self.log.wait_for("the addresses that a host listens on", |line| {
+            let (server, rest) = line.split_once(" listening addr=")?;
+            let address = rest.split_whitespace().next().map(str::to_owned);
+            match server {
+                server if server.ends_with("HTTP server") => http = address,
+                server if server.ends_with("probe server") => probe = address,
+                _ => {}
+            }
+            http.clone().zip(probe.clone())
+        });
     }
 
     /// Tells the host to stop, as an operator does, and waits until it has.
