@@ -249,7 +249,7 @@ fn a_component_that_wants_more_than_this_host_offers_is_refused() {
         r#"(component (import "wasi:sockets/tcp-create-socket@0.2.2" (instance (export "create" (func)))))"#,
     )
     .unwrap();
-    let error = Runtime::builder().component(component).build().unwrap_err();
+    let error = Runtime::builder().component(component).cache(code_cache()).build().unwrap_err();
     assert!(error.to_string().starts_with("the component cannot be loaded"), "{error}");
     assert!(format!("{error:?}").contains("wasi:sockets/tcp-create-socket"), "{error:?}");
 }
