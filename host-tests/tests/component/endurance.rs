@@ -61,6 +61,7 @@ async fn a_thousand_failing_calls_over_sockets_leave_an_instance_as_it_was() {
         }
     }
     assert_eq!(plugin.memory(), memory, "after {CALLS} and after {WARM_UP} calls");
+    simulator.clear_faults();
     Action::Create.call(&mut plugin, simulator.account(), "", &patient).await.expect("it works");
 }
 

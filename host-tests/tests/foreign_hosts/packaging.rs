@@ -27,21 +27,25 @@ fn a_field_that_is_added_to_the_contract_is_caught() {
     }
     std::fs::create_dir_all(copy.path().join("host-tests")).expect("a folder");
     std::os::unix::fs::symlink(fetched::HOSTS, copy.path().join("host-tests/hosts")).expect("a link");
-    let types = copy.path().join("wit/types.wit");
-    let text = std::fs::read_to_string(&types).expect("the types");
-    std::fs::write(&types, text.replacen("  record service-token {", "  record service-token { added: bool,", 1))
-        .expect("a changed contract");
     let contract = copy.path().join(".ci/contract");
     let run = |command| {
         let mut contract = Command::new(&contract);
         contract.arg(command).env("CARGO_TARGET_DIR", fetched::target_directory());
         programs::output(contract, BUILD_LIMIT)
     };
+    assert!(run("release").status.success());
+    let types = copy.path().join("wit/types.wit");
+    let text = std::fs::read_to_string(&types).expect("the types");
+    std::fs::write(&types, text.replacen("  record service-token {", "  record service-token { added: bool,", 1))
+        .expect("a changed contract");
     let said = String::from_utf8_lossy(&run("check").stderr).into_owned();
     assert!(said.contains("docs/contract.md is stale"), "{said}");
     assert!(run("docs").status.success());
-    let said = String::from_utf8_lossy(&run("check").stderr).into_owned();
+    let check = run("check");
+    let said = String::from_utf8_lossy(&check.stderr).into_owned();
     assert!(said.contains("not semver-compatible"), "{said}");
+    let changes = String::from_utf8_lossy(&check.stdout).into_owned();
+    assert!(changes.contains("+| `added` | `bool` |"), "{changes}");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //!
 //! This is also how an application with a wasmtime of its own uses the parts of this crate one by one.
 
+use std::collections::HashSet;
 use std::slice;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -31,15 +32,18 @@ struct Watched {
 }
 
 impl Watcher {
-    /// Whether any memory of the component has these bytes anywhere.
-    fn find(&self, needle: &str) -> bool {
+    /// Whether any memory of the component has a part of a secret that is worth having. A secret that was freed may be there
+    /// in part only, since the allocator writes into what is free.
+    fn find(&self, secret: &str) -> bool {
+        const PART: usize = 12;
+        let parts: HashSet<&[u8]> = secret.as_bytes().windows(PART).collect();
         let memories = self.0.lock().unwrap();
         assert!(!memories.is_empty(), "the component has no memory to look at");
         memories.iter().any(|memory| {
             // SAFETY: the memory is leaked, so it is still there; the component is not running.
             let bytes =
                 unsafe { slice::from_raw_parts(memory.start as *const u8, memory.size.load(Ordering::Acquire)) };
-            bytes.windows(needle.len()).any(|window| window == needle.as_bytes())
+            bytes.windows(PART).any(|window| parts.contains(window))
         })
     }
 }
@@ -142,7 +146,7 @@ async fn no_operation_leaves_the_credential_in_the_components_memory() {
         let Plugin { store, guest, memory, .. } = plugin;
         let options = options.as_ref();
         let clean =
-            |operation: &str| assert!(!memory.find(tail(secret)), "the credential is in the memory after {operation}");
+            |operation: &str| assert!(!memory.find(secret), "the credential is in the memory after {operation}");
 
         let all = types::ListAllParams { name: None, search: None, per_page: None };
         let page = types::ListPageParams { name: None, search: None, page: None, per_page: None };
@@ -185,18 +189,13 @@ async fn no_operation_leaves_the_credential_in_the_components_memory() {
     }
 }
 
-/// The second half of a credential: the allocator overwrites the first bytes of what the component frees.
-fn tail(credential: &str) -> &str {
-    &credential[credential.len() / 2..]
-}
-
 /// The control: the same search finds a credential that is given to the component.
 #[tokio::test]
 async fn a_credential_that_the_component_is_given_is_found_in_its_memory() {
     let simulator = Simulator::start().await.unwrap();
     let mut plugin = Plugin::new(&simulator, hooks(&simulator), types::Credentials::ApiToken(API_TOKEN.into())).await;
     plugin.get("f174e90a-fafe-4643-bbbc-4a0ed4fc8415").await.unwrap_err();
-    assert!(plugin.memory.find(tail(API_TOKEN)));
+    assert!(plugin.memory.find(API_TOKEN));
 }
 
 #[tokio::test]
