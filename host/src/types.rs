@@ -54,6 +54,10 @@ pub struct JsonField {
 
 /// What became of a token that was to be deleted.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "there is one for a call, and a box would be in the way of whoever matches it"
+)]
 pub enum Deletion {
     /// The token was deleted. This is how the API showed it last; where its answer was empty, only `id` is set.
     Deleted(ServiceToken),

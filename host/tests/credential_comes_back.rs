@@ -177,8 +177,8 @@ async fn what_a_server_sends_back_of_the_credential_is_taken_out_of_all_that_a_c
                             | "rotate-with-overlap"
                             | "issue"
                             | "finish-issue",
-                        ) => 1,
-                        (Echo::UnusableAnswer, "create") => 1,
+                        )
+                        | (Echo::UnusableAnswer, "create") => 1,
                         _ => 0,
                     };
                     assert!(shown.matches("[redacted]").count() >= least, "{function} with {echo:?}: {shown}");

@@ -179,7 +179,9 @@ async fn a_token_is_already_gone_only_where_a_repeat_finds_it_gone() {
         for fault in [None, Some(FaultKind::RateLimited { wait: Wait::Seconds(0) })] {
             simulator.clear_requests();
             let requests = if fault.is_some() { 2 } else { 1 };
-            fault.into_iter().for_each(|kind| simulator.inject(kind));
+            if let Some(kind) = fault {
+                simulator.inject(kind);
+            }
             let nobody = "f174e90a-fafe-4643-bbbc-4a0ed4fc8415";
             let error = plugin.delete(&home_argument, nobody, Some(&options)).await.expect_err("not found");
             assert_eq!(
