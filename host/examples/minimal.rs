@@ -1,16 +1,28 @@
-//! Makes a token and prints what a machine needs to pass Access.
+//! Makes a token and keeps its secret in a file that only its owner can read.
 //!
-//! `CLOUDFLARE_API_TOKEN=… CLOUDFLARE_ACCOUNT_ID=… cargo run --example minimal -- "name of the token"`
+//! `CLOUDFLARE_API_TOKEN=… CLOUDFLARE_ACCOUNT_ID=… cargo run --example minimal`
 
-use cloudflare_access_host::{AccessTokens, CreateParams, ExposeSecret};
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+
+use cloudflare_access_host::{AccessTokens, CreateParams, ExposeSecret, Outcome};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let name = std::env::args().nth(1).ok_or("give the name of the new token")?;
-    let access = AccessTokens::from_environment()?;
-    let account = access.account(std::env::var("CLOUDFLARE_ACCOUNT_ID")?);
-    let issued = account.create(CreateParams::named(name)).await?;
-    println!("CF_ACCESS_CLIENT_ID={}", issued.token.client_id.unwrap_or_default());
-    println!("CF_ACCESS_CLIENT_SECRET={}", issued.client_secret.expose_secret());
+    let account = AccessTokens::from_environment()?.account(std::env::var("CLOUDFLARE_ACCOUNT_ID")?);
+    // Opened before the token is made: the API shows the secret once, and it needs a place then.
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open("ci.secret")?;
+    match account.create(CreateParams::named("CI pipeline")).await {
+        Ok(issued) => {
+            writeln!(file, "CF_ACCESS_CLIENT_ID={}", issued.token.client_id.unwrap_or_default())?;
+            writeln!(file, "CF_ACCESS_CLIENT_SECRET={}", issued.client_secret.expose_secret())?;
+        }
+        Err(error) => match error.outcome {
+            Outcome::NotApplied => eprintln!("nothing was made: {error}"),
+            Outcome::Unknown => eprintln!("look for the token before you make it again: {error}"),
+            Outcome::Applied => eprintln!("there is a token whose secret is lost, rotate or delete it: {error}"),
+        },
+    }
     Ok(())
 }

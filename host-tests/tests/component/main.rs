@@ -16,4 +16,5 @@ mod matrix;
 mod memory;
 mod model;
 mod operations;
+mod readme;
 mod secrets;

@@ -56,3 +56,21 @@ async fn a_token_that_is_not_there_is_an_error_value_and_not_a_trap() {
         assert!(printed.contains("code: some(12135)"), "{release}: {printed}");
     }
 }
+
+#[tokio::test]
+async fn the_line_of_the_readme_lists_the_tokens() {
+    let readme = include_str!("../../../README.md");
+    let line = readme.lines().find(|line| line.starts_with("wasmtime run ")).expect("a line that runs wasmtime");
+    let (_, call) = line.split_once("--invoke '").expect("a call");
+    let (call, _) = call.split_once('\'').expect("the end of the call");
+    for release in RELEASES {
+        let simulator = Simulator::start().await.expect("a simulator");
+        simulator.add_token(simulator.account(), "CI pipeline");
+
+        let output = invoke(release, &simulator, call.replace('…', simulator.account().id())).await;
+
+        let printed = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{release}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(printed.starts_with("ok([{id: ") && printed.contains(r#"name: some("CI pipeline")"#), "{printed}");
+    }
+}
