@@ -29,6 +29,11 @@ impl ApiError {
         Self { status, errors: vec![ErrorEntry::new(code, message)] }
     }
 
+    /// What it says.
+    pub fn text(&self) -> String {
+        self.errors.iter().map(|entry| entry.message.as_str()).collect::<Vec<_>>().join("; ")
+    }
+
     /// No token has this id. A client id in place of an id gives this too.
     pub fn token_not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, 12135, "access.api.error.not_found")

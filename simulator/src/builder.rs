@@ -10,12 +10,13 @@ use time::OffsetDateTime;
 use crate::clock::Clock;
 use crate::connection::{Port, Transport};
 use crate::credentials::{Credential, Permission};
-use crate::engine::{Engine, Rules};
-use crate::rate_limit::RateLimit;
+use crate::engine::Engine;
+use crate::rate_limit::RateLimiter;
 use crate::recording::Recorder;
 use crate::store::Store;
 use crate::{
-    ACCOUNT_ID, API_KEY, API_TOKEN, EMAIL, Fault, ListBehaviour, READ_ONLY_API_TOKEN, Scope, Simulator, ZONE_ID,
+    ACCOUNT_ID, API_KEY, API_TOKEN, Behaviour, EMAIL, Fault, ListBehaviour, READ_ONLY_API_TOKEN, RateLimit, Scope,
+    Simulator, ZONE_ID,
 };
 
 /// Sets up a [`Simulator`]. What is not set has the behaviour of the real API, and the constants of this crate.
@@ -27,13 +28,8 @@ pub struct SimulatorBuilder {
     api_tokens: Vec<Credential>,
     read_only_api_tokens: Vec<Credential>,
     api_keys: Vec<Credential>,
-    zones_refuse_api_tokens: bool,
-    access_enabled: bool,
-    account_lists: ListBehaviour,
-    zone_lists: ListBehaviour,
-    default_per_page: u64,
-    quota: usize,
-    rate_limit: Option<(u32, Duration)>,
+    behaviour: Behaviour,
+    allows_remote: bool,
     clock: Clock,
     seed: Option<u64>,
     latency: Duration,
@@ -53,13 +49,8 @@ impl SimulatorBuilder {
             api_tokens: Vec::new(),
             read_only_api_tokens: Vec::new(),
             api_keys: Vec::new(),
-            zones_refuse_api_tokens: false,
-            access_enabled: true,
-            account_lists: ListBehaviour::Honoured,
-            zone_lists: ListBehaviour::Honoured,
-            default_per_page: 1000,
-            quota: 50,
-            rate_limit: None,
+            behaviour: Behaviour::default(),
+            allows_remote: false,
             clock: Clock::running(),
             seed: None,
             latency: Duration::ZERO,
@@ -71,7 +62,7 @@ impl SimulatorBuilder {
         }
     }
 
-    /// The loopback address to listen on; `127.0.0.1` by default. Another address makes `start` fail.
+    /// The loopback address to listen on; `127.0.0.1` by default. Another address needs [`SimulatorBuilder::allow_remote`].
     pub fn host(mut self, host: IpAddr) -> Self {
         self.address.set_ip(host);
         self
@@ -116,44 +107,55 @@ impl SimulatorBuilder {
     /// Whether an API token is refused under `/zones/` (405, code 10000), as the description of the API suggests; by default it
     /// is accepted.
     pub fn zones_refuse_api_tokens(mut self, refuse: bool) -> Self {
-        self.zones_refuse_api_tokens = refuse;
+        self.behaviour.zones_refuse_api_tokens = refuse;
         self
     }
 
     /// Whether Access is enabled; by default it is. If not, every call gets code 9999.
     pub fn access_enabled(mut self, enabled: bool) -> Self {
-        self.access_enabled = enabled;
+        self.behaviour.access_enabled = enabled;
         self
     }
 
     /// What lists under `/accounts/` make of their query; they honour it by default.
     pub fn account_lists(mut self, behaviour: ListBehaviour) -> Self {
-        self.account_lists = behaviour;
+        self.behaviour.account_lists = behaviour;
         self
     }
 
     /// What lists under `/zones/` make of their query; they honour it by default.
     pub fn zone_lists(mut self, behaviour: ListBehaviour) -> Self {
-        self.zone_lists = behaviour;
+        self.behaviour.zone_lists = behaviour;
         self
     }
 
     /// Tokens per page where the request does not say; 1000 by default. 0 is 1.
     pub fn default_per_page(mut self, tokens: u64) -> Self {
-        self.default_per_page = tokens.max(1);
+        self.behaviour.default_per_page = tokens.max(1);
         self
     }
 
     /// How many tokens an account or a zone may have; 50 by default.
     pub fn quota(mut self, tokens: usize) -> Self {
-        self.quota = tokens;
+        self.behaviour.quota = tokens;
         self
     }
 
-    /// Refuses requests beyond this number in this time, by the clock of the simulator. By default none is refused; the real API
-    /// has 1200 in five minutes.
-    pub fn rate_limit(mut self, requests: u32, window: Duration) -> Self {
-        self.rate_limit = Some((requests, window));
+    /// Refuses requests beyond a budget. By default none is refused; the real one is [`RateLimit::REAL`].
+    pub fn rate_limit(mut self, rule: RateLimit) -> Self {
+        self.behaviour.rate_limit = Some(rule);
+        self
+    }
+
+    /// Everything that can be chosen of the behaviour at once, in place of what was chosen before.
+    pub fn behaviour(mut self, behaviour: Behaviour) -> Self {
+        self.behaviour = behaviour;
+        self
+    }
+
+    /// Allows an address that is not loopback. Whoever reaches it can read every secret of the simulator and change everything.
+    pub fn allow_remote(mut self) -> Self {
+        self.allows_remote = true;
         self
     }
 
@@ -225,8 +227,11 @@ impl SimulatorBuilder {
     pub async fn start(self) -> io::Result<Simulator> {
         let invalid = |text: String| io::Error::new(io::ErrorKind::InvalidInput, text);
         let address = self.address;
-        if !address.ip().is_loopback() {
-            return Err(invalid(format!("{} is not a loopback address; use 127.0.0.1 or ::1", address.ip())));
+        if !address.ip().is_loopback() && !self.allows_remote {
+            return Err(invalid(format!(
+                "{} is not a loopback address; use 127.0.0.1 or ::1, or allow remote clients",
+                address.ip()
+            )));
         }
         for fault in &self.faults {
             fault.check().map_err(|error| invalid(error.to_string()))?;
@@ -237,7 +242,7 @@ impl SimulatorBuilder {
         let accounts = or_default(self.accounts.clone(), || Scope::Account(ACCOUNT_ID.to_owned()));
         let zones = or_default(self.zones.clone(), || Scope::Zone(ZONE_ID.to_owned()));
         let scopes = (accounts[0].clone(), zones[0].clone());
-        let engine = self.engine(accounts.into_iter().chain(zones));
+        let engine = self.engine(scopes.0.clone(), accounts.into_iter().chain(zones));
         Simulator::listen(port, transport, certificate_pem, engine, scopes)
     }
 
@@ -253,7 +258,7 @@ impl SimulatorBuilder {
         Ok(simulator)
     }
 
-    fn engine(self, scopes: impl Iterator<Item = Scope>) -> Engine {
+    fn engine(self, account: Scope, scopes: impl Iterator<Item = Scope>) -> Engine {
         let api_token = |token: &str, permission| Credential::ApiToken { token: token.to_owned(), permission };
         let api_key = || Credential::ApiKey { email: EMAIL.to_owned(), key: API_KEY.to_owned() };
         let mut credentials = or_default(self.api_tokens, || api_token(API_TOKEN, Permission::Write));
@@ -263,20 +268,16 @@ impl SimulatorBuilder {
         let mut random = self.seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed);
         Engine {
             rays: Mutex::new(random.fork()),
-            store: Mutex::new(Store::new(scopes, self.quota, random)),
+            store: Mutex::new(Store::new(scopes, random)),
             clock: self.clock,
             faults: Mutex::new(self.faults),
             latency: Mutex::new(self.latency),
             recorder: Recorder::new(self.record_limit),
-            rate_limit: RateLimit::new(self.rate_limit),
-            rules: Rules {
-                credentials,
-                zones_refuse_api_tokens: self.zones_refuse_api_tokens,
-                access_enabled: self.access_enabled,
-                account_lists: self.account_lists,
-                zone_lists: self.zone_lists,
-                default_per_page: self.default_per_page,
-            },
+            rate_limit: RateLimiter::default(),
+            account,
+            credentials,
+            first_behaviour: self.behaviour.clone(),
+            behaviour: Mutex::new(self.behaviour),
         }
     }
 }

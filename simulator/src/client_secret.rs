@@ -1,11 +1,14 @@
 //! The identifiers and secrets that the API makes.
 //!
-//! A secret is `cfast_`, 40 letters and digits, and 8 hexadecimal digits of a checksum over what comes before. Its `Debug`
+//! A secret is `cfast_`, 40 letters and digits, and 8 hexadecimal digits of a checksum over what comes before; in its older form it is
+//! 64 hexadecimal digits. Its `Debug`
 //! shows nothing of it; whoever needs the text asks for it by name.
 
 use std::fmt;
 
 use fastrand::Rng;
+
+use crate::SecretForm;
 
 /// The secret of a service token.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -18,7 +21,10 @@ impl ClientSecret {
         &self.0
     }
 
-    pub(crate) fn random(random: &mut Rng) -> Self {
+    pub(crate) fn random(random: &mut Rng, form: SecretForm) -> Self {
+        if form == SecretForm::Hexadecimal {
+            return Self(format!("{:032x}{:032x}", random.u128(..), random.u128(..)));
+        }
         let mut text = String::with_capacity(54);
         text.push_str("cfast_");
         text.extend(std::iter::repeat_with(|| random.alphanumeric()).take(40));
@@ -49,7 +55,7 @@ mod tests {
 
     #[test]
     fn a_secret_has_the_documented_form_and_a_checksum_of_its_text() {
-        let secret = ClientSecret::random(&mut Rng::with_seed(1));
+        let secret = ClientSecret::random(&mut Rng::with_seed(1), SecretForm::Checksummed);
         let text = secret.expose();
         assert_eq!(text.len(), 54);
         let (start, checksum) = text.split_at(46);
@@ -59,6 +65,6 @@ mod tests {
 
     #[test]
     fn debug_shows_nothing_of_a_secret() {
-        assert_eq!(format!("{:?}", ClientSecret::random(&mut Rng::new())), "[redacted]");
+        assert_eq!(format!("{:?}", ClientSecret::random(&mut Rng::new(), SecretForm::Checksummed)), "[redacted]");
     }
 }

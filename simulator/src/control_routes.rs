@@ -13,8 +13,9 @@ use serde_json::{Value, json};
 use crate::api_error::ApiError;
 use crate::engine::Engine;
 use crate::envelope::{self, Answer};
+use crate::parameters::Parameters;
 use crate::recording::{RecordedRequest, is_secret_header};
-use crate::{Fault, clock};
+use crate::{Fault, Scope, clock};
 
 pub(crate) const PREFIX: &str = "/simulator/";
 
@@ -44,8 +45,28 @@ struct InUse {
     in_use: bool,
 }
 
+/// The tokens to make.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Seed {
+    /// Default: the first account.
+    scope: Option<Scope>,
+    name: String,
+    /// Default: one. More than one have their number after the name.
+    count: Option<u32>,
+    #[serde(default)]
+    params: Value,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wait {
+    count: u64,
+    timeout_seconds: u64,
+}
+
 /// Carries out a request of the control routes.
-pub(crate) fn answer(engine: &Engine, parts: &Parts, body: &[u8]) -> Answer {
+pub(crate) async fn answer(engine: &Engine, parts: &Parts, body: &[u8]) -> Answer {
     let result = match (parts.method.as_str(), parts.uri.path()) {
         ("POST", "/simulator/authenticate") => authenticate(engine, body),
         ("GET", "/simulator/faults") => Ok(json!(*engine.faults.lock())),
@@ -67,6 +88,14 @@ pub(crate) fn answer(engine: &Engine, parts: &Parts, body: &[u8]) -> Answer {
             engine.store.lock().mark(&token_id, in_use);
             Value::Null
         }),
+        ("GET", "/simulator/behaviour") => Ok(json!(*engine.behaviour.lock())),
+        ("PATCH", "/simulator/behaviour") => change_behaviour(engine, body),
+        ("POST", "/simulator/tokens") => seed(engine, body),
+        ("POST", "/simulator/reset") => {
+            engine.reset();
+            Ok(Value::Null)
+        }
+        ("POST", "/simulator/requests/wait") => wait(engine, body).await,
         ("GET", "/simulator/requests") => Ok(engine.recorder.requests().iter().map(shown).collect()),
         ("GET", "/simulator/commits") => Ok(json!(engine.recorder.commits())),
         ("DELETE", "/simulator/requests") => {
@@ -88,9 +117,48 @@ fn refusal(status: StatusCode, message: String) -> Answer {
     envelope::failure(&ApiError::new(status, 1000, message))
 }
 
+fn change_behaviour(engine: &Engine, body: &[u8]) -> Result<Value, String> {
+    let mut behaviour = engine.behaviour.lock();
+    *behaviour = behaviour.with(read(body)?).map_err(|error| format!("no behaviour has this: {error}"))?;
+    Ok(json!(*behaviour))
+}
+
+/// Makes tokens as `create` would with these params, whatever the quota. Returns them with their secrets.
+fn seed(engine: &Engine, body: &[u8]) -> Result<Value, String> {
+    let Seed { scope, name, count, params } = read(body)?;
+    let scope = scope.unwrap_or_else(|| engine.account.clone());
+    let params = if params.is_null() { "{}".to_owned() } else { params.to_string() };
+    let params = Parameters::read(params.as_bytes()).map_err(|error| error.text())?;
+    let behaviour = engine.behaviour.lock().clone();
+    let (mut store, now) = (engine.store.lock(), engine.clock.now());
+    let names = match count {
+        None => vec![name],
+        Some(count) => (1..=count).map(|number| format!("{name} {number}")).collect(),
+    };
+    let tokens = names.into_iter().map(|name| {
+        let token = store.add(&scope, name, &params, behaviour.secret_form, now);
+        json!(token.shown(Some(token.secret()), behaviour.token_shape))
+    });
+    Ok(tokens.collect())
+}
+
+/// Waits until this many requests were received since the last clearing.
+async fn wait(engine: &Engine, body: &[u8]) -> Result<Value, String> {
+    let Wait { count, timeout_seconds } = read(body)?;
+    let received = tokio::time::timeout(Duration::from_secs(timeout_seconds), engine.recorder.wait_for(count)).await;
+    let there_are = engine.recorder.count();
+    match received {
+        Ok(()) => Ok(json!({"received": there_are})),
+        Err(_) => Err(format!("{there_are} of {count} requests were received in {timeout_seconds} seconds")),
+    }
+}
+
 fn authenticate(engine: &Engine, body: &[u8]) -> Result<Value, String> {
     let Pair { client_id, client_secret } = read(body)?;
-    let outcome = engine.store.lock().authenticate(&client_id, &client_secret, engine.clock.now());
+    let outcome = {
+        let learns_after = Duration::from_secs(engine.behaviour.lock().application.learns_after_seconds);
+        engine.store.lock().authenticate(&client_id, &client_secret, learns_after, engine.clock.now())
+    };
     Ok(match outcome {
         Ok(()) => json!({"passes": true}),
         Err(refusal) => json!({"passes": false, "refusal": refusal}),

@@ -10,19 +10,20 @@ use hyper::body::Bytes;
 use hyper::header::{HeaderName, HeaderValue, RETRY_AFTER};
 use hyper::http::request::Parts;
 use parking_lot::Mutex;
+use time::OffsetDateTime;
 
 use crate::api_error::ApiError;
 use crate::clock::Clock;
 use crate::credentials::{self, Credential};
 use crate::envelope::{self, Answer};
 use crate::fault_effect::Headers;
-use crate::list_query::{ListBehaviour, ListQuery};
+use crate::list_query::ListQuery;
 use crate::parameters::Parameters;
-use crate::rate_limit::{RateLimit, Standing};
+use crate::rate_limit::{self, RateLimiter, Standing};
 use crate::recording::{Commit, Position, Recorder};
 use crate::route::Route;
 use crate::store::Store;
-use crate::{Fault, Operation, ScopeKind, fault};
+use crate::{Behaviour, CreateStatus, Fault, Operation, Scope, ScopeKind, Token, fault};
 
 /// Everything behind the socket.
 pub(crate) struct Engine {
@@ -31,20 +32,14 @@ pub(crate) struct Engine {
     pub faults: Mutex<Vec<Fault>>,
     pub latency: Mutex<Duration>,
     pub recorder: Recorder,
-    pub rules: Rules,
-    pub rate_limit: RateLimit,
-    pub rays: Mutex<fastrand::Rng>,
-}
-
-/// What the builder decided once and for all.
-#[derive(Clone)]
-pub(crate) struct Rules {
+    /// The first account.
+    pub account: Scope,
     pub credentials: Vec<Credential>,
-    pub zones_refuse_api_tokens: bool,
-    pub access_enabled: bool,
-    pub account_lists: ListBehaviour,
-    pub zone_lists: ListBehaviour,
-    pub default_per_page: u64,
+    /// What `reset` goes back to.
+    pub first_behaviour: Behaviour,
+    pub behaviour: Mutex<Behaviour>,
+    pub rate_limit: RateLimiter,
+    pub rays: Mutex<fastrand::Rng>,
 }
 
 /// A request of the API with everything that decides its answer.
@@ -59,9 +54,25 @@ pub(crate) struct Call {
 impl Engine {
     /// Whether the credential in the headers allows the route.
     pub fn authorize(&self, route: &Route, parts: &Parts) -> Result<(), ApiError> {
-        let Rules { credentials, zones_refuse_api_tokens, .. } = &self.rules;
+        let zones_refuse_api_tokens = self.behaviour.lock().zones_refuse_api_tokens;
         let kind = route.scope.kind();
-        credentials::authorize(credentials, *zones_refuse_api_tokens, &parts.headers, route.operation, kind)
+        credentials::authorize(&self.credentials, zones_refuse_api_tokens, &parts.headers, route.operation, kind)
+    }
+
+    /// Counts a request against the budget.
+    pub fn count_request(&self) -> Standing {
+        let rule = self.behaviour.lock().rate_limit;
+        self.rate_limit.count(rule, self.clock.now())
+    }
+
+    /// Goes back to the behaviour of the start, without tokens, faults, latency, requests and commits. The clock goes on.
+    pub fn reset(&self) {
+        *self.behaviour.lock() = self.first_behaviour.clone();
+        self.store.lock().clear();
+        self.faults.lock().clear();
+        *self.latency.lock() = Duration::ZERO;
+        self.recorder.clear();
+        self.rate_limit.reset();
     }
 
     /// The fault that a request meets.
@@ -94,7 +105,7 @@ impl Engine {
             headers.insert(hyper::header::SERVER, HeaderValue::from_static("cloudflare"));
         }
         if which == Headers::Api {
-            self.rate_limit.describe(standing, headers);
+            rate_limit::describe(standing, headers);
         }
     }
 
@@ -104,8 +115,8 @@ impl Engine {
     }
 
     fn execute(&self, call: &Call, store: &mut Store) -> (Answer, Option<Commit>) {
-        if let Standing::Exceeded { resets_after } = call.standing {
-            let error = ApiError::rate_limited(self.rate_limit.quota(), self.rate_limit.window_seconds());
+        if let Standing::Exceeded { rule, resets_after } = call.standing {
+            let error = ApiError::rate_limited(rule.requests, rule.window_seconds);
             let mut answer = envelope::failure(&error);
             answer.headers_mut().insert(RETRY_AFTER, resets_after.into());
             return (answer, None);
@@ -122,64 +133,72 @@ impl Engine {
         if !store.has(&route.scope) {
             return Err(ApiError::no_route(&format!("/client/v4/{}s/{}", route.scope.kind(), route.scope.id())));
         }
-        if !self.rules.access_enabled {
+        let behaviour = self.behaviour.lock().clone();
+        if !behaviour.access_enabled {
             return Err(ApiError::not_enabled());
         }
-        self.operate(route, &call.query, &call.body, store)
-    }
-
-    fn operate(
-        &self,
-        route: &Route,
-        query: &str,
-        body: &[u8],
-        store: &mut Store,
-    ) -> Result<(Answer, Option<Commit>), ApiError> {
-        let Route { operation, scope, token_id } = route;
         let now = self.clock.now();
-        let ok = StatusCode::OK;
-        let committed =
-            |id: &str| Some(Commit { operation: *operation, scope: scope.clone(), token_id: id.to_owned() });
-        Ok(match operation {
-            Operation::List => {
-                let query = self.list_query(scope.kind(), query)?;
-                let (tokens, info) = store.list(scope, &query);
-                let shown: Vec<_> = tokens.iter().map(|token| token.shown(None)).collect();
-                (envelope::success(ok, shown, Some(info)), None)
-            }
-            Operation::Get => (envelope::success(ok, store.get(scope, token_id)?.shown(None), None), None),
-            Operation::Create => {
-                let token = store.create(scope, Parameters::read(body)?, now)?;
-                let answer = envelope::success(StatusCode::CREATED, token.shown(Some(token.secret())), None);
-                (answer, committed(&token.id))
-            }
-            Operation::Update => {
-                store.get(scope, token_id)?;
-                let (token, secret) = store.update(scope, token_id, Parameters::read(body)?, now)?;
-                (envelope::success(ok, token.shown(secret.as_ref()), None), committed(token_id))
-            }
-            Operation::Delete => {
-                let token = store.delete(scope, token_id)?;
-                (envelope::success(ok, token.shown(None), None), committed(token_id))
-            }
-            Operation::Refresh => {
-                let token = store.refresh(scope, token_id, now)?;
-                (envelope::success(ok, token.shown(None), None), committed(token_id))
-            }
-            Operation::Rotate => {
-                store.get(scope, token_id)?;
-                let grace_end = Parameters::read_optional(body)?.previous_client_secret_expires_at;
-                let (token, secret) = store.rotate(scope, token_id, grace_end, now)?;
-                (envelope::success(ok, token.shown(Some(&secret)), None), committed(token_id))
-            }
-        })
+        if let Some(days) = behaviour.inactivity_days {
+            store.remove_inactive(Duration::from_hours(24) * days, now);
+        }
+        operate(route, &call.query, &call.body, store, &behaviour, now)
     }
+}
 
-    fn list_query(&self, kind: ScopeKind, query: &str) -> Result<ListQuery, ApiError> {
-        let behaviour = match kind {
-            ScopeKind::Account => self.rules.account_lists,
-            ScopeKind::Zone => self.rules.zone_lists,
-        };
-        ListQuery::read(query, behaviour, self.rules.default_per_page)
-    }
+fn operate(
+    route: &Route,
+    query: &str,
+    body: &[u8],
+    store: &mut Store,
+    behaviour: &Behaviour,
+    now: OffsetDateTime,
+) -> Result<(Answer, Option<Commit>), ApiError> {
+    let Route { operation, scope, token_id } = route;
+    let Behaviour { token_shape: shape, secret_form: form, .. } = *behaviour;
+    let ok = StatusCode::OK;
+    let committed = |token: &Token| Some(Commit::of(*operation, scope, token, now));
+    Ok(match operation {
+        Operation::List => {
+            let query = list_query(behaviour, scope.kind(), query)?;
+            let (tokens, info) = store.list(scope, &query);
+            let shown: Vec<_> = tokens.iter().map(|token| token.shown(None, shape)).collect();
+            (envelope::success(ok, shown, Some(info)), None)
+        }
+        Operation::Get => (envelope::success(ok, store.get(scope, token_id)?.shown(None, shape), None), None),
+        Operation::Create => {
+            let token = store.create(scope, Parameters::read(body)?, behaviour, now)?;
+            let status = match behaviour.create_status {
+                CreateStatus::Ok => ok,
+                CreateStatus::Created => StatusCode::CREATED,
+            };
+            (envelope::success(status, token.shown(Some(token.secret()), shape), None), committed(token))
+        }
+        Operation::Update => {
+            store.get(scope, token_id)?;
+            let (token, secret) = store.update(scope, token_id, Parameters::read(body)?, form, now)?;
+            (envelope::success(ok, token.shown(secret.as_ref(), shape), None), committed(token))
+        }
+        Operation::Delete => {
+            let token = store.delete(scope, token_id)?;
+            (envelope::success(ok, token.shown(None, shape), None), committed(&token))
+        }
+        Operation::Refresh => {
+            let token = store.refresh(scope, token_id, now)?;
+            (envelope::success(ok, token.shown(None, shape), None), committed(token))
+        }
+        Operation::Rotate => {
+            store.get(scope, token_id)?;
+            let grace_end = Parameters::read_optional(body)?.previous_client_secret_expires_at;
+            let (token, secret) = store.rotate(scope, token_id, grace_end, form, now)?;
+            (envelope::success(ok, token.shown(Some(&secret), shape), None), committed(token))
+        }
+    })
+}
+
+fn list_query(behaviour: &Behaviour, kind: ScopeKind, query: &str) -> Result<ListQuery, ApiError> {
+    let lists = match kind {
+        ScopeKind::Account => behaviour.account_lists,
+        ScopeKind::Zone => behaviour.zone_lists,
+    };
+    ListQuery::read(query, lists, behaviour.default_per_page)
 }

@@ -9,14 +9,16 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use crate::api_error::ApiError;
+use crate::behaviour::RateLimit;
 use crate::clock;
 use crate::envelope::{self, Answer};
 use crate::fault_kind::{FaultKind, Wait};
 use crate::list_query::ResultInfo;
 use crate::parameters::Parameters;
 use crate::rate_limit::{self, RATELIMIT};
+use crate::token::Secrets;
 use crate::wire_script::{Ending, Script, Step};
-use crate::{Commits, Token, fault_kind};
+use crate::{Commits, SecretForm, Token, TokenShape, fault_kind};
 
 /// Which headers an answer gets on its way out.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -245,7 +247,8 @@ fn error_body(code: u16, body: &Value) -> Answer {
 }
 
 fn rate_limited(wait: &Wait, now: OffsetDateTime) -> Answer {
-    let mut answer = envelope::failure(&ApiError::rate_limited(rate_limit::DEFAULT_QUOTA, 300));
+    let mut answer =
+        envelope::failure(&ApiError::rate_limited(RateLimit::REAL.requests, RateLimit::REAL.window_seconds));
     let headers: &mut HeaderMap = answer.headers_mut();
     match wait {
         Wait::Unsaid => None,
@@ -359,13 +362,13 @@ fn nested(depth: usize) -> String {
 }
 
 fn token_list(status: StatusCode, tokens: usize, page: u64, total_pages: u64, now: OffsetDateTime) -> Answer {
-    let mut random = fastrand::Rng::new();
+    let mut secrets = Secrets { random: &mut fastrand::Rng::new(), form: SecretForm::Checksummed };
     let made: Vec<Token> = (0..tokens)
-        .map(|index| Token::new(format!("made up {index}"), &Parameters::default(), &mut random, now))
+        .map(|index| Token::new(format!("made up {index}"), &Parameters::default(), &mut secrets, now))
         .collect();
     let count = tokens as u64;
     let info = ResultInfo { page, per_page: count, count, total_count: count.saturating_mul(total_pages), total_pages };
-    let shown: Vec<_> = made.iter().map(|token| token.shown(None)).collect();
+    let shown: Vec<_> = made.iter().map(|token| token.shown(None, TokenShape::Current)).collect();
     envelope::success(status, shown, Some(info))
 }
 

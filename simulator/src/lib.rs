@@ -9,6 +9,8 @@
 //! is named where it is made.
 
 mod api_error;
+mod application;
+mod behaviour;
 mod builder;
 mod client_secret;
 mod clock;
@@ -37,6 +39,7 @@ mod token;
 mod wire;
 mod wire_script;
 
+pub use behaviour::{Application, Behaviour, CreateStatus, Protection, RateLimit, SecretForm, TokenShape};
 pub use builder::SimulatorBuilder;
 pub use client_secret::ClientSecret;
 pub use fault::{Fault, FaultError, Moment};

@@ -3,13 +3,14 @@
 //! Only the names of the parameters are documented. Here `name` compares exactly, `search` looks for its text in name, client id
 //! and id without regard to case, page 0 is page 1, `per_page` 0 is the default, and more than 1000 per page is 1000.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::Token;
 use crate::api_error::ApiError;
 
 /// What a server makes of the query of a list.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum ListBehaviour {
     /// All four parameters are honoured.
     #[default]
@@ -43,7 +44,7 @@ pub(crate) struct ResultInfo {
 impl ListQuery {
     /// Reads the query of a request.
     pub fn read(query: &str, behaviour: ListBehaviour, default_per_page: u64) -> Result<Self, ApiError> {
-        let mut read = Self { name: None, search: None, page: 1, per_page: default_per_page };
+        let mut read = Self { name: None, search: None, page: 1, per_page: default_per_page.max(1) };
         if behaviour == ListBehaviour::AllIgnored {
             return Ok(read);
         }

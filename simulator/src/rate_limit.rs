@@ -1,7 +1,7 @@
 //! The request budget: what the `Ratelimit` headers say, and when the answer is 429 instead.
 //!
-//! By default nothing is refused and the headers name the full budget. When enforced, a window starts with the first request; when
-//! its budget is used up, everything is refused until it ends.
+//! Without a rule nothing is refused, and the headers name the full budget of the real API. With one, a window begins with its first
+//! request; the first request beyond the budget is refused, and everything after it until the block ends.
 
 use std::time::Duration;
 
@@ -10,83 +10,82 @@ use hyper::header::{HeaderName, HeaderValue};
 use parking_lot::Mutex;
 use time::OffsetDateTime;
 
+use crate::behaviour::RateLimit;
+use crate::clock;
+
 pub(crate) static RATELIMIT: HeaderName = HeaderName::from_static("ratelimit");
 static RATELIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
-/// The budget of the real API.
-pub(crate) const DEFAULT_QUOTA: u32 = 1200;
-pub(crate) const DEFAULT_WINDOW: Duration = Duration::from_mins(5);
+/// Counts requests.
+#[derive(Default)]
+pub(crate) struct RateLimiter(Mutex<Used>);
 
-pub(crate) struct RateLimit {
-    quota: u32,
-    window: Duration,
-    policy: HeaderValue,
-    full: HeaderValue,
-    /// Start of the window and requests in it; none when not enforced.
-    used: Option<Mutex<(OffsetDateTime, u32)>>,
+struct Used {
+    window_start: OffsetDateTime,
+    requests: u32,
+    blocked_until: OffsetDateTime,
+}
+
+impl Default for Used {
+    fn default() -> Self {
+        let start = OffsetDateTime::UNIX_EPOCH;
+        Self { window_start: start, requests: 0, blocked_until: start }
+    }
 }
 
 /// The state of the budget after a request was counted.
 pub(crate) enum Standing {
     Unlimited,
-    Within { remaining: u32, resets_after: u64 },
-    Exceeded { resets_after: u64 },
+    Within { rule: RateLimit, remaining: u32, resets_after: u64 },
+    Exceeded { rule: RateLimit, resets_after: u64 },
 }
 
-impl RateLimit {
-    pub fn new(enforced: Option<(u32, Duration)>) -> Self {
-        let (quota, window) = enforced.unwrap_or((DEFAULT_QUOTA, DEFAULT_WINDOW));
-        let seconds = window.as_secs();
-        Self {
-            quota,
-            window,
-            policy: header(format!("\"default\";q={quota};w={seconds}")),
-            full: header(format!("\"default\";r={quota};t={seconds}")),
-            used: enforced.map(|_| Mutex::new((OffsetDateTime::UNIX_EPOCH, 0))),
-        }
-    }
-
-    pub fn quota(&self) -> u32 {
-        self.quota
-    }
-
-    pub fn window_seconds(&self) -> u64 {
-        self.window.as_secs()
-    }
-
+impl RateLimiter {
     /// Counts a request.
-    pub fn count(&self, now: OffsetDateTime) -> Standing {
-        let Some(used) = &self.used else {
-            return Standing::Unlimited;
-        };
-        let mut used = used.lock();
-        let age = Duration::try_from(now - used.0).unwrap_or(Duration::ZERO);
-        if age >= self.window {
-            *used = (now, 0);
+    pub fn count(&self, rule: Option<RateLimit>, now: OffsetDateTime) -> Standing {
+        let Some(rule) = rule else { return Standing::Unlimited };
+        let mut used = self.0.lock();
+        if now < used.blocked_until {
+            return Standing::Exceeded { rule, resets_after: seconds(used.blocked_until - now) };
         }
-        let age = Duration::try_from(now - used.0).unwrap_or(Duration::ZERO);
-        let resets_after = self.window.saturating_sub(age).as_secs();
-        if used.1 >= self.quota {
-            return Standing::Exceeded { resets_after };
+        let window_end = clock::add(used.window_start, Duration::from_secs(rule.window_seconds));
+        if now >= window_end || used.requests > rule.requests {
+            *used = Used { window_start: now, ..Used::default() };
         }
-        used.1 += 1;
-        Standing::Within { remaining: self.quota - used.1, resets_after }
+        used.requests = used.requests.saturating_add(1);
+        if used.requests > rule.requests {
+            used.blocked_until = clock::add(now, Duration::from_secs(rule.block_seconds));
+            return Standing::Exceeded { rule, resets_after: rule.block_seconds };
+        }
+        let window_end = clock::add(used.window_start, Duration::from_secs(rule.window_seconds));
+        Standing::Within { rule, remaining: rule.requests - used.requests, resets_after: seconds(window_end - now) }
     }
 
-    /// Adds the headers that every answer of the API has, unless it already says something of its own.
-    pub fn describe(&self, standing: &Standing, headers: &mut HeaderMap) {
-        headers.entry(&RATELIMIT_POLICY).or_insert_with(|| self.policy.clone());
-        headers.entry(&RATELIMIT).or_insert_with(|| match standing {
-            Standing::Unlimited => self.full.clone(),
-            Standing::Within { remaining, resets_after } => header(used_up(*remaining, *resets_after)),
-            Standing::Exceeded { resets_after } => header(used_up(0, *resets_after)),
-        });
+    /// Begins anew.
+    pub fn reset(&self) {
+        *self.0.lock() = Used::default();
     }
+}
+
+/// Adds the headers that every answer of the API has, unless it already says something of its own.
+pub(crate) fn describe(standing: &Standing, headers: &mut HeaderMap) {
+    let (rule, remaining, resets_after) = match *standing {
+        Standing::Unlimited => (RateLimit::REAL, RateLimit::REAL.requests, RateLimit::REAL.window_seconds),
+        Standing::Within { rule, remaining, resets_after } => (rule, remaining, resets_after),
+        Standing::Exceeded { rule, resets_after } => (rule, 0, resets_after),
+    };
+    let policy = || header(format!("\"default\";q={};w={}", rule.requests, rule.window_seconds));
+    headers.entry(&RATELIMIT_POLICY).or_insert_with(policy);
+    headers.entry(&RATELIMIT).or_insert_with(|| header(used_up(remaining, resets_after)));
 }
 
 /// The value of a `Ratelimit` header: so many requests remain, and after so many seconds there are new ones.
 pub(crate) fn used_up(remaining: u32, resets_after: u64) -> String {
     format!("\"default\";r={remaining};t={resets_after}")
+}
+
+fn seconds(duration: time::Duration) -> u64 {
+    u64::try_from(duration.whole_seconds()).unwrap_or_default()
 }
 
 fn header(text: String) -> HeaderValue {

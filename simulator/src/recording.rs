@@ -13,10 +13,11 @@ use hyper::body::Bytes;
 use hyper::http::request::Parts;
 use parking_lot::Mutex;
 use serde::Serialize;
+use time::OffsetDateTime;
 use tokio::sync::Notify;
 
 use crate::route::Route;
-use crate::{FaultName, Operation, Scope};
+use crate::{FaultName, Operation, Scope, Token, clock};
 
 /// A request as it was received.
 #[derive(Clone, PartialEq, Eq)]
@@ -55,6 +56,32 @@ pub struct Commit {
     pub scope: Scope,
     /// To which token.
     pub token_id: String,
+    /// When, by the clock of the simulator, as the API writes times.
+    pub at: String,
+    /// The version of the secret that the token has since. After a deletion, the one that it had.
+    pub client_secret_version: u32,
+    /// Until when the secret before it passes.
+    pub previous_client_secret_expires_at: Option<String>,
+    /// Whether the token is enabled since.
+    pub enabled: bool,
+    /// When the token expires since.
+    pub expires_at: String,
+}
+
+impl Commit {
+    /// A change that has just been made to a token.
+    pub(crate) fn of(operation: Operation, scope: &Scope, token: &Token, now: OffsetDateTime) -> Self {
+        Self {
+            operation,
+            scope: scope.clone(),
+            token_id: token.id.clone(),
+            at: clock::text(now),
+            client_secret_version: token.client_secret_version,
+            previous_client_secret_expires_at: token.previous_client_secret_expires_at.map(clock::text),
+            enabled: token.enabled,
+            expires_at: clock::text(token.expires_at),
+        }
+    }
 }
 
 /// A request on its way into the recording.

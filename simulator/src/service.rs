@@ -9,7 +9,6 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Bytes, Incoming};
 use hyper::{Request, Response};
 
-use crate::control_routes;
 use crate::engine::{Call, Engine};
 use crate::envelope;
 use crate::fault_effect::{self, Delivery, Headers};
@@ -19,6 +18,7 @@ use crate::route::Route;
 use crate::wire::WireHandle;
 use crate::wire_script::{Ending, Script};
 use crate::{Fault, FaultKind, ListBehaviour, Moment};
+use crate::{application, control_routes};
 
 /// What the requests of one connection share.
 pub(crate) struct Service {
@@ -36,7 +36,11 @@ impl Service {
         let engine = &self.engine;
         if parts.uri.path().starts_with(control_routes::PREFIX) {
             let body = self.collect(body).await?;
-            return Ok(envelope::whole(control_routes::answer(engine, &parts, &body)));
+            return Ok(envelope::whole(control_routes::answer(engine, &parts, &body).await));
+        }
+        if application::is_path(parts.uri.path()) {
+            self.collect(body).await?;
+            return Ok(envelope::whole(application::answer(engine, &parts.headers)));
         }
         let route = Route::find(&parts.method, parts.uri.path());
         let fault = route.as_ref().ok().and_then(|route| engine.take_fault(route));
@@ -44,7 +48,7 @@ impl Service {
         let body = if unread { Bytes::new() } else { self.collect(body).await? };
         let call = Call {
             authorized: route.as_ref().map_or(Ok(()), |route| engine.authorize(route, &parts)),
-            standing: engine.rate_limit.count(engine.clock.now()),
+            standing: engine.count_request(),
             query: parts.uri.query().unwrap_or_default().to_owned(),
             body,
             route,

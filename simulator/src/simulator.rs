@@ -16,7 +16,8 @@ use crate::connection::{self, Connections, Port, Transport};
 use crate::engine::Engine;
 use crate::parameters::Parameters;
 use crate::{
-    ClientSecret, Commit, Fault, IssuedToken, RecordedRequest, Refusal, Scope, SimulatorBuilder, Token, clock,
+    Behaviour, ClientSecret, Commit, Fault, IssuedToken, RecordedRequest, Refusal, Scope, SimulatorBuilder, Token,
+    clock,
 };
 
 /// The service-token API on a loopback port. Dropping it closes the port and every connection.
@@ -91,8 +92,30 @@ impl Simulator {
     }
 }
 
-/// Time and faults.
+/// Behaviour, time and faults.
 impl Simulator {
+    /// How it behaves now.
+    #[must_use]
+    pub fn behaviour(&self) -> Behaviour {
+        self.engine.behaviour.lock().clone()
+    }
+
+    /// Behaves otherwise from now on. Tokens stay as they are.
+    pub fn set_behaviour(&self, behaviour: Behaviour) {
+        *self.engine.behaviour.lock() = behaviour;
+    }
+
+    /// Goes back to the behaviour of the start, without tokens, faults, latency, requests and commits. The clock goes on.
+    pub fn reset(&self) {
+        self.engine.reset();
+    }
+
+    /// The address of the application behind Access: `http://127.0.0.1:8787/application`.
+    #[must_use]
+    pub fn application_url(&self) -> String {
+        format!("{}/application", self.origin)
+    }
+
     /// The time by the simulator's clock, in whole seconds.
     #[must_use]
     pub fn now(&self) -> OffsetDateTime {
@@ -156,18 +179,18 @@ impl Simulator {
     /// Makes a token with all defaults. The quota does not count; a scope that does not exist starts to.
     #[must_use]
     pub fn add_token(&self, scope: &Scope, name: &str) -> IssuedToken {
-        let now = self.now();
+        let (now, form) = (self.now(), self.behaviour().secret_form);
         let mut store = self.engine.store.lock();
-        let token = store.add(scope, name.to_owned(), &Parameters::default(), now);
+        let token = store.add(scope, name.to_owned(), &Parameters::default(), form, now);
         IssuedToken { token: token.clone(), client_secret: token.secret().clone() }
     }
 
     /// Makes tokens named `token 1`, `token 2` and so on; their ids.
     #[expect(clippy::must_use_candidate, reason = "the tokens are the point, not their ids")]
     pub fn add_tokens(&self, scope: &Scope, count: usize) -> Vec<String> {
-        let now = self.now();
+        let (now, form) = (self.now(), self.behaviour().secret_form);
         let mut store = self.engine.store.lock();
-        let mut id = |number| store.add(scope, format!("token {number}"), &Parameters::default(), now).id.clone();
+        let mut id = |number| store.add(scope, format!("token {number}"), &Parameters::default(), form, now).id.clone();
         (1..=count).map(&mut id).collect()
     }
 
@@ -186,7 +209,7 @@ impl Simulator {
     /// # Errors
     /// Why not.
     pub fn authenticate(&self, client_id: &str, client_secret: &str) -> Result<(), Refusal> {
-        self.engine.store.lock().authenticate(client_id, client_secret, self.now())
+        self.engine.store.lock().authenticate(client_id, client_secret, Duration::ZERO, self.now())
     }
 
     /// Every secret that was ever made, for a search of what must not contain one.

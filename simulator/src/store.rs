@@ -4,6 +4,7 @@
 //! their own, which is a guess. Lists are in the order of creation.
 
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
 use fastrand::Rng;
 use indexmap::IndexMap;
@@ -15,7 +16,8 @@ use crate::api_error::ApiError;
 use crate::client_secret::ClientSecret;
 use crate::list_query::{ListQuery, ResultInfo};
 use crate::parameters::Parameters;
-use crate::{Scope, Token};
+use crate::token::Secrets;
+use crate::{Behaviour, Scope, SecretForm, Token};
 
 /// Why a client id and secret do not pass.
 #[derive(Clone, Copy, Debug, Display, PartialEq, Eq, Serialize)]
@@ -28,6 +30,8 @@ pub enum Refusal {
     WrongSecret,
     /// The secret is the previous one, and its grace period is over.
     PreviousSecretExpired,
+    /// The secret is new, and Access has not learnt of it yet (`application.learns_after_seconds`).
+    NotKnownYet,
     /// The token is switched off.
     Disabled,
     /// The token has expired.
@@ -47,15 +51,14 @@ pub struct IssuedToken {
 pub(crate) struct Store {
     scopes: HashMap<Scope, IndexMap<String, Token>>,
     in_use: HashSet<String>,
-    quota: usize,
     random: Rng,
     issued: Vec<ClientSecret>,
 }
 
 impl Store {
-    pub fn new(scopes: impl IntoIterator<Item = Scope>, quota: usize, random: Rng) -> Self {
+    pub fn new(scopes: impl IntoIterator<Item = Scope>, random: Rng) -> Self {
         let scopes = scopes.into_iter().map(|scope| (scope, IndexMap::new())).collect();
-        Self { scopes, in_use: HashSet::new(), quota, random, issued: Vec::new() }
+        Self { scopes, in_use: HashSet::new(), random, issued: Vec::new() }
     }
 
     /// A copy whose new tokens have other ids and secrets than the next ones here.
@@ -85,21 +88,34 @@ impl Store {
         self.scopes.get(scope).and_then(|tokens| tokens.get(id)).ok_or_else(ApiError::token_not_found)
     }
 
-    pub fn create(&mut self, scope: &Scope, mut wanted: Parameters, now: OffsetDateTime) -> Result<&Token, ApiError> {
+    pub fn create(
+        &mut self,
+        scope: &Scope,
+        mut wanted: Parameters,
+        behaviour: &Behaviour,
+        now: OffsetDateTime,
+    ) -> Result<&Token, ApiError> {
         let name = wanted.name.take().ok_or_else(|| ApiError::invalid_request("name is required"))?;
         let count = self.tokens(scope).count();
-        if count >= self.quota {
+        if count >= behaviour.quota {
+            let quota = behaviour.quota;
             return Err(ApiError::invalid_request(format_args!(
-                "the quota of {} service tokens is reached",
-                self.quota
+                "maximum number of service tokens ({quota}) has been reached"
             )));
         }
-        Ok(self.add(scope, name, &wanted, now))
+        Ok(self.add(scope, name, &wanted, behaviour.secret_form, now))
     }
 
     /// Adds a token whatever the quota says, and the scope if it is new.
-    pub fn add(&mut self, scope: &Scope, name: String, wanted: &Parameters, now: OffsetDateTime) -> &Token {
-        let token = Token::new(name, wanted, &mut self.random, now);
+    pub fn add(
+        &mut self,
+        scope: &Scope,
+        name: String,
+        wanted: &Parameters,
+        form: SecretForm,
+        now: OffsetDateTime,
+    ) -> &Token {
+        let token = Token::new(name, wanted, &mut Secrets { random: &mut self.random, form }, now);
         self.issued.push(token.secret().clone());
         if !self.scopes.contains_key(scope) {
             self.scopes.insert(scope.clone(), IndexMap::new());
@@ -113,10 +129,11 @@ impl Store {
         scope: &Scope,
         id: &str,
         wanted: Parameters,
+        form: SecretForm,
         now: OffsetDateTime,
     ) -> Result<(&Token, Option<ClientSecret>), ApiError> {
         let token = token_mut(&mut self.scopes, scope, id)?;
-        let secret = token.update(wanted, &mut self.random, now);
+        let secret = token.update(wanted, &mut Secrets { random: &mut self.random, form }, now);
         self.issued.extend(secret.clone());
         Ok((token, secret))
     }
@@ -143,19 +160,43 @@ impl Store {
         scope: &Scope,
         id: &str,
         grace_end: Option<OffsetDateTime>,
+        form: SecretForm,
         now: OffsetDateTime,
     ) -> Result<(&Token, ClientSecret), ApiError> {
         let token = token_mut(&mut self.scopes, scope, id)?;
-        let secret = token.rotate(grace_end, &mut self.random, now);
+        let secret = token.rotate(grace_end, &mut Secrets { random: &mut self.random, form }, now);
         self.issued.push(secret.clone());
         Ok((token, secret))
     }
 
-    /// Whether Access would let this pair pass. If so, `last_seen_at` moves.
-    pub fn authenticate(&mut self, client_id: &str, secret: &str, now: OffsetDateTime) -> Result<(), Refusal> {
+    /// Whether Access would let this pair pass, which learns of a new secret only after a time. If so, `last_seen_at` moves.
+    pub fn authenticate(
+        &mut self,
+        client_id: &str,
+        secret: &str,
+        learns_after: Duration,
+        now: OffsetDateTime,
+    ) -> Result<(), Refusal> {
         let mut tokens = self.scopes.values_mut().flat_map(IndexMap::values_mut);
         let token = tokens.find(|token| token.client_id == client_id).ok_or(Refusal::UnknownClientId)?;
+        if !token.is_known(secret, learns_after, now) {
+            return Err(Refusal::NotKnownYet);
+        }
         token.authenticate(secret, now)
+    }
+
+    /// Removes every token that is inactive for this long and not in use.
+    pub fn remove_inactive(&mut self, period: Duration, now: OffsetDateTime) {
+        for tokens in self.scopes.values_mut() {
+            tokens.retain(|id, token| self.in_use.contains(id) || !token.is_inactive(period, now));
+        }
+    }
+
+    /// Removes all tokens, and forgets which secrets there were.
+    pub fn clear(&mut self) {
+        self.scopes.values_mut().for_each(IndexMap::clear);
+        self.in_use.clear();
+        self.issued.clear();
     }
 
     /// Makes a token one that cannot be deleted, or ends that.

@@ -65,7 +65,7 @@ async fn the_line_of_the_readme_lists_the_tokens() {
     let (call, _) = call.split_once('\'').expect("the end of the call");
     for release in RELEASES {
         let simulator = Simulator::start().await.expect("a simulator");
-        simulator.add_token(simulator.account(), "CI pipeline");
+        let _ = simulator.add_token(simulator.account(), "CI pipeline");
 
         let output = invoke(release, &simulator, call.replace('…', simulator.account().id())).await;
 

@@ -3,7 +3,7 @@
 use cloudflare_access_simulator::{Fault, FaultKind, Moment, Operation, ScopeKind, Simulator};
 use serde_json::{Value, json};
 
-use crate::client::{Client, Reply};
+use crate::client::{Client, Reply, path};
 
 /// A control request, without any credential.
 async fn control(simulator: &Simulator, method: &str, path: &str, body: Value) -> Reply {
@@ -98,7 +98,12 @@ async fn requests_and_commits_are_shown_without_credentials_and_cleared() {
     assert_eq!(requests[0]["headers"][1], json!(["authorization", "[redacted]"]));
     let commits = control(&simulator, "GET", "commits", Value::Null).await.result();
     let scope = json!({"account": simulator.account().id()});
-    assert_eq!(commits, json!([{"operation": "create", "scope": scope, "token_id": created["id"]}]));
+    let commit = json!({
+        "operation": "create", "scope": scope, "token_id": created["id"], "at": created["created_at"],
+        "client_secret_version": 1, "previous_client_secret_expires_at": null, "enabled": true,
+        "expires_at": created["expires_at"],
+    });
+    assert_eq!(commits, json!([commit]));
     control(&simulator, "DELETE", "requests", Value::Null).await.result();
     assert_eq!((simulator.requests(), simulator.commits()), (vec![], vec![]));
 }
@@ -119,7 +124,56 @@ async fn a_control_route_that_is_none_and_a_body_that_is_wrong_say_so() {
     let simulator = Simulator::start().await.expect("a simulator");
     let missing = control(&simulator, "GET", "nothing", Value::Null).await;
     assert_eq!(missing.status, 404);
-    for path in ["authenticate", "faults", "clock", "latency", "in-use"] {
+    for path in ["authenticate", "faults", "clock", "latency", "in-use", "tokens", "requests/wait"] {
         assert_eq!(control(&simulator, "POST", path, json!({"wrong": 1})).await.status, 400, "{path}");
     }
+}
+
+#[tokio::test]
+async fn the_behaviour_is_changed_field_by_field_and_a_field_that_there_is_not_changes_nothing() {
+    let simulator = Simulator::start().await.expect("a simulator");
+    let (client, account) = (Client::new(&simulator), simulator.account().clone());
+    let changed = control(&simulator, "PATCH", "behaviour", json!({"quota": 1, "create_status": 200})).await.result();
+    assert_eq!((&changed["quota"], &changed["default_per_page"]), (&json!(1), &json!(1000)));
+    let body = json!({"name": "only"}).to_string();
+    let created = client.send("POST", &path(Operation::Create, &account, ""), &body).await;
+    assert_eq!(created.status, 200);
+    assert_eq!(client.create(&account, json!({"name": "too much"})).await.failure(), (400, 12130));
+    for wrong in [json!({"quotas": 2}), json!({"create_status": 204}), json!({"rate_limit": {"requests": 1}}), json!(7)]
+    {
+        assert_eq!(control(&simulator, "PATCH", "behaviour", wrong.clone()).await.status, 400, "{wrong}");
+    }
+    assert_eq!(control(&simulator, "GET", "behaviour", Value::Null).await.result(), changed);
+}
+
+#[tokio::test]
+async fn tokens_are_seeded_with_their_secrets_and_a_reset_leaves_none() {
+    let simulator = Simulator::start().await.expect("a simulator");
+    control(&simulator, "PATCH", "behaviour", json!({"quota": 0})).await.result();
+    let zone = json!({"zone": simulator.zone().id()});
+    let seed = json!({"name": "seeded", "count": 3, "scope": zone, "params": {"duration": "24h", "enabled": false}});
+    let seeded = control(&simulator, "POST", "tokens", seed).await.result();
+    assert_eq!(seeded.as_array().map(Vec::len), Some(3));
+    assert_eq!((&seeded[2]["name"], &seeded[2]["enabled"]), (&json!("seeded 3"), &json!(false)));
+    let one = control(&simulator, "POST", "tokens", json!({"name": "alone"})).await.result();
+    let pair = json!({"client_id": one[0]["client_id"], "client_secret": one[0]["client_secret"]});
+    assert_eq!(control(&simulator, "POST", "authenticate", pair).await.result(), json!({"passes": true}));
+    assert_eq!(simulator.tokens(simulator.zone()).len(), 3);
+    simulator.inject(FaultKind::Close);
+    control(&simulator, "POST", "reset", Value::Null).await.result();
+    assert_eq!((simulator.tokens(simulator.zone()), simulator.tokens(simulator.account())), (vec![], vec![]));
+    assert_eq!((simulator.faults(), simulator.behaviour().quota), (vec![], 50));
+}
+
+#[tokio::test]
+async fn requests_are_waited_for_and_a_wait_in_vain_says_what_came() {
+    let simulator = Simulator::start().await.expect("a simulator");
+    let in_vain = control(&simulator, "POST", "requests/wait", json!({"count": 1, "timeout_seconds": 0})).await;
+    assert!(String::from_utf8_lossy(&in_vain.body).contains("0 of 1 requests"), "{in_vain:?}");
+    let client = Client::new(&simulator);
+    let (waited, _) = tokio::join!(
+        control(&simulator, "POST", "requests/wait", json!({"count": 1, "timeout_seconds": 60})),
+        client.list(simulator.account(), "")
+    );
+    assert_eq!(waited.result(), json!({"received": 1}));
 }

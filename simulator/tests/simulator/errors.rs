@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cloudflare_access_simulator::{ACCOUNT_ID, Operation, ScopeKind, Simulator, ZONE_ID};
+use cloudflare_access_simulator::{ACCOUNT_ID, Operation, RateLimit, ScopeKind, Simulator, ZONE_ID};
 use serde_json::json;
 
 use crate::client::{Client, body, path};
@@ -122,9 +122,10 @@ async fn the_date_of_an_answer_is_that_of_the_simulators_clock() {
 }
 
 #[tokio::test]
-async fn a_used_up_budget_is_429_with_971_until_its_window_ends() {
+async fn an_exceeded_budget_is_429_with_971_until_its_block_ends() {
     let start = time::macros::datetime!(2026-01-01 00:00:00 UTC);
-    let build = Simulator::builder().clock_stands_at(start).rate_limit(2, Duration::from_mins(1));
+    let rule = RateLimit { requests: 2, window_seconds: 60, block_seconds: 300 };
+    let build = Simulator::builder().clock_stands_at(start).rate_limit(rule);
     let simulator = build.start().await.expect("a simulator");
     let (client, account) = (Client::new(&simulator), simulator.account());
     assert_eq!(client.list(account, "").await.header("ratelimit"), "\"default\";r=1;t=60");
@@ -132,12 +133,19 @@ async fn a_used_up_budget_is_429_with_971_until_its_window_ends() {
     assert_eq!(client.list(account, "").await.header("ratelimit"), "\"default\";r=0;t=40");
     let refused = client.create(account, json!({"name": "too much"})).await;
     assert_eq!(refused.failure(), (429, 971));
-    assert_eq!(refused.header("retry-after"), "40");
-    assert_eq!(refused.header("ratelimit"), "\"default\";r=0;t=40");
+    assert_eq!(refused.header("retry-after"), "300");
+    assert_eq!(refused.header("ratelimit"), "\"default\";r=0;t=300");
     assert_eq!(refused.header("ratelimit-policy"), "\"default\";q=2;w=60");
+    // The window has ended, and the block has not.
+    simulator.advance(Duration::from_secs(100));
+    assert_eq!(client.create(account, json!({"name": "too soon"})).await.header("retry-after"), "200");
     assert_eq!(simulator.commits(), []);
-    simulator.advance(Duration::from_secs(40));
+    simulator.advance(Duration::from_secs(200));
     assert_eq!(client.create(account, json!({"name": "in time"})).await.status, 201);
+    client.list(account, "").await.result();
+    // A window that was not exceeded ends without a block.
+    simulator.advance(Duration::from_mins(1));
+    assert_eq!(client.list(account, "").await.header("ratelimit"), "\"default\";r=1;t=60");
 }
 
 #[test]

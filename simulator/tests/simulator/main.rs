@@ -1,6 +1,7 @@
 //! The simulator from outside, over HTTP: every route, field, error and fault.
 
 mod access;
+mod behaviour;
 mod client;
 mod control_routes;
 mod credentials;

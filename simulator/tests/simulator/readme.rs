@@ -51,5 +51,5 @@ async fn every_control_route_exists() {
         rows += 1;
         assert_ne!(client.send(method, &format!("/simulator/{path}"), "").await.status, 404, "{row:?}");
     }
-    assert_eq!(rows, 11);
+    assert_eq!(rows, 16);
 }

@@ -95,8 +95,9 @@ async fn a_commit_names_what_was_changed_and_reads_are_none() {
     client.list(account, "").await.result();
     client.delete(account, &id).await.failure();
     let changing = [Operation::Update, Operation::Refresh, Operation::Rotate, Operation::Delete];
-    let commit = |operation| Commit { operation, scope: account.clone(), token_id: id.clone() };
-    assert_eq!(simulator.commits(), changing.map(commit));
+    let commits = simulator.commits();
+    assert_eq!(commits.iter().map(|commit| commit.operation).collect::<Vec<_>>(), changing);
+    assert!(commits.iter().all(|commit| commit.scope == *account && commit.token_id == id), "{commits:?}");
     let committed: Vec<_> = simulator.requests().iter().map(|request| request.committed).collect();
     assert_eq!(committed, [false, true, true, true, true, false, false]);
 }
@@ -216,4 +217,44 @@ async fn recording_can_be_bounded_and_switched_off() {
     assert_eq!(within("the next request", bounded.next_request()).await.json(), json!({"name": "c"}));
     assert_eq!((off.requests(), off.commits(), off.request_count()), (vec![], vec![], 3));
     within("3 requests", off.wait_for_requests(3)).await;
+}
+
+/// Whether a secret passes at a time, computed from the log of commits alone.
+fn passes(commits: &[Commit], version: u32, at: &str) -> bool {
+    let Some(last) = commits.iter().rfind(|commit| commit.at.as_str() <= at) else { return false };
+    let is_current = last.client_secret_version == version;
+    let is_previous = last.client_secret_version == version + 1
+        && last.previous_client_secret_expires_at.as_deref().is_some_and(|end| at < end);
+    last.operation != Operation::Delete && last.enabled && at < last.expires_at.as_str() && (is_current || is_previous)
+}
+
+#[tokio::test]
+async fn the_log_of_commits_tells_which_pairs_passed_when() {
+    let start = time::macros::datetime!(2026-01-01 00:00:00 UTC);
+    let simulator = Simulator::builder().clock_stands_at(start).start().await.expect("a simulator");
+    let (client, account) = (Client::new(&simulator), simulator.account().clone());
+    let created = client.create(&account, json!({"name": "logged", "duration": "72h"})).await.result();
+    let id = created["id"].as_str().expect("an id").to_owned();
+    let client_id = created["client_id"].as_str().expect("a client id").to_owned();
+    let mut secrets = vec![created["client_secret"].as_str().expect("a secret").to_owned()];
+    for hour in 0..80 {
+        match hour {
+            10 => {
+                let end = simulator.timestamp_in(Duration::from_hours(20));
+                let body = json!({"previous_client_secret_expires_at": end}).to_string();
+                let rotated = client.rotate(&account, &id, &body).await.result();
+                secrets.push(rotated["client_secret"].as_str().expect("a secret").to_owned());
+            }
+            40 | 50 => {
+                client.update(&account, &id, json!({"enabled": hour == 50})).await.result();
+            }
+            _ => {}
+        }
+        let (now, commits) = (simulator.timestamp_in(Duration::ZERO), simulator.commits());
+        for (version, secret) in (1..).zip(&secrets) {
+            let is_let_in = simulator.authenticate(&client_id, secret).is_ok();
+            assert_eq!(passes(&commits, version, &now), is_let_in, "version {version} at {now}: {commits:?}");
+        }
+        simulator.advance(Duration::from_hours(1));
+    }
 }
