@@ -5,4 +5,5 @@ mod composition;
 mod embedding;
 mod packaging;
 mod real_hosts;
+mod sdks;
 mod wasmtime_command;
