@@ -9,10 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use cloudflare_access_host::COMPONENT;
-
-use crate::code_cache;
 use crate::programs::{self, BUILD_LIMIT};
+use crate::{code_cache, component_under_test};
 
 /// The folder of the drivers, with one folder per host.
 pub const HOSTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/hosts");
@@ -42,14 +40,14 @@ pub fn command(name: &str) -> Command {
     command
 }
 
-/// Returns the component that this workspace builds, as a file: the same bytes for every host.
+/// Returns the component under test as a file: the same bytes for every host.
 ///
 /// # Panics
 /// The file cannot be written.
 #[must_use]
 pub fn component() -> &'static Path {
     static FILE: OnceLock<PathBuf> = OnceLock::new();
-    FILE.get_or_init(|| keep("hosts/component", "cloudflare_access.wasm", COMPONENT))
+    FILE.get_or_init(|| keep("hosts/component", "cloudflare_access.wasm", component_under_test()))
 }
 
 /// Writes bytes to `<target directory>/<folder>-<hash of the bytes>/<name>` and returns its path. The file is complete as soon as

@@ -2,7 +2,6 @@
 //!
 //! A call that traps ends the test: whatever the server does, the contract knows only results.
 
-use std::borrow::Cow;
 use std::sync::OnceLock;
 
 use wasmtime::component::{Component, Linker, ResourceTable};
@@ -11,6 +10,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView};
 
 use crate::code_cache::with_code_cache;
+use crate::component_under_test;
 use crate::contract::{Stranger, StrangerPre, lifecycle, types};
 use crate::hooks::{InMemory, Replies};
 use crate::within;
@@ -54,7 +54,7 @@ impl Host {
     #[must_use]
     pub fn shared() -> &'static Self {
         static HOST: OnceLock<Host> = OnceLock::new();
-        HOST.get_or_init(|| Self::load(&component_under_test()).expect("the component loads"))
+        HOST.get_or_init(|| Self::load(component_under_test()).expect("the component loads"))
     }
 
     /// A host of the same component whose instances count the instructions that they execute. It is slower.
@@ -65,7 +65,7 @@ impl Host {
     pub fn counting_instructions() -> Self {
         let mut config = Config::new();
         config.consume_fuel(true);
-        let host = Self::load_with(config, &component_under_test()).expect("the component loads");
+        let host = Self::load_with(config, component_under_test()).expect("the component loads");
         Self { fuel: Some(u64::MAX), ..host }
     }
 
@@ -123,13 +123,6 @@ impl Host {
         }
         let plugin = self.pre.instantiate_async(&mut store).await.expect("the component has an instance");
         Instance { store, plugin }
-    }
-}
-
-fn component_under_test() -> Cow<'static, [u8]> {
-    match std::env::var_os("TEST_COMPONENT") {
-        Some(path) => std::fs::read(path).expect("TEST_COMPONENT is a file").into(),
-        None => cloudflare_access_host::COMPONENT.into(),
     }
 }
 

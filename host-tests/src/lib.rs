@@ -6,6 +6,7 @@
 mod action;
 mod cases;
 mod code_cache;
+mod component_under_test;
 mod contract;
 pub mod fetched;
 pub mod hooks;
@@ -20,6 +21,7 @@ mod within;
 pub use action::{Action, Done, ISSUE_KEY, NEW_NAME, SECONDS};
 pub use cases::Cases;
 pub use code_cache::code_cache;
+pub use component_under_test::component_under_test;
 pub use contract::{lifecycle, types};
 pub use instance::{Host, Instance, Setup};
 pub use interfaces::interfaces;

@@ -4,9 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use cloudflare_access_host::COMPONENT;
 use cloudflare_access_host_tests::programs::{self, BUILD_LIMIT};
-use cloudflare_access_host_tests::{LIMIT, fetched};
+use cloudflare_access_host_tests::{LIMIT, component_under_test, fetched};
 use sha2::{Digest, Sha256};
 use wac_graph::types::Package;
 use wac_graph::{CompositionGraph, EncodeOptions, plug};
@@ -65,7 +64,8 @@ fn composed(name: &str, service: &Path) -> PathBuf {
     let mut graph = CompositionGraph::new();
     let service = Package::from_file("sample:rotate-service", None, service, graph.types_mut()).expect("the service");
     let service = graph.register_package(service).expect("a package");
-    let plugin = Package::from_bytes("cloudflare:access", None, COMPONENT, graph.types_mut()).expect("the plugin");
+    let plugin =
+        Package::from_bytes("cloudflare:access", None, component_under_test(), graph.types_mut()).expect("the plugin");
     let plugin = graph.register_package(plugin).expect("a package");
     plug(&mut graph, vec![plugin], service).expect("the service imports what the plugin exports");
     let bytes = graph.encode(EncodeOptions::default()).expect("a component");

@@ -8,8 +8,7 @@ mod script;
 mod table;
 mod wave;
 
-use cloudflare_access_host::COMPONENT;
-use cloudflare_access_host_tests::fetched;
+use cloudflare_access_host_tests::{component_under_test, fetched};
 use cloudflare_access_simulator::Simulator;
 use sha2::{Digest, Sha256};
 
@@ -22,10 +21,10 @@ async fn every_host_does_what_the_script_says() {
     }
     assert_eq!(
         Sha256::digest(std::fs::read(fetched::component()).expect("the component")),
-        Sha256::digest(COMPONENT),
+        Sha256::digest(component_under_test()),
         "every host had the same file"
     );
-    println!("component SHA-256 {:x}\n", Sha256::digest(COMPONENT));
+    println!("component SHA-256 {:x}\n", Sha256::digest(component_under_test()));
     table::check(&columns);
 }
 
