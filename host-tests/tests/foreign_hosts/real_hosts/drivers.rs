@@ -16,6 +16,9 @@ use crate::real_hosts::wave;
 
 /// A host that has loaded the component.
 pub trait Driver {
+    /// The name of the host, with the version that it reports itself.
+    fn title(&self) -> String;
+
     /// Calls the component once.
     fn run(&mut self, step: &Value) -> Value;
 }
@@ -23,14 +26,14 @@ pub trait Driver {
 /// Starts a host that reaches a simulator.
 pub type Start = fn(&Simulator) -> Box<dyn Driver>;
 
-/// Every host, in the order of the table: its name there, and how it starts. Of the command, the long-term releases and the newest one.
-pub const HOSTS_UNDER_TEST: [(&str, Start); 6] = [
-    ("wasmtime 36.0.9", |simulator| Box::new(WasmtimeCommand::new("wasmtime-36", simulator))),
-    ("wasmtime 48.0.2", |simulator| Box::new(WasmtimeCommand::new("wasmtime-48", simulator))),
-    ("wasmtime 49.0.4", |simulator| Box::new(WasmtimeCommand::new("wasmtime-49", simulator))),
-    ("Rust, wasmtime 48", |simulator| Box::new(Embedding::new(simulator))),
-    ("wasmtime-py 50.0.1", |simulator| Box::new(Subprocess::new(python(), simulator))),
-    ("jco 1.35.0, Node", |simulator| Box::new(Subprocess::new(jco(), simulator))),
+/// How every host starts, in the order of the table. Of the command, the long-term releases and the newest one.
+pub const HOSTS_UNDER_TEST: [Start; 6] = [
+    |simulator| Box::new(WasmtimeCommand::new("wasmtime-36", simulator)),
+    |simulator| Box::new(WasmtimeCommand::new("wasmtime-48", simulator)),
+    |simulator| Box::new(WasmtimeCommand::new("wasmtime-49", simulator)),
+    |simulator| Box::new(Embedding::new(simulator)),
+    |simulator| Box::new(Subprocess::new(python(), python_version(), simulator)),
+    |simulator| Box::new(Subprocess::new(jco(), jco_version(), simulator)),
 ];
 
 /// The stock command: one process a call, values as text.
@@ -46,6 +49,13 @@ impl WasmtimeCommand {
 }
 
 impl Driver for WasmtimeCommand {
+    fn title(&self) -> String {
+        let mut command = fetched::command(self.name);
+        command.arg("--version");
+        // Followed by the commit.
+        printed(command).split(' ').take(2).collect::<Vec<_>>().join(" ")
+    }
+
     fn run(&mut self, step: &Value) -> Value {
         let mut command = fetched::command(self.name);
         command
@@ -64,13 +74,14 @@ impl Driver for WasmtimeCommand {
 
 /// A driver in another language: one process, a step a line in, an outcome a line out.
 struct Subprocess {
+    title: String,
     _process: Running,
     steps: ChildStdin,
     outcomes: Lines,
 }
 
 impl Subprocess {
-    fn new(mut command: Command, simulator: &Simulator) -> Self {
+    fn new(mut command: Command, title: String, simulator: &Simulator) -> Self {
         let mut process = command
             .env("CLOUDFLARE_API_TOKEN", API_TOKEN)
             .env("CLOUDFLARE_BASE_URL", simulator.base_url())
@@ -81,11 +92,15 @@ impl Subprocess {
             .expect("the driver starts");
         let steps = process.0.stdin.take().expect("its standard input");
         let outcomes = Lines::of(process.0.stdout.take().expect("its standard output"));
-        Self { _process: process, steps, outcomes }
+        Self { title, _process: process, steps, outcomes }
     }
 }
 
 impl Driver for Subprocess {
+    fn title(&self) -> String {
+        self.title.clone()
+    }
+
     fn run(&mut self, step: &Value) -> Value {
         writeln!(self.steps, "{step}").expect("the driver reads");
         let line = self.outcomes.wait_for(&format!("the outcome of {step}"), |line| Some(line.to_owned()));
@@ -93,16 +108,39 @@ impl Driver for Subprocess {
     }
 }
 
-/// wasmtime-py: the wheel is unpacked, not installed.
-fn python() -> Command {
+/// What a command prints, which must succeed.
+fn printed(command: Command) -> String {
+    let output = programs::output(command, LIMIT);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("text").trim().to_owned()
+}
+
+/// Python with wasmtime-py: the wheel is unpacked, not installed.
+fn python_with_wasmtime() -> Command {
     let package = fetched::program("wasmtime-py");
     let mut command = Command::new("python3");
     command
-        .arg(Path::new(HOSTS).join("python/driver.py"))
-        .arg(fetched::component())
         .env("PYTHONPATH", package.ancestors().nth(2).expect("the wheel's folder"))
         .env("PYTHONDONTWRITEBYTECODE", "1");
     command
+}
+
+fn python() -> Command {
+    let mut command = python_with_wasmtime();
+    command.arg(Path::new(HOSTS).join("python/driver.py")).arg(fetched::component());
+    command
+}
+
+fn python_version() -> String {
+    let mut command = python_with_wasmtime();
+    command.args(["-c", "import importlib.metadata; print(importlib.metadata.version('wasmtime'))"]);
+    format!("wasmtime-py {}", printed(command))
+}
+
+fn jco_version() -> String {
+    let mut command = Command::new(fetched::program("jco"));
+    command.arg("--version");
+    format!("jco {}, Node", printed(command))
 }
 
 /// jco: the component becomes JavaScript once, in a folder that has the driver and the packages, as an application has them.

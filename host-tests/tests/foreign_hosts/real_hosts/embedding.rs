@@ -30,6 +30,12 @@ impl Embedding {
 }
 
 impl Driver for Embedding {
+    fn title(&self) -> String {
+        let lock = include_str!("../../../../Cargo.lock");
+        let (_, version) = lock.split_once("name = \"wasmtime\"\nversion = \"").expect("wasmtime in Cargo.lock");
+        format!("Rust, wasmtime {}", version.split('"').next().expect("its version"))
+    }
+
     fn run(&mut self, step: &Value) -> Value {
         let setup = Setup { environment: self.environment.clone(), ..Setup::default() };
         Handle::current().block_on(call(setup, step)).unwrap_or_else(|error| failure(&error))

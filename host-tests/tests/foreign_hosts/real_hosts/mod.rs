@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_host_does_what_the_script_says() {
-    let runs = drivers::HOSTS_UNDER_TEST.map(|(host, start)| tokio::spawn(run(host, start)));
+    let runs = drivers::HOSTS_UNDER_TEST.map(|start| tokio::spawn(run(start)));
     let mut columns = Vec::new();
     for run in runs {
         columns.push(run.await.expect("no panic in a driver"));
@@ -28,8 +28,8 @@ async fn every_host_does_what_the_script_says() {
     table::check(&columns);
 }
 
-/// A host through the whole script: its name, and for each case its name and what was wrong.
-async fn run(host: &'static str, start: drivers::Start) -> table::Column {
+/// A host through the whole script: its title, and for each case its name and what was wrong.
+async fn run(start: drivers::Start) -> table::Column {
     let simulator = Simulator::start().await.expect("a simulator");
     tokio::task::spawn_blocking(move || {
         let mut driver = start(&simulator);
@@ -37,7 +37,7 @@ async fn run(host: &'static str, start: drivers::Start) -> table::Column {
             .into_iter()
             .map(|case| (case.name.clone(), case.check(&simulator, |step| driver.run(step))))
             .collect();
-        table::Column { host, cells }
+        table::Column { host: driver.title(), cells }
     })
     .await
     .expect("no panic")

@@ -5,13 +5,13 @@ use std::path::Path;
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/hosts.md");
 const BEGIN: &str =
-    "<!-- the table: written by `UPDATE=1 cargo test -p cloudflare-access-host-tests --test foreign_hosts` -->\n";
+    "<!-- the table: written by `UPDATE=1 cargo test --workspace --test foreign_hosts -- real_hosts::` -->\n";
 const END: &str = "<!-- end of the table -->";
 
 /// A host, and for each case what was wrong.
 pub struct Column {
-    /// The name of the host.
-    pub host: &'static str,
+    /// The title of the host.
+    pub host: String,
     /// The name of a case, and what was not as it must be.
     pub cells: Vec<(String, Result<(), String>)>,
 }
