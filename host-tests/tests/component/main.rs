@@ -17,4 +17,5 @@ mod memory;
 mod model;
 mod operations;
 mod readme;
+mod samples;
 mod secrets;
