@@ -5,6 +5,7 @@ mod authority;
 mod bad_bytes;
 mod credentials;
 mod deadlines;
+mod documents;
 mod endurance;
 mod errors;
 mod fuel;
@@ -16,6 +17,6 @@ mod matrix;
 mod memory;
 mod model;
 mod operations;
-mod readme;
+
 mod samples;
 mod secrets;
