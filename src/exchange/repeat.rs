@@ -13,8 +13,8 @@
 use std::time::Duration;
 
 use crate::exchange::nanoseconds;
+use crate::failure::FailureClass;
 use crate::request::Effect;
-use crate::response::FailureClass;
 
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 const LONGEST_WAIT: Duration = Duration::from_secs(8);

@@ -3,14 +3,12 @@
 //! an error.
 
 use crate::contract::lifecycle::{RefreshParams, Selector};
-use crate::contract::types::{
-    CreateParams, Error, ListAllParams, ListPageParams, PreviousSecret, RequestOptions, UpdateParams,
-};
+use crate::contract::types::{CreateParams, Error, ListAllParams, ListPageParams, RequestOptions, UpdateParams};
 use crate::exchange::Cause;
-use crate::exchange::scripted_host::{CREDENTIAL, Reply, ScriptedHost, Sent, account, options};
-use crate::operations::{ensure, expiring, find, issue, list_all, overlap, service_tokens, switch};
-use crate::request::Function;
-use crate::request::invalid::is_unprintable;
+use crate::exchange::scripted_host::{CREDENTIAL, Reply, ScriptedHost, Sent, options};
+use crate::operations::{ensure, expiring, find, issue, list_all, overlap, service_tokens};
+use crate::request::quoted::is_unprintable;
+use crate::request::{Function, arguments};
 
 const ID: &str = "f174e90a-fafe-4643-bbbc-4a0ed4fc8415";
 const SECRET: &str = "cfast_0123456789abcdefghijABCDEFGHIJ0123456789deadbeef";
@@ -41,41 +39,37 @@ fn errors_of(function: Function, host: &ScriptedHost) -> Vec<Error> {
     let all = ListAllParams { name: None, search: None, per_page: None };
     let due = RefreshParams { within_seconds: 86_400, name: None, include_expired: true };
     let name = Selector::Name("ci".into());
-    let scope = account();
     macro_rules! error {
-        ($operation:path, $($argument:expr),*) => {
-            host.run(function, options, async |call| $operation(call, $($argument),*).await.map(drop))
-                .err()
-                .into_iter()
-                .collect()
+        (|$call:ident| $operation:expr) => {
+            host.run(function, options, async |$call| $operation.await.map(drop)).err().into_iter().collect()
         };
     }
     match function {
-        Function::ListPage => error!(service_tokens::list_page, &scope, &page),
-        Function::ListAll => error!(list_all::list_all, &scope, &all),
-        Function::Get => error!(service_tokens::get, &scope, ID),
-        Function::Create => error!(service_tokens::create, &scope, &create),
-        Function::Update => error!(service_tokens::update, &scope, ID, &update),
-        Function::Delete => error!(service_tokens::delete, &scope, ID),
-        Function::Refresh => error!(service_tokens::refresh, "a", ID),
-        Function::Rotate => error!(service_tokens::rotate, "a", ID, &PreviousSecret::ExpiresNow),
-        Function::Expiring => error!(expiring::expiring, &scope, 86_400),
+        Function::ListPage => error!(|call| service_tokens::list_page(call, arguments::list_page(&page)?)),
+        Function::ListAll => error!(|call| list_all::list_all(call, arguments::list_all(&all)?)),
+        Function::Get => error!(|call| service_tokens::get(call, call.target(ID)?)),
+        Function::Create => error!(|call| service_tokens::create(call, arguments::create(&create)?)),
+        Function::Update => error!(|call| service_tokens::update(call, call.target(ID)?, arguments::update(&update)?)),
+        Function::Delete => error!(|call| service_tokens::delete(call, call.target(ID)?)),
+        Function::Refresh => error!(|call| service_tokens::refresh(call, call.target(ID)?)),
+        Function::Rotate => error!(|call| service_tokens::rotate(call, call.target(ID)?, None)),
+        Function::Expiring => error!(|call| expiring::expiring(call, 86_400)),
         Function::RefreshExpiring => {
-            match host.run(function, options, async |call| expiring::refresh(call, "a", &due).await) {
+            match host.run(function, options, async |call| expiring::refresh(call, &due).await) {
                 Ok(report) => report.tokens.into_iter().filter_map(|token| token.refreshed.err()).collect(),
                 Err(error) => vec![error],
             }
         }
-        Function::RotateWithOverlap => error!(overlap::rotate, &scope, ID, 60, false),
-        Function::EndOverlap => error!(overlap::end, &scope, ID),
-        Function::ExtendOverlap => error!(overlap::extend, &scope, ID, 60),
-        Function::Find => error!(find::find, &scope, &name),
-        Function::Ensure => error!(ensure::ensure, &scope, &create),
-        Function::Issue => error!(issue::issue, "a", &create, "k"),
-        Function::FinishIssue => error!(issue::finish, "a", "k"),
-        Function::ResolveCreate => error!(find::resolve_create, &scope, "ci", "2000-01-01T00:00:00Z"),
-        Function::Disable => error!(switch::switch, &scope, ID, false),
-        Function::Enable => error!(switch::switch, &scope, ID, true),
+        Function::RotateWithOverlap => error!(|call| overlap::rotate(call, call.target(ID)?, 60, false)),
+        Function::EndOverlap => error!(|call| overlap::end(call, call.target(ID)?)),
+        Function::ExtendOverlap => error!(|call| overlap::extend(call, call.target(ID)?, 60)),
+        Function::Find => error!(|call| find::find(call, &name)),
+        Function::Ensure => error!(|call| ensure::ensure(call, arguments::create(&create)?)),
+        Function::Issue => error!(|call| issue::issue(call, arguments::create(&create)?, "k")),
+        Function::FinishIssue => error!(|call| issue::finish(call, "k")),
+        Function::ResolveCreate => error!(|call| find::resolve_create(call, "ci", "2000-01-01T00:00:00Z")),
+        Function::Disable => error!(|call| service_tokens::switch(call, call.target(ID)?, false)),
+        Function::Enable => error!(|call| service_tokens::switch(call, call.target(ID)?, true)),
     }
 }
 

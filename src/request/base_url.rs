@@ -5,8 +5,8 @@ use std::net::{IpAddr, Ipv6Addr};
 use http::Uri;
 use http::uri::Authority;
 
-use crate::request::Invalid;
-use crate::request::invalid::quoted;
+use crate::failure::{Failure, Result};
+use crate::request::quoted::quoted;
 
 const LIMIT: usize = 2048;
 
@@ -21,14 +21,14 @@ pub struct BaseUrl {
 
 impl BaseUrl {
     /// Checks a URL. `source` is the option or variable that it comes from.
-    pub fn parse(source: &str, url: &str) -> Result<Self, Invalid> {
+    pub fn parse(source: &str, url: &str) -> Result<Self> {
         if url.len() > LIMIT {
-            return Err(Invalid::configuration(format!("{source} is longer than {LIMIT} bytes")));
+            return Err(Failure::configuration(format!("{source} is longer than {LIMIT} bytes")));
         }
         // Before anything of the URL can reach a message: user information is a credential, and a query may hold one.
         if url.contains('@') {
             let rule = "has user information in it: credentials go into `credentials` or the environment";
-            return Err(Invalid::configuration(format!("{source} {rule}")));
+            return Err(Failure::configuration(format!("{source} {rule}")));
         }
         if let Some(length) = url.bytes().position(|byte| matches!(byte, b'?' | b'#')) {
             let start = url.get(..length).unwrap_or_default();
@@ -55,8 +55,8 @@ impl BaseUrl {
     }
 }
 
-fn refusal(source: &str, url: &str, rule: &str) -> Invalid {
-    Invalid::configuration(format!("{source} is {}: {rule}", quoted(url)))
+fn refusal(source: &str, url: &str, rule: &str) -> Box<Failure> {
+    Failure::configuration(format!("{source} is {}: {rule}", quoted(url)))
 }
 
 /// Returns whether an authority is a name or an address in its form, and a port from 1 or none.
@@ -99,7 +99,7 @@ mod tests {
             ("https://[2606:4700::1]/v", true, "[2606:4700::1]", "/v"),
         ] {
             let expected = BaseUrl { is_https, authority: authority.into(), path: path.into() };
-            assert_eq!(BaseUrl::parse("u", url), Ok(expected), "{url}");
+            assert_eq!(BaseUrl::parse("u", url).expect(url), expected);
         }
     }
 
@@ -136,7 +136,7 @@ mod tests {
             ("http://127.0.0.01", "plain http"),
             ("http://127.0.0.256", "plain http"),
         ] {
-            let message = BaseUrl::parse("u", url).expect_err(url).message;
+            let message = BaseUrl::parse("u", url).expect_err(url).error.message;
             assert!(message.contains(rule), "{url}: {message}");
             assert!(!message.contains("s3cret"), "{message}");
         }

@@ -1,8 +1,8 @@
 //! The headers that the options add to a request.
 
 use crate::contract::types::Header;
-use crate::request::Invalid;
-use crate::request::invalid::looks_like_a_credential;
+use crate::failure::{Failure, Result};
+use crate::request::quoted::looks_like_a_credential;
 
 /// All headers together, in bytes and in number. A host may end the component over a larger block.
 const SIZE_LIMIT: usize = 16 * 1024;
@@ -22,11 +22,11 @@ pub struct AdditionalHeaders {
 
 impl AdditionalHeaders {
     /// Checks the headers of the options.
-    pub fn given(given: Vec<Header>) -> Result<Self, Invalid> {
+    pub fn given(given: Vec<Header>) -> Result<Self> {
         let size: usize = given.iter().map(|header| header.name.len().saturating_add(header.value.len())).sum();
         let count = given.len();
         if count > COUNT_LIMIT || size > SIZE_LIMIT {
-            return Err(Invalid::configuration(format!(
+            return Err(Failure::configuration(format!(
                 "headers: {count} with {size} bytes, and at most {COUNT_LIMIT} with {SIZE_LIMIT} bytes can be sent"
             )));
         }
@@ -48,18 +48,18 @@ impl AdditionalHeaders {
 
 /// Checks the name of a header. Of a wrong one only the part that could be a name is shown: a whole header pasted here
 /// holds a value.
-fn check_name(name: &str) -> Result<(), Invalid> {
+fn check_name(name: &str) -> Result<()> {
     let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     if name.is_empty() {
-        return Err(Invalid::configuration("headers: a name is empty"));
+        return Err(Failure::configuration("headers: a name is empty"));
     }
     if let Some(length) = name.bytes().position(|byte| !is_token(byte)) {
-        return Err(Invalid::configuration(format!(
+        return Err(Failure::configuration(format!(
             "headers: a name has a character that no name has, after {length} good ones: name and value are two fields"
         )));
     }
     if RESERVED.split(' ').any(|reserved| reserved == name) {
-        return Err(Invalid::configuration(format!(
+        return Err(Failure::configuration(format!(
             "headers: {name} is set by the component or by HTTP itself; credentials go into `endpoint.credentials`"
         )));
     }
@@ -67,10 +67,10 @@ fn check_name(name: &str) -> Result<(), Invalid> {
 }
 
 /// Accepts visible ASCII and spaces. The value may be secret, so the message tells only where it breaks the rule.
-pub fn check_value(source: &str, value: &str) -> Result<(), Invalid> {
+pub fn check_value(source: &str, value: &str) -> Result<()> {
     match value.bytes().position(|byte| !matches!(byte, b' '..=b'~')) {
         None => Ok(()),
-        Some(length) => Err(Invalid::configuration(format!(
+        Some(length) => Err(Failure::configuration(format!(
             "{source} has a character that no header can carry, after {length} good ones (a line break?)"
         ))),
     }
@@ -100,7 +100,7 @@ mod tests {
             ("", "c", "a name is empty"),
             ("x a", "c", "a character that no name has, after 1 good ones"),
         ] {
-            let message = AdditionalHeaders::given(vec![header(name, value)]).expect_err("accepted").message;
+            let message = AdditionalHeaders::given(vec![header(name, value)]).expect_err("accepted").error.message;
             assert!(message.contains(expected), "{message}");
         }
     }
@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn a_value_that_is_pasted_into_a_name_is_not_shown() {
         let pasted = header("X-Proxy-Secret: hunter2hunter2", "");
-        let message = AdditionalHeaders::given(vec![pasted]).expect_err("accepted").message;
+        let message = AdditionalHeaders::given(vec![pasted]).expect_err("accepted").error.message;
         assert!(message.contains("name and value are two fields") && !message.contains("hunter2"), "{message}");
     }
 
@@ -123,7 +123,7 @@ mod tests {
     #[test]
     fn there_are_not_too_many_and_not_too_large_ones() {
         let many = (0..65).map(|_| header("x", "")).collect();
-        assert!(AdditionalHeaders::given(many).expect_err("accepted").message.contains("65 with 65 bytes"));
+        assert!(AdditionalHeaders::given(many).expect_err("accepted").error.message.contains("65 with 65 bytes"));
         let large = vec![header("x", &"y".repeat(SIZE_LIMIT))];
         assert!(AdditionalHeaders::given(large).is_err());
     }

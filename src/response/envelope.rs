@@ -9,8 +9,8 @@ use std::fmt;
 use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::error::Category;
 
-use crate::response::token::ResultSeed;
-use crate::response::{Json, ResultValue};
+use crate::response::token::{ResultSeed, ResultValue};
+use crate::response::{Json, PageInfo};
 
 /// The body of an answer, taken apart.
 pub struct Envelope<'a> {
@@ -30,16 +30,6 @@ pub enum Foreign {
     NotJson,
     /// JSON that is no envelope: `null`, a list, an object with two values for one key.
     OtherJson,
-}
-
-/// Where a page of a list stands, as far as the answer says.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct PageInfo {
-    pub page: Option<u32>,
-    pub per_page: Option<u32>,
-    pub count: Option<u32>,
-    pub total_count: Option<u32>,
-    pub total_pages: Option<u32>,
 }
 
 /// Reads the body of an answer, in which tokens may take this many bytes.
@@ -80,14 +70,10 @@ impl<'de> Visitor<'de> for EnvelopeVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Envelope<'de>, A::Error> {
-        let mut result = None;
-        let (mut success, mut info, mut errors) = (None, None, None);
+        let (mut result, mut success, mut info, mut errors) = (None, None, None, None);
         while let Some(key) = map.next_key::<Json<'de>>()? {
             let is_second = match &*key.key() {
-                "result" => {
-                    let seed = ResultSeed { tokens_limit: self.tokens_limit };
-                    result.replace(map.next_value_seed(seed)?).is_some()
-                }
+                "result" => result.replace(map.next_value_seed(ResultSeed::new(self.tokens_limit))?).is_some(),
                 "success" => success.replace(map.next_value()?).is_some(),
                 "result_info" => info.replace(map.next_value()?).is_some(),
                 "errors" => errors.replace(map.next_value()?).is_some(),
@@ -100,22 +86,18 @@ impl<'de> Visitor<'de> for EnvelopeVisitor {
                 return Err(A::Error::custom("two values for one key"));
             }
         }
-        Ok(Envelope {
-            success: success.and_then(Json::boolean),
-            result: result.unwrap_or(ResultValue::Nothing),
-            errors,
-            info,
-        })
+        let success = success.and_then(Json::boolean);
+        Ok(Envelope { success, result: result.unwrap_or(ResultValue::Nothing), errors, info })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::response::Budget;
+    use crate::response::TOKENS_LIMIT;
 
     fn envelope(body: &str) -> Result<Envelope<'_>, Foreign> {
-        read(body, Budget::default().left())
+        read(body, TOKENS_LIMIT)
     }
 
     #[test]

@@ -28,30 +28,20 @@ impl<'a> Json<'a> {
     }
 
     /// Returns the text of a string.
-    pub fn text(self) -> Option<String> {
+    pub fn text(self) -> Option<Cow<'a, str>> {
         let inner = self.source().strip_prefix('"')?.strip_suffix('"')?;
-        if inner.contains('\\') { self.unescaped() } else { Some(inner.to_owned()) }
+        if inner.contains('\\') {
+            serde_json::from_str(self.source()).ok().map(Cow::Owned)
+        } else {
+            Some(Cow::Borrowed(inner))
+        }
     }
 
     /// Returns the key that a string is. One that is no text (an escaped half of a surrogate pair) is what stands
     /// between the quotes.
     pub fn key(self) -> Cow<'a, str> {
-        let inner = self.inner();
-        if inner.contains('\\') {
-            self.unescaped().map_or(Cow::Borrowed(inner), Cow::Owned)
-        } else {
-            Cow::Borrowed(inner)
-        }
-    }
-
-    /// Returns what stands between the quotes of a string, as the answer writes it.
-    pub fn inner(self) -> &'a str {
-        let source = self.source();
-        source.get(1..source.len().saturating_sub(1)).unwrap_or_default()
-    }
-
-    fn unescaped(self) -> Option<String> {
-        serde_json::from_str(self.source()).ok()
+        let inner = || self.source().strip_prefix('"')?.strip_suffix('"');
+        self.text().unwrap_or_else(|| Cow::Borrowed(inner().unwrap_or_default()))
     }
 
     /// Returns a number without a sign that is whole: `3`, or `3.0` as clients with only one kind of number write it.
@@ -62,11 +52,7 @@ impl<'a> Json<'a> {
 
     /// Returns whether it is `true` or `false`.
     pub fn boolean(self) -> Option<bool> {
-        match self.source() {
-            "true" => Some(true),
-            "false" => Some(false),
-            _ => None,
-        }
+        self.source().parse().ok()
     }
 
     pub fn is_null(self) -> bool {
@@ -103,8 +89,7 @@ impl<'a> Visitor<'a> for Fields<'_, 'a> {
     }
 
     fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(key) = map.next_key::<Json<'a>>()? {
-            let value: Json<'a> = map.next_value()?;
+        while let Some((key, value)) = map.next_entry::<Json<'a>, Json<'a>>()? {
             let index = self.keys.iter().position(|wanted| *wanted == key.key());
             if let Some(place) = index.and_then(|index| self.found.get_mut(index))
                 && place.replace(value).is_some()
@@ -127,11 +112,10 @@ impl<'a> Visitor<'a> for Elements {
 
     fn visit_seq<A: SeqAccess<'a>>(self, mut list: A) -> Result<Self::Value, A::Error> {
         let mut elements = Vec::new();
-        while elements.len() < self.0 {
-            match list.next_element()? {
-                Some(element) => elements.push(element),
-                None => return Ok(elements),
-            }
+        while elements.len() < self.0
+            && let Some(element) = list.next_element()?
+        {
+            elements.push(element);
         }
         while list.next_element::<IgnoredAny>()?.is_some() {}
         Ok(elements)

@@ -4,8 +4,8 @@
 //! `additional-fields` as JSON text. Only what a caller cannot do without is required: the id, and the secret where the
 //! request makes one. What is built is counted against a limit, since a few bytes of JSON can ask for many of memory.
 
-use std::cell::Cell;
 use std::fmt;
+use std::mem::take;
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
@@ -13,36 +13,17 @@ use crate::contract::types::{IssuedToken, JsonField, ServiceToken, UpdatedToken}
 use crate::request::ids::is_same_token;
 use crate::response::Json;
 
-/// How much memory the tokens of one call may take. An account has 50 tokens by default, at about 500 bytes each.
-const TOKENS_LIMIT: usize = 16 * 1024 * 1024;
+/// How much memory the tokens of one list may take. An account has 50 tokens by default, at about 500 bytes each.
+pub const TOKENS_LIMIT: usize = 16 * 1024 * 1024;
 /// What the allocator keeps for each text.
 const TEXT_OVERHEAD: usize = 16;
+/// A shorter text in place of a result is no secret.
+const SHORTEST_SECRET: usize = 8;
 
 const NOT_A_TOKEN: &str = "its result is not a token";
 const NO_RESULT: &str = "it has no result";
 const NO_ID: &str = "it has no id";
 const OVER_LIMIT: &str = "the tokens take more than 16 MiB: ask for one page at a time";
-
-/// The memory that a call may still use for tokens. Answers that are under way at once share it.
-pub struct Budget(Cell<usize>);
-
-impl Default for Budget {
-    fn default() -> Self {
-        Self(Cell::new(TOKENS_LIMIT))
-    }
-}
-
-impl Budget {
-    /// Returns how many bytes are left.
-    pub fn left(&self) -> usize {
-        self.0.get()
-    }
-
-    /// Takes the bytes of tokens that are kept.
-    pub fn spend(&self, bytes: usize) {
-        self.0.set(self.0.get().saturating_sub(bytes));
-    }
-}
 
 /// What the `result` of an envelope is.
 #[allow(clippy::large_enum_variant, reason = "there is one at a time, and it is taken apart at once")]
@@ -50,48 +31,39 @@ pub enum ResultValue {
     /// Null, or missing.
     Nothing,
     Token(TokenReading),
-    Tokens(TokensReading),
-    /// A text, a number, or a truth value.
+    /// The tokens of a list, up to the first one that cannot be used.
+    Tokens {
+        tokens: Vec<ServiceToken>,
+        client_secrets: Vec<String>,
+        /// The memory that they take.
+        size: usize,
+        problem: Option<&'static str>,
+    },
+    Text(String),
+    /// A number or a truth value.
     Other,
 }
 
-/// A token as an answer shows it, not yet checked.
-pub struct TokenReading {
-    /// The id is empty where the answer has none.
-    token: ServiceToken,
-    client_secret: Option<String>,
-    /// The memory that it takes.
-    size: usize,
-    problem: Option<&'static str>,
-}
-
-/// The tokens of a list, up to the first one that cannot be used.
-pub struct TokensReading {
-    tokens: Vec<ServiceToken>,
-    /// The memory that they take.
-    size: usize,
-    problem: Option<&'static str>,
-}
-
-/// Why a result cannot be used, and what of it could be read.
+/// Why a result cannot be used, and the id in it.
 pub struct Unusable {
     pub reason: &'static str,
     pub token_id: Option<String>,
-    pub client_secret: Option<String>,
 }
 
 impl From<&'static str> for Unusable {
     fn from(reason: &'static str) -> Self {
-        Self { reason, token_id: None, client_secret: None }
+        Self { reason, token_id: None }
     }
 }
 
 impl ResultValue {
-    /// Returns the secret in it, wherever it may be going.
-    pub fn client_secret(&self) -> Option<&str> {
+    /// Returns the secrets in it, wherever they may be going.
+    pub fn client_secrets(&mut self) -> Vec<String> {
         match self {
-            Self::Token(reading) => reading.client_secret.as_deref(),
-            _ => None,
+            Self::Token(reading) => reading.client_secret.clone().into_iter().collect(),
+            Self::Tokens { client_secrets, .. } => take(client_secrets),
+            Self::Text(text) if text.len() >= SHORTEST_SECRET => vec![text.clone()],
+            Self::Nothing | Self::Text(_) | Self::Other => Vec::new(),
         }
     }
 
@@ -101,7 +73,7 @@ impl ResultValue {
         let TokenReading { mut token, client_secret, problem, .. } = match self {
             Self::Token(reading) => reading,
             Self::Nothing => return Err(NO_RESULT.into()),
-            Self::Tokens(_) | Self::Other => return Err(NOT_A_TOKEN.into()),
+            Self::Tokens { .. } | Self::Text(_) | Self::Other => return Err(NOT_A_TOKEN.into()),
         };
         let problem = match asked {
             _ if problem.is_some() => problem,
@@ -115,9 +87,7 @@ impl ResultValue {
         };
         match problem {
             None => Ok(UpdatedToken { token, client_secret }),
-            Some(reason) => {
-                Err(Unusable { reason, token_id: Some(token.id).filter(|id| !id.is_empty()), client_secret })
-            }
+            Some(reason) => Err(Unusable { reason, token_id: Some(token.id).filter(|id| !id.is_empty()) }),
         }
     }
 
@@ -126,17 +96,17 @@ impl ResultValue {
         let UpdatedToken { token, client_secret } = self.token(asked)?;
         match client_secret {
             Some(client_secret) => Ok(IssuedToken { token, client_secret }),
-            None => Err(Unusable { reason: "it has no client_secret", token_id: Some(token.id), client_secret: None }),
+            None => Err(Unusable { reason: "it has no client_secret", token_id: Some(token.id) }),
         }
     }
 
     /// Returns the tokens of a list, and the memory that they take.
     pub fn tokens(self) -> Result<(Vec<ServiceToken>, usize), Unusable> {
         match self {
-            Self::Tokens(TokensReading { tokens, size, problem: None }) => Ok((tokens, size)),
-            Self::Tokens(TokensReading { problem: Some(problem), .. }) => Err(problem.into()),
+            Self::Tokens { tokens, size, problem: None, .. } => Ok((tokens, size)),
+            Self::Tokens { problem: Some(problem), .. } => Err(problem.into()),
             Self::Nothing => Err(NO_RESULT.into()),
-            Self::Token(_) | Self::Other => Err("its result is not a list of tokens".into()),
+            Self::Token(_) | Self::Text(_) | Self::Other => Err("its result is not a list of tokens".into()),
         }
     }
 }
@@ -159,27 +129,20 @@ pub fn with_id(id: &str) -> ServiceToken {
     }
 }
 
-/// Reads a result whose tokens may take this many bytes. It fails only where the syntax of JSON is broken.
+/// Reads a result, or an element of one that is a list. It fails only where the syntax of JSON is broken.
 pub struct ResultSeed {
-    pub tokens_limit: usize,
-}
-
-impl<'de> DeserializeSeed<'de> for ResultSeed {
-    type Value = ResultValue;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<ResultValue, D::Error> {
-        deserializer.deserialize_any(ResultVisitor { left: self.tokens_limit, may_be_a_list: true })
-    }
-}
-
-/// Reads a result, or an element of one that is a list.
-struct ResultVisitor {
-    /// The bytes that may still be taken.
-    left: usize,
+    /// The bytes that tokens may take.
+    limit: usize,
     may_be_a_list: bool,
 }
 
-impl<'de> DeserializeSeed<'de> for ResultVisitor {
+impl ResultSeed {
+    pub fn new(limit: usize) -> Self {
+        Self { limit, may_be_a_list: true }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for ResultSeed {
     type Value = ResultValue;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<ResultValue, D::Error> {
@@ -187,7 +150,16 @@ impl<'de> DeserializeSeed<'de> for ResultVisitor {
     }
 }
 
-impl<'de> Visitor<'de> for ResultVisitor {
+/// Visits values that no result may be.
+macro_rules! visit_others {
+    ($($visit:ident($type:ty))*) => {
+        $(fn $visit<E>(self, _: $type) -> Result<ResultValue, E> {
+            Ok(ResultValue::Other)
+        })*
+    };
+}
+
+impl<'de> Visitor<'de> for ResultSeed {
     type Value = ResultValue;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -195,151 +167,129 @@ impl<'de> Visitor<'de> for ResultVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ResultValue, A::Error> {
-        let mut builder = TokenBuilder::new(self.left);
-        while let Some(key) = map.next_key::<Json<'de>>()? {
-            builder.take(key, map.next_value()?);
+        let mut reading = TokenReading::new(self.limit);
+        while let Some((key, value)) = map.next_entry::<Json<'de>, Json<'de>>()? {
+            reading.take(key, value);
         }
-        Ok(ResultValue::Token(builder.reading))
+        Ok(ResultValue::Token(reading))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<ResultValue, A::Error> {
-        let (mut tokens, mut left, mut problem) = (Vec::new(), self.left, None);
+        let (mut tokens, mut client_secrets, mut size, mut problem) = (Vec::new(), Vec::new(), 0_usize, None);
         while self.may_be_a_list && problem.is_none() {
-            match list.next_element_seed(ResultVisitor { left, may_be_a_list: false })? {
-                None => {
-                    let size = self.left.saturating_sub(left);
-                    return Ok(ResultValue::Tokens(TokensReading { tokens, size, problem }));
-                }
+            let seed = Self { limit: self.limit.saturating_sub(size), may_be_a_list: false };
+            match list.next_element_seed(seed)? {
+                None => break,
                 Some(ResultValue::Token(TokenReading { problem: Some(found), .. })) => problem = Some(found),
                 Some(ResultValue::Token(TokenReading { token, .. })) if token.id.is_empty() => problem = Some(NO_ID),
-                Some(ResultValue::Token(TokenReading { token, size, .. })) => {
-                    left = left.saturating_sub(size);
-                    tokens.push(token);
+                Some(ResultValue::Token(reading)) => {
+                    size = size.saturating_add(reading.size);
+                    tokens.push(reading.token);
+                    client_secrets.extend(reading.client_secret);
                 }
                 Some(_) => problem = Some(NOT_A_TOKEN),
             }
         }
         while list.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(ResultValue::Tokens(TokensReading { tokens: Vec::new(), size: 0, problem }))
+        Ok(ResultValue::Tokens { tokens, client_secrets, size, problem })
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<ResultValue, E> {
+        Ok(ResultValue::Text(text.to_owned()))
     }
 
     fn visit_unit<E>(self) -> Result<ResultValue, E> {
         Ok(ResultValue::Nothing)
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<ResultValue, E> {
-        Ok(ResultValue::Other)
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<ResultValue, E> {
-        Ok(ResultValue::Other)
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<ResultValue, E> {
-        Ok(ResultValue::Other)
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<ResultValue, E> {
-        Ok(ResultValue::Other)
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<ResultValue, E> {
-        Ok(ResultValue::Other)
-    }
+    visit_others! { visit_bool(bool) visit_i64(i64) visit_u64(u64) visit_f64(f64) }
 }
 
-/// Puts the fields of a token together.
-struct TokenBuilder {
-    reading: TokenReading,
+/// A token as an answer shows it, not yet checked.
+pub struct TokenReading {
+    /// The id is empty where the answer has none.
+    token: ServiceToken,
+    client_secret: Option<String>,
+    /// The memory that it takes, and may take.
+    size: usize,
     limit: usize,
+    problem: Option<&'static str>,
 }
 
-impl TokenBuilder {
+impl TokenReading {
     fn new(limit: usize) -> Self {
-        let reading = TokenReading { token: with_id(""), client_secret: None, size: 0, problem: None };
-        let mut builder = Self { reading, limit };
-        builder.spend(size_of::<ServiceToken>());
-        builder
+        let mut reading = Self { token: with_id(""), client_secret: None, size: 0, limit, problem: None };
+        reading.spend(size_of::<ServiceToken>());
+        reading
     }
 
     /// Takes a field. A second value for the id or the secret leaves open which one counts, and makes the token
     /// unusable.
     fn take(&mut self, key: Json<'_>, value: Json<'_>) {
         self.spend(value.source().len().saturating_add(TEXT_OVERHEAD));
-        if self.reading.problem == Some(OVER_LIMIT) || self.take_known(key.inner(), value) {
+        if self.problem == Some(OVER_LIMIT) {
             return;
         }
+        let text = || value.text().map(String::from);
         let name = key.key();
-        if name == key.inner() || !self.take_known(&name, value) {
+        let token = &mut self.token;
+        let is_understood = match &*name {
+            "id" => return self.take_id(value),
+            "client_secret" => return self.take_secret(value),
+            "client_id" => put(&mut token.client_id, text()),
+            "name" => put(&mut token.name, text()),
+            "duration" => put(&mut token.duration, text()),
+            "enabled" => put(&mut token.enabled, value.boolean()),
+            "expires_at" => put(&mut token.expires_at, text()),
+            "created_at" => put(&mut token.created_at, text()),
+            "updated_at" => put(&mut token.updated_at, text()),
+            "last_seen_at" => put(&mut token.last_seen_at, text()),
+            "client_secret_version" => put(&mut token.client_secret_version, value.whole_number()),
+            "previous_client_secret_expires_at" => put(&mut token.previous_client_secret_expires_at, text()),
+            _ => return self.keep(&name, value),
+        };
+        if !is_understood && !value.is_null() {
             self.keep(&name, value);
         }
     }
 
-    /// Takes a field that a token has a place for. Returns whether it is one.
-    fn take_known(&mut self, name: &str, value: Json<'_>) -> bool {
-        let token = &mut self.reading.token;
-        let is_understood = match name {
-            "id" => self.take_id(value),
-            "client_secret" => self.take_secret(value),
-            "client_id" => put(&mut token.client_id, value.text()),
-            "name" => put(&mut token.name, value.text()),
-            "duration" => put(&mut token.duration, value.text()),
-            "enabled" => put(&mut token.enabled, value.boolean()),
-            "expires_at" => put(&mut token.expires_at, value.text()),
-            "created_at" => put(&mut token.created_at, value.text()),
-            "updated_at" => put(&mut token.updated_at, value.text()),
-            "last_seen_at" => put(&mut token.last_seen_at, value.text()),
-            "client_secret_version" => put(&mut token.client_secret_version, value.whole_number()),
-            "previous_client_secret_expires_at" => put(&mut token.previous_client_secret_expires_at, value.text()),
-            _ => return false,
-        };
-        if !is_understood && !value.is_null() {
-            self.keep(name, value);
-        }
-        true
-    }
-
-    /// Takes the id. Returns true, since one that cannot be used is kept by no field.
-    fn take_id(&mut self, value: Json<'_>) -> bool {
+    fn take_id(&mut self, value: Json<'_>) {
         match value.text() {
-            Some(id) if self.reading.token.id.is_empty() => self.reading.token.id = id,
+            Some(id) if self.token.id.is_empty() => self.token.id = id.into_owned(),
             Some(_) => self.fail("it has two values for id"),
             None if value.is_null() => {}
             None => self.fail("the value of id is not text"),
         }
-        true
     }
 
-    /// Takes the secret. Returns true, since one that cannot be used is kept by no field.
-    fn take_secret(&mut self, value: Json<'_>) -> bool {
+    fn take_secret(&mut self, value: Json<'_>) {
         match value.text() {
             Some(secret) if secret.is_empty() => {}
-            Some(secret) if self.reading.client_secret.is_none() => self.reading.client_secret = Some(secret),
+            Some(secret) if self.client_secret.is_none() => self.client_secret = Some(secret.into_owned()),
             Some(_) => self.fail("it has two values for client_secret"),
             None if value.is_null() => {}
             None => self.fail("the value of client_secret is not text"),
         }
-        true
     }
 
     /// Puts a field among the additional ones.
-    fn keep(&mut self, key: &str, value: Json<'_>) {
-        self.spend(size_of::<JsonField>().saturating_add(TEXT_OVERHEAD).saturating_add(key.len()));
-        if self.reading.problem != Some(OVER_LIMIT) {
-            let field = JsonField { name: key.to_owned(), json: value.source().to_owned() };
-            self.reading.token.additional_fields.push(field);
+    fn keep(&mut self, name: &str, value: Json<'_>) {
+        self.spend(size_of::<JsonField>().saturating_add(TEXT_OVERHEAD).saturating_add(name.len()));
+        if self.problem != Some(OVER_LIMIT) {
+            let field = JsonField { name: name.to_owned(), json: value.source().to_owned() };
+            self.token.additional_fields.push(field);
         }
     }
 
     fn spend(&mut self, bytes: usize) {
-        self.reading.size = self.reading.size.saturating_add(bytes);
-        if self.reading.size > self.limit {
-            self.reading.problem = Some(OVER_LIMIT);
+        self.size = self.size.saturating_add(bytes);
+        if self.size > self.limit {
+            self.problem = Some(OVER_LIMIT);
         }
     }
 
     fn fail(&mut self, problem: &'static str) {
-        self.reading.problem.get_or_insert(problem);
+        self.problem.get_or_insert(problem);
     }
 }
 
@@ -358,7 +308,7 @@ mod tests {
 
     fn read_within(text: &str, tokens_limit: usize) -> ResultValue {
         let mut deserializer = serde_json::Deserializer::from_str(text);
-        ResultSeed { tokens_limit }.deserialize(&mut deserializer).unwrap_or_else(|error| panic!("{error}"))
+        ResultSeed::new(tokens_limit).deserialize(&mut deserializer).unwrap_or_else(|error| panic!("{error}"))
     }
 
     fn read(text: &str) -> ResultValue {
