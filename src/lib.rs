@@ -19,6 +19,8 @@
 mod exchange;
 mod failure;
 mod operations;
+#[cfg(test)]
+mod property_tests;
 mod request;
 mod response;
 mod timestamp;

@@ -181,6 +181,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::property_tests::config())]
+
         #[test]
         fn what_is_sent_once_is_repeated_only_where_nothing_happened(
             effect in prop::sample::select(Effect::ALL.to_vec()),

@@ -3,9 +3,11 @@
 //! an error.
 
 use crate::contract::lifecycle::{RefreshParams, Selector};
-use crate::contract::types::{CreateParams, Error, ListAllParams, ListPageParams, RequestOptions, UpdateParams};
-use crate::exchange::Cause;
+use crate::contract::types::{
+    CreateParams, Error, ErrorKind, ListAllParams, ListPageParams, Outcome, RequestOptions, Scope, UpdateParams,
+};
 use crate::exchange::scripted_host::{CREDENTIAL, Reply, ScriptedHost, Sent, options};
+use crate::exchange::{Call, Cause};
 use crate::operations::{ensure, expiring, find, issue, list_all, overlap, service_tokens};
 use crate::request::quoted::is_unprintable;
 use crate::request::{Function, arguments};
@@ -96,6 +98,7 @@ fn assert_nothing_is_echoed(function: Function, error: &Error) {
         assert!(!text.contains(is_unprintable), "{function:?}: {text:?}");
     }
     assert!(shown.len() < 60_000, "{function:?}: {} bytes", shown.len());
+    assert!(error.message.len() <= 2000, "{function:?}: {} bytes", error.message.len());
     assert!(error.message.starts_with(&format!("{}: ", function.name())), "{function:?}: {}", error.message);
 }
 
@@ -204,4 +207,115 @@ fn a_secret_of_any_form_is_kept_out_of_the_error_of_its_own_answer() {
         let errors = errors_of(Function::Create, &host);
         assert!(errors.len() == 1 && !format!("{errors:?}").contains(OPAQUE), "{errors:?}");
     }
+}
+
+#[test]
+fn a_secret_that_an_earlier_answer_has_shown_is_kept_out_of_every_later_error() {
+    const OPAQUE: &str = "a-secret-of-another-form";
+    let shown = |json: &str| json.replace("SECRET", OPAQUE);
+    let token = r#"{"id":"i","name":"x","client_secret":"SECRET"}"#;
+    let good = |result: &str| Reply::result(&shown(result));
+    let echo = || Reply::new(403, &shown(r#"{"success":false,"errors":[{"message":"SECRET"}]}"#));
+    let list = |token: &str| good(&format!("[{token}]"));
+    let there = || list(r#"{"id":"i","name":"ci","client_secret":"SECRET"}"#);
+    let made = |body: &str, status| Reply::new(status, &shown(body));
+    for (function, replies) in [
+        // In a list, of which the errors come after it.
+        (Function::Ensure, vec![list(token), echo()]),
+        (Function::Ensure, vec![there(), echo()]),
+        (
+            Function::ListAll,
+            vec![
+                made(&format!(r#"{{"success":true,"result":[{token}],"result_info":{{"total_pages":2}}}}"#), 200),
+                echo(),
+            ],
+        ),
+        // In the token that is looked at.
+        (
+            Function::RotateWithOverlap,
+            vec![good(r#"{"id":"SECRET_ID","client_secret":"SECRET"}"#.replace("SECRET_ID", ID).as_str()), echo()],
+        ),
+        // In an answer to `create` that is of no use: another token is looked for afterwards.
+        (Function::Issue, vec![list(""), good(r#"{"client_secret":"SECRET"}"#), echo()]),
+        (Function::Issue, vec![list(""), good(r#"[{"id":7,"client_secret":"SECRET"}]"#), echo()]),
+        (Function::Issue, vec![list(""), good(r#"[[{"id":"i","client_secret":"SECRET"}]]"#), echo()]),
+        (Function::Issue, vec![list(""), good("\"SECRET\""), echo()]),
+        (
+            Function::Issue,
+            vec![list(""), good(r#"{"id":"i","client_secret":"other","client_secret":"SECRET"}"#), echo()],
+        ),
+        (Function::Issue, vec![list(""), good(r#"{"id":7,"client\u005fsecret":"SECRET"}"#), echo()]),
+        (
+            Function::Issue,
+            vec![
+                list(""),
+                made(r#"{"result":{"client_secret":"other"},"result":{"client_secret":"SECRET"}}"#, 500),
+                echo(),
+            ],
+        ),
+        (Function::Issue, vec![list(""), made(r#"{"success":true,"result":{"client_secret":"SECRET"}}"#, 500), echo()]),
+        (Function::Issue, vec![list(""), made(r#"{"success":true,"result":{"client_secret" : "SECRET"#, 200), echo()]),
+        (Function::Issue, vec![list(""), made(r#"<p>{"client_secret":"\u0061-secret-of-another-form"}"#, 500), echo()]),
+    ] {
+        let count = replies.len();
+        let host = ScriptedHost::with_replies(replies);
+        let errors = errors_of(function, &host);
+        assert_eq!(host.sent().len(), count, "{function:?}");
+        let shown = format!("{errors:?}");
+        assert!(shown.contains("[redacted]") && !shown.contains(OPAQUE), "{function:?}: {shown}");
+    }
+}
+
+#[test]
+fn an_id_that_holds_the_credential_is_refused_and_nothing_is_sent() {
+    for id in [CREDENTIAL.to_owned(), format!("x-{CREDENTIAL}")] {
+        let host = ScriptedHost::default();
+        let get = async |call: &Call<'_, ScriptedHost>| service_tokens::get(call, call.target(&id)?).await;
+        let as_token = host.run(Function::Get, options(), get).expect_err("accepted");
+        let in_scope = |scope| host.run_in(&scope, Function::ListPage, Some(options()), async |_| Ok(()));
+        let as_account = in_scope(Scope::Account(id.clone())).expect_err("accepted");
+        let as_zone = in_scope(Scope::Zone(id.clone())).expect_err("accepted");
+        for error in [as_token, as_account, as_zone] {
+            assert_eq!(
+                (error.kind, error.outcome, error.attempts),
+                (ErrorKind::InvalidArgument, Outcome::NotApplied, 0)
+            );
+            let shown = format!("{error:?}");
+            assert!(shown.contains("holds the credential") && !shown.contains(CREDENTIAL), "{shown}");
+        }
+        assert!(host.sent().is_empty());
+    }
+}
+
+#[test]
+fn an_id_of_an_answer_that_holds_the_credential_is_not_sent_back() {
+    let list = format!(r#"[{{"id":"{CREDENTIAL}","name":"ci","duration":"1h"}}]"#);
+    let host = ScriptedHost::with_replies([Reply::result(&list)]);
+    let errors = errors_of(Function::Ensure, &host);
+    let [error] = errors.as_slice() else { panic!("{errors:?}") };
+    assert_eq!((error.kind, error.outcome), (ErrorKind::InvalidResponse, Outcome::NotApplied));
+    assert_nothing_is_echoed(Function::Ensure, error);
+    assert_eq!(host.sent().len(), 1);
+}
+
+#[test]
+fn a_message_has_at_most_2000_bytes_and_keeps_its_end() {
+    let texts = ["\u{20ac}".repeat(500), "x".repeat(500)];
+    for text in texts {
+        let error = format!(r#"{{"message":"{text}","error_chain":[{{"message":"{text}"}},{{"message":"{text}"}}]}}"#);
+        let body = format!(r#"{{"success":false,"errors":[{{"code":10000,"message":"no"}},{error},{error},{error}]}}"#);
+        let host = ScriptedHost::with_rule(move |_| Reply::new(403, &body));
+        for &function in Function::ALL {
+            for error in errors_of(function, &host) {
+                assert!(error.message.len() <= 2000, "{function:?}: {} bytes", error.message.len());
+                assert!(error.message.contains('\u{2026}') && error.message.contains("log-in"), "{}", error.message);
+            }
+        }
+    }
+    let host = ScriptedHost::default();
+    let refused = host.run(Function::Find, options(), async |_| {
+        Err::<(), _>(crate::failure::Failure::argument("\u{20ac}".repeat(1000).as_str(), "x", "y".repeat(3000)))
+    });
+    let message = refused.expect_err("refused").message;
+    assert!(message.len() <= 2000 && message.ends_with('\u{2026}'), "{} bytes", message.len());
 }

@@ -143,6 +143,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::property_tests::config())]
+
         #[test]
         fn a_url_is_accepted_exactly_where_its_parts_are(
             scheme in "(https|http|HTTPS)",

@@ -171,6 +171,8 @@ fn decode_result(first: Success, again: impl Fn() -> Success) {
 }
 
 proptest! {
+    #![proptest_config(crate::property_tests::config())]
+
     #[test]
     fn real_answers_with_damage_are_decoded_to_something(
         real in select(REAL.to_vec()), damages in vec(damage(), 0..6), status in 100_u16..1000, header in ".{0,12}",

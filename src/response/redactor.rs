@@ -252,6 +252,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::property_tests::config())]
+
         #[test]
         fn no_secret_and_no_line_break_gets_through(
             before in "[a-z\\r\\n\u{202e}s3cret]{0,20}", after in ".{0,20}",
