@@ -81,9 +81,8 @@ fn run<T>(
 /// line for the scope that it concerns and the operation that it is.
 macro_rules! implement {
     ($interface:ident: $(
-        $function:ident => fn $name:ident($($argument:ident: $type:ty),*) -> $result:ty {
-            $scope:expr, |$call:ident| $operation:expr
-        }
+        $function:ident: $name:ident($($argument:ident: $type:ty),*) -> $result:ty,
+        $scope:expr => |$call:ident| $operation:expr;
     )*) => {
         impl $interface for Plugin {
             $(fn $name($($argument: $type,)* options: Option<RequestOptions>) -> Result<$result, Error> {
@@ -94,70 +93,47 @@ macro_rules! implement {
 }
 
 implement! { ServiceTokens:
-    ListPage => fn list_page(scope: Scope, params: ListPageParams) -> TokenPage {
-        scope, |call| service_tokens::list_page(call, arguments::list_page(&params)?)
-    }
-    ListAll => fn list_all(scope: Scope, params: ListAllParams) -> Vec<ServiceToken> {
-        scope, |call| list_all::list_all(call, arguments::list_all(&params)?)
-    }
-    Get => fn get(scope: Scope, id: String) -> ServiceToken {
-        scope, |call| service_tokens::get(call, call.target(&id)?)
-    }
-    Create => fn create(scope: Scope, params: CreateParams) -> IssuedToken {
-        scope, |call| service_tokens::create(call, arguments::create(&params)?)
-    }
-    Update => fn update(scope: Scope, id: String, params: UpdateParams) -> UpdatedToken {
-        scope, |call| service_tokens::update(call, call.target(&id)?, arguments::update(&params)?)
-    }
-    Delete => fn delete(scope: Scope, id: String) -> Deletion {
-        scope, |call| service_tokens::delete(call, call.target(&id)?)
-    }
-    Refresh => fn refresh(account: String, id: String) -> ServiceToken {
-        Scope::Account(account), |call| service_tokens::refresh(call, call.target(&id)?)
-    }
-    Rotate => fn rotate(account: String, id: String, previous: PreviousSecret) -> IssuedToken {
-        Scope::Account(account),
-        |call| service_tokens::rotate(call, call.target(&id)?, arguments::previous_secret(&previous)?)
-    }
+    ListPage: list_page(scope: Scope, params: ListPageParams) -> TokenPage,
+        scope => |call| service_tokens::list_page(call, arguments::list_page(&params)?);
+    ListAll: list_all(scope: Scope, params: ListAllParams) -> Vec<ServiceToken>,
+        scope => |call| list_all::list_all(call, arguments::list_all(&params)?);
+    Get: get(scope: Scope, id: String) -> ServiceToken,
+        scope => |call| service_tokens::get(call, call.target(&id)?);
+    Create: create(scope: Scope, params: CreateParams) -> IssuedToken,
+        scope => |call| service_tokens::create(call, arguments::create(&params)?);
+    Update: update(scope: Scope, id: String, params: UpdateParams) -> UpdatedToken,
+        scope => |call| service_tokens::update(call, call.target(&id)?, arguments::update(&params)?);
+    Delete: delete(scope: Scope, id: String) -> Deletion,
+        scope => |call| service_tokens::delete(call, call.target(&id)?);
+    Refresh: refresh(account: String, id: String) -> ServiceToken,
+        Scope::Account(account) => |call| service_tokens::refresh(call, call.target(&id)?);
+    Rotate: rotate(account: String, id: String, previous: PreviousSecret) -> IssuedToken,
+        Scope::Account(account) => |call| service_tokens::rotate(call, call.target(&id)?, arguments::previous_secret(&previous)?);
 }
 
 implement! { Lifecycle:
-    Expiring => fn expiring(scope: Scope, within_seconds: u32) -> ExpiryReport {
-        scope, |call| expiring::expiring(call, within_seconds)
-    }
-    RefreshExpiring => fn refresh_expiring(account: String, params: RefreshParams) -> RefreshReport {
-        Scope::Account(account), |call| expiring::refresh(call, &params)
-    }
-    RotateWithOverlap => fn rotate_with_overlap(
-        scope: Scope, id: String, seconds: u32, end_running: bool
-    ) -> OverlappingToken {
-        scope, |call| overlap::rotate(call, call.target(&id)?, seconds, end_running)
-    }
-    EndOverlap => fn end_overlap(scope: Scope, id: String) -> ServiceToken {
-        scope, |call| overlap::end(call, call.target(&id)?)
-    }
-    ExtendOverlap => fn extend_overlap(scope: Scope, id: String, seconds: u32) -> ServiceToken {
-        scope, |call| overlap::extend(call, call.target(&id)?, seconds)
-    }
-    Find => fn find(scope: Scope, selector: Selector) -> Vec<ServiceToken> {
-        scope, |call| find::find(call, &selector)
-    }
-    Ensure => fn ensure(scope: Scope, params: CreateParams) -> Ensured {
-        scope, |call| ensure::ensure(call, arguments::create(&params)?)
-    }
-    Issue => fn issue(account: String, params: CreateParams, key: String) -> IssuedToken {
-        Scope::Account(account), |call| issue::issue(call, arguments::create(&params)?, &key)
-    }
-    FinishIssue => fn finish_issue(account: String, key: String) -> ServiceToken {
-        Scope::Account(account), |call| issue::finish(call, &key)
-    }
-    ResolveCreate => fn resolve_create(scope: Scope, name: String, since: String) -> Vec<ServiceToken> {
-        scope, |call| find::resolve_create(call, &name, &since)
-    }
-    Disable => fn disable(scope: Scope, id: String) -> ServiceToken {
-        scope, |call| service_tokens::switch(call, call.target(&id)?, false)
-    }
-    Enable => fn enable(scope: Scope, id: String) -> ServiceToken {
-        scope, |call| service_tokens::switch(call, call.target(&id)?, true)
-    }
+    Expiring: expiring(scope: Scope, within_seconds: u32) -> ExpiryReport,
+        scope => |call| expiring::expiring(call, within_seconds);
+    RefreshExpiring: refresh_expiring(account: String, params: RefreshParams) -> RefreshReport,
+        Scope::Account(account) => |call| expiring::refresh(call, &params);
+    RotateWithOverlap: rotate_with_overlap(scope: Scope, id: String, seconds: u32, end_running: bool) -> OverlappingToken,
+        scope => |call| overlap::rotate(call, call.target(&id)?, seconds, end_running);
+    EndOverlap: end_overlap(scope: Scope, id: String) -> ServiceToken,
+        scope => |call| overlap::end(call, call.target(&id)?);
+    ExtendOverlap: extend_overlap(scope: Scope, id: String, seconds: u32) -> ServiceToken,
+        scope => |call| overlap::extend(call, call.target(&id)?, seconds);
+    Find: find(scope: Scope, selector: Selector) -> Vec<ServiceToken>,
+        scope => |call| find::find(call, &selector);
+    Ensure: ensure(scope: Scope, params: CreateParams) -> Ensured,
+        scope => |call| ensure::ensure(call, arguments::create(&params)?);
+    Issue: issue(account: String, params: CreateParams, key: String) -> IssuedToken,
+        Scope::Account(account) => |call| issue::issue(call, arguments::create(&params)?, &key);
+    FinishIssue: finish_issue(account: String, key: String) -> ServiceToken,
+        Scope::Account(account) => |call| issue::finish(call, &key);
+    ResolveCreate: resolve_create(scope: Scope, name: String, since: String) -> Vec<ServiceToken>,
+        scope => |call| find::resolve_create(call, &name, &since);
+    Disable: disable(scope: Scope, id: String) -> ServiceToken,
+        scope => |call| service_tokens::switch(call, call.target(&id)?, false);
+    Enable: enable(scope: Scope, id: String) -> ServiceToken,
+        scope => |call| service_tokens::switch(call, call.target(&id)?, true);
 }

@@ -109,13 +109,13 @@ impl<'a, H: Host> Call<'a, H> {
         loop {
             attempt = attempt.saturating_add(1);
             let mut failure = match self.attempt(request, retries_left, tokens_left).await {
-                Ok(mut success) => {
-                    self.keep_out(success.result.client_secrets());
+                Ok(success) => {
+                    self.keep_out(&success.result.client_secrets);
                     return Ok(success);
                 }
                 Err(failure) => failure,
             };
-            self.keep_out(std::mem::take(&mut failure.client_secrets));
+            self.keep_out(&failure.client_secrets);
             let now = self.host.now();
             let context = RetryContext {
                 retries_left,
@@ -183,17 +183,17 @@ impl<'a, H: Host> Call<'a, H> {
 
     /// Returns the failure of a request that succeeded, with an answer that is no use.
     pub fn unusable(&self, request: &Request<'_>, head: &Head, body: &str, unusable: Unusable) -> Box<Failure> {
-        self.keep_out(client_secrets(body));
+        self.keep_out(&client_secrets(body));
         classify::completed(classify::unusable(head, unusable), request, false)
     }
 
     /// Keeps client secrets that an answer shows out of every error of the call from now on.
-    fn keep_out(&self, client_secrets: Vec<String>) {
+    fn keep_out(&self, client_secrets: &[String]) {
         let mut kept = self.client_secrets.borrow_mut();
-        for mut secret in client_secrets {
-            secret.truncate(secret.floor_char_boundary(SECRET_LIMIT));
-            if kept.len() < SECRETS_LIMIT && !kept.contains(&secret) {
-                kept.push(secret);
+        for secret in client_secrets {
+            let secret = secret.get(..secret.floor_char_boundary(SECRET_LIMIT)).unwrap_or(secret);
+            if kept.len() < SECRETS_LIMIT && !kept.iter().any(|kept| kept == secret) {
+                kept.push(secret.to_owned());
             }
         }
     }

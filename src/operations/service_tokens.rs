@@ -7,7 +7,7 @@ use crate::contract::types::{Deletion, ErrorKind, IssuedToken, Outcome, ServiceT
 use crate::exchange::{Call, Head, Host};
 use crate::failure::{Failure, Result};
 use crate::request::{BodyFields, Effect, Method, Query, Request, Target};
-use crate::response::{PageInfo, ResultValue, TOKENS_LIMIT, Unusable, with_id};
+use crate::response::{ResultReading, TOKENS_LIMIT, Unusable, with_id};
 
 /// Returns one page of the tokens of the scope.
 pub async fn list_page(call: &Call<'_, impl Host>, query: Query<'_>) -> Result<TokenPage> {
@@ -23,32 +23,26 @@ pub async fn list(
 ) -> Result<(TokenPage, Head)> {
     let request = call.request((Effect::Read, Method::Get, &query.text()), None, None);
     let success = call.send(&request, tokens_left).await?;
-    let (head, info) = (success.head, success.info);
+    let head = success.head;
     let tokens = success.result.tokens();
     let (tokens, size) = tokens.map_err(|unusable| call.unusable(&request, &head, &success.body, unusable))?;
     tokens_left.set(tokens_left.get().saturating_sub(size));
-    let page = info.page.or(query.page);
-    let page = TokenPage {
-        next_page: next_page(page, info, tokens.len()),
-        page,
-        per_page: info.per_page,
-        count: info.count,
-        total_count: info.total_count,
-        total_pages: info.total_pages,
-        tokens,
-    };
+    let [page, per_page, count, total_count, total_pages] = success.page_numbers;
+    let page = page.or(query.page);
+    let mut page = TokenPage { tokens, page, per_page, count, total_count, total_pages, next_page: None };
+    page.next_page = next_page(&page);
     Ok((page, head))
 }
 
 /// Returns the page after this one, as far as the answer tells: by the number of pages, else by the number of tokens,
 /// else by whether this page is full. An empty page is the last one whatever the numbers say.
-fn next_page(page: Option<u32>, info: PageInfo, tokens: usize) -> Option<u32> {
-    let page = page.unwrap_or(1);
-    let size = info.per_page.filter(|size| *size > 0);
-    let pages = info.total_pages.or_else(|| Some(info.total_count?.div_ceil(size?)));
-    let is_full = || size.is_some_and(|size| usize::try_from(size).is_ok_and(|size| tokens >= size));
-    let has_next = tokens > 0 && pages.map_or_else(is_full, |pages| page < pages);
-    page.checked_add(1).filter(|_| has_next)
+fn next_page(page: &TokenPage) -> Option<u32> {
+    let number = page.page.unwrap_or(1);
+    let size = page.per_page.filter(|size| *size > 0);
+    let pages = page.total_pages.or_else(|| Some(page.total_count?.div_ceil(size?)));
+    let is_full = || size.is_some_and(|size| usize::try_from(size).is_ok_and(|size| page.tokens.len() >= size));
+    let has_next = !page.tokens.is_empty() && pages.map_or_else(is_full, |pages| number < pages);
+    number.checked_add(1).filter(|_| has_next)
 }
 
 /// Returns one token.
@@ -59,21 +53,21 @@ pub async fn get(call: &Call<'_, impl Host>, target: Target<'_>) -> Result<Servi
 /// Returns one token, and the head of the answer, which tells the time.
 pub async fn look(call: &Call<'_, impl Host>, target: Target<'_>) -> Result<(ServiceToken, Head)> {
     let request = call.request((Effect::Read, Method::Get, ""), Some(target), None);
-    let (updated, head) = on_token(call, &request, ResultValue::token).await?;
+    let (updated, head) = on_token(call, &request, ResultReading::token).await?;
     Ok((updated.token, head))
 }
 
 /// Makes a token.
 pub async fn create(call: &Call<'_, impl Host>, fields: BodyFields<'_>) -> Result<IssuedToken> {
     let request = call.request((Effect::MakeSecret, Method::Post, ""), None, Some(&fields));
-    Ok(on_token(call, &request, ResultValue::issued).await?.0)
+    Ok(on_token(call, &request, ResultReading::issued).await?.0)
 }
 
 /// Changes a token. With a secret version it may make a new secret.
 pub async fn update(call: &Call<'_, impl Host>, target: Target<'_>, fields: BodyFields<'_>) -> Result<UpdatedToken> {
     let effect = if fields.client_secret_version.is_some() { Effect::MakeSecret } else { Effect::Change };
     let request = call.request((effect, Method::Put, ""), Some(target), Some(&fields));
-    Ok(on_token(call, &request, ResultValue::token).await?.0)
+    Ok(on_token(call, &request, ResultReading::token).await?.0)
 }
 
 /// Changes a token in a way that makes no secret.
@@ -89,9 +83,9 @@ pub async fn switch(call: &Call<'_, impl Host>, target: Target<'_>, enabled: boo
 /// Revokes a token. One that is not found after an attempt that may have deleted it is gone already.
 pub async fn delete(call: &Call<'_, impl Host>, target: Target<'_>) -> Result<Deletion> {
     let request = call.request((Effect::Change, Method::Delete, ""), Some(target), None);
-    let deleted = |result, asked: Option<&str>| match (result, asked) {
-        (ResultValue::Nothing, Some(asked)) => Ok(with_id(asked)),
-        (result, asked) => Ok(result.token(asked)?.token),
+    let deleted = |result: ResultReading, asked: Option<&str>| match asked {
+        Some(asked) if result.is_nothing() => Ok(with_id(asked)),
+        _ => Ok(result.token(asked)?.token),
     };
     match on_token(call, &request, deleted).await {
         Ok((token, _)) => Ok(Deletion::Deleted(token)),
@@ -103,21 +97,21 @@ pub async fn delete(call: &Call<'_, impl Host>, target: Target<'_>) -> Result<De
 /// Extends the lifetime of a token by a year.
 pub async fn refresh(call: &Call<'_, impl Host>, target: Target<'_>) -> Result<ServiceToken> {
     let request = call.request((Effect::Change, Method::Post, "/refresh"), Some(target), None);
-    Ok(on_token(call, &request, ResultValue::token).await?.0.token)
+    Ok(on_token(call, &request, ResultReading::token).await?.0.token)
 }
 
 /// Gives a token a new secret. `end`: until when the old one passes; none ends it.
 pub async fn rotate(call: &Call<'_, impl Host>, target: Target<'_>, end: Option<&str>) -> Result<IssuedToken> {
     let fields = BodyFields { previous_client_secret_expires_at: end, ..BodyFields::default() };
     let request = call.request((Effect::MakeSecret, Method::Post, "/rotate"), Some(target), Some(&fields));
-    Ok(on_token(call, &request, ResultValue::issued).await?.0)
+    Ok(on_token(call, &request, ResultReading::issued).await?.0)
 }
 
 /// Sends a request about one token and reads its answer.
 async fn on_token<T>(
     call: &Call<'_, impl Host>,
     request: &Request<'_>,
-    read: impl FnOnce(ResultValue, Option<&str>) -> Result<T, Unusable>,
+    read: impl FnOnce(ResultReading, Option<&str>) -> Result<T, Unusable>,
 ) -> Result<(T, Head)> {
     let success = call.send(request, &Cell::new(TOKENS_LIMIT)).await?;
     match read(success.result, request.target.map(Target::id)) {

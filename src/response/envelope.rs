@@ -5,18 +5,18 @@
 //! memory beyond itself.
 
 use std::fmt;
+use std::mem::replace;
 
 use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::error::Category;
 
-use crate::response::token::{ResultSeed, ResultValue};
-use crate::response::{Json, PageInfo};
+use crate::response::{Json, PageNumbers, ResultReading};
 
 /// The body of an answer, taken apart.
 pub struct Envelope<'a> {
     /// None where the key is missing or its value is no truth value.
     pub success: Option<bool>,
-    pub result: ResultValue,
+    pub result: ResultReading,
     pub errors: Option<Json<'a>>,
     info: Option<Json<'a>>,
 }
@@ -49,12 +49,10 @@ pub fn read(body: &str, tokens_limit: usize) -> Result<Envelope<'_>, Foreign> {
 
 impl Envelope<'_> {
     /// Returns where a page of a list stands.
-    pub fn page_info(&self) -> PageInfo {
-        let Some(info) = self.info else { return PageInfo::default() };
-        let fields = info.fields(["page", "per_page", "count", "total_count", "total_pages"]);
-        let [page, per_page, count, total_count, total_pages] =
-            fields.map(|number| number.and_then(Json::whole_number));
-        PageInfo { page, per_page, count, total_count, total_pages }
+    pub fn page_numbers(&self) -> PageNumbers {
+        let names = ["page", "per_page", "count", "total_count", "total_pages"];
+        let numbers = self.info.map(|info| info.fields(names).map(|number| number.and_then(Json::whole_number)));
+        numbers.unwrap_or_default()
     }
 }
 
@@ -70,10 +68,14 @@ impl<'de> Visitor<'de> for EnvelopeVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Envelope<'de>, A::Error> {
-        let (mut result, mut success, mut info, mut errors) = (None, None, None, None);
+        let (mut result, mut has_result) = (ResultReading::new(self.tokens_limit), false);
+        let (mut success, mut info, mut errors) = (None, None, None);
         while let Some(key) = map.next_key::<Json<'de>>()? {
             let is_second = match &*key.key() {
-                "result" => result.replace(map.next_value_seed(ResultSeed::new(self.tokens_limit))?).is_some(),
+                "result" => {
+                    map.next_value_seed(&mut result)?;
+                    replace(&mut has_result, true)
+                }
                 "success" => success.replace(map.next_value()?).is_some(),
                 "result_info" => info.replace(map.next_value()?).is_some(),
                 "errors" => errors.replace(map.next_value()?).is_some(),
@@ -86,8 +88,7 @@ impl<'de> Visitor<'de> for EnvelopeVisitor {
                 return Err(A::Error::custom("two values for one key"));
             }
         }
-        let success = success.and_then(Json::boolean);
-        Ok(Envelope { success, result: result.unwrap_or(ResultValue::Nothing), errors, info })
+        Ok(Envelope { success: success.and_then(Json::boolean), result, errors, info })
     }
 }
 
@@ -107,14 +108,14 @@ mod tests {
             "result_info":{"page":1,"per_page":20.0,"count":"3","total_pages":null,"extra":[]}}"#;
         let envelope = envelope(body).expect("an envelope");
         assert_eq!(envelope.success, Some(true));
-        assert_eq!(envelope.page_info(), PageInfo { page: Some(1), per_page: Some(20), ..PageInfo::default() });
+        assert_eq!(envelope.page_numbers(), [Some(1), Some(20), None, None, None]);
         assert_eq!(envelope.result.token(None).ok().expect("a token").token.id, "x");
     }
 
     #[test]
     fn a_result_that_is_null_or_missing_is_nothing() {
         for body in [r#"{"success":true,"result":null}"#, r#"{"success":true}"#] {
-            assert!(matches!(envelope(body).expect("an envelope").result, ResultValue::Nothing));
+            assert!(envelope(body).expect("an envelope").result.is_nothing());
         }
     }
 

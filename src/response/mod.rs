@@ -17,7 +17,7 @@ pub mod token;
 pub use envelope::Foreign;
 pub use json::Json;
 pub use redactor::Redactor;
-pub use token::{ResultValue, TOKENS_LIMIT, Unusable, with_id};
+pub use token::{ResultReading, TOKENS_LIMIT, Unusable, with_id};
 
 use serde::Deserialize;
 
@@ -34,33 +34,32 @@ const SECRETS_LIMIT: usize = 1000;
 pub struct Success {
     pub head: Head,
     pub body: String,
-    pub result: ResultValue,
-    pub info: PageInfo,
+    pub result: ResultReading,
+    pub page_numbers: PageNumbers,
 }
 
-/// Where a page of a list stands, as far as the answer says.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct PageInfo {
-    pub page: Option<u32>,
-    pub per_page: Option<u32>,
-    pub count: Option<u32>,
-    pub total_count: Option<u32>,
-    pub total_pages: Option<u32>,
-}
+/// Where a page of a list stands, as far as the answer says: `page`, `per_page`, `count`, `total_count` and
+/// `total_pages`.
+pub type PageNumbers = [Option<u32>; 5];
 
 /// Takes an answer apart, in which tokens may take this many bytes. An empty body is a good answer to a DELETE.
 pub fn accept(Answer { head, body }: Answer, request: &Request<'_>, tokens_limit: usize) -> Result<Success> {
     let (body, is_text) = text(body);
     if head.is_good() && request.method == Method::Delete && body.trim_ascii().is_empty() {
-        return Ok(Success { head, body, result: ResultValue::Nothing, info: PageInfo::default() });
+        return Ok(Success {
+            head,
+            body,
+            result: ResultReading::new(tokens_limit),
+            page_numbers: PageNumbers::default(),
+        });
     }
     let envelope = if is_text { envelope::read(&body, tokens_limit) } else { Err(Foreign::NotJson) };
     let mut failure = match envelope {
         Ok(envelope) if envelope.success == Some(true) && head.is_good() => {
-            let (info, result) = (envelope.page_info(), envelope.result);
-            return Ok(Success { head, body, result, info });
+            let (page_numbers, result) = (envelope.page_numbers(), envelope.result);
+            return Ok(Success { head, body, result, page_numbers });
         }
-        Ok(mut envelope) => {
+        Ok(envelope) => {
             // Success with an error status: trust the status.
             let listed = envelope.errors.filter(|_| envelope.success != Some(true));
             let mut errors = api_errors::listed(listed);
@@ -72,7 +71,7 @@ pub fn accept(Answer { head, body }: Answer, request: &Request<'_>, tokens_limit
             } else {
                 classify::refused(&head, errors)
             };
-            failure.client_secrets = envelope.result.client_secrets();
+            failure.client_secrets = envelope.result.client_secrets;
             failure
         }
         Err(foreign) => classify::foreign(&head, foreign, &body),

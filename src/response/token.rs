@@ -5,7 +5,6 @@
 //! request makes one. What is built is counted against a limit, since a few bytes of JSON can ask for many of memory.
 
 use std::fmt;
-use std::mem::take;
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
@@ -25,22 +24,25 @@ const NO_RESULT: &str = "it has no result";
 const NO_ID: &str = "it has no id";
 const OVER_LIMIT: &str = "the tokens take more than 16 MiB: ask for one page at a time";
 
-/// What the `result` of an envelope is.
-#[allow(clippy::large_enum_variant, reason = "there is one at a time, and it is taken apart at once")]
-pub enum ResultValue {
+/// What the `result` of an envelope shows.
+pub struct ResultReading {
+    kind: Kind,
+    /// The token, or those of a list up to the first one that cannot be used. An id is empty where there is none.
+    tokens: Vec<ServiceToken>,
+    pub client_secrets: Vec<String>,
+    /// The memory that the tokens take, and may take.
+    size: usize,
+    limit: usize,
+    problem: Option<&'static str>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
     /// Null, or missing.
     Nothing,
-    Token(TokenReading),
-    /// The tokens of a list, up to the first one that cannot be used.
-    Tokens {
-        tokens: Vec<ServiceToken>,
-        client_secrets: Vec<String>,
-        /// The memory that they take.
-        size: usize,
-        problem: Option<&'static str>,
-    },
-    Text(String),
-    /// A number or a truth value.
+    Token,
+    List,
+    /// A text, a number, or a truth value.
     Other,
 }
 
@@ -50,33 +52,24 @@ pub struct Unusable {
     pub token_id: Option<String>,
 }
 
-impl From<&'static str> for Unusable {
-    fn from(reason: &'static str) -> Self {
-        Self { reason, token_id: None }
+impl ResultReading {
+    /// Begins to read a result whose tokens may take this many bytes. So far there is none.
+    pub fn new(limit: usize) -> Self {
+        Self { kind: Kind::Nothing, tokens: Vec::new(), client_secrets: Vec::new(), size: 0, limit, problem: None }
     }
-}
 
-impl ResultValue {
-    /// Returns the secrets in it, wherever they may be going.
-    pub fn client_secrets(&mut self) -> Vec<String> {
-        match self {
-            Self::Token(reading) => reading.client_secret.clone().into_iter().collect(),
-            Self::Tokens { client_secrets, .. } => take(client_secrets),
-            Self::Text(text) if text.len() >= SHORTEST_SECRET => vec![text.clone()],
-            Self::Nothing | Self::Text(_) | Self::Other => Vec::new(),
-        }
+    pub fn is_nothing(&self) -> bool {
+        self.kind == Kind::Nothing
     }
 
     /// Returns the token, and the secret where there is one. `asked`: the id that the token was asked for by, which
     /// stands in where the answer leaves it out. An answer about another token is of no use.
-    pub fn token(self, asked: Option<&str>) -> Result<UpdatedToken, Unusable> {
-        let TokenReading { mut token, client_secret, problem, .. } = match self {
-            Self::Token(reading) => reading,
-            Self::Nothing => return Err(NO_RESULT.into()),
-            Self::Tokens { .. } | Self::Text(_) | Self::Other => return Err(NOT_A_TOKEN.into()),
-        };
+    pub fn token(mut self, asked: Option<&str>) -> Result<UpdatedToken, Unusable> {
+        let reason = if self.is_nothing() { NO_RESULT } else { NOT_A_TOKEN };
+        let token = self.tokens.pop().filter(|_| self.kind == Kind::Token);
+        let mut token = token.ok_or(Unusable { reason, token_id: None })?;
         let problem = match asked {
-            _ if problem.is_some() => problem,
+            _ if self.problem.is_some() => self.problem,
             Some(asked) if token.id.is_empty() => {
                 token.id.push_str(asked);
                 None
@@ -86,7 +79,7 @@ impl ResultValue {
             _ => None,
         };
         match problem {
-            None => Ok(UpdatedToken { token, client_secret }),
+            None => Ok(UpdatedToken { token, client_secret: self.client_secrets.pop() }),
             Some(reason) => Err(Unusable { reason, token_id: Some(token.id).filter(|id| !id.is_empty()) }),
         }
     }
@@ -102,140 +95,55 @@ impl ResultValue {
 
     /// Returns the tokens of a list, and the memory that they take.
     pub fn tokens(self) -> Result<(Vec<ServiceToken>, usize), Unusable> {
-        match self {
-            Self::Tokens { tokens, size, problem: None, .. } => Ok((tokens, size)),
-            Self::Tokens { problem: Some(problem), .. } => Err(problem.into()),
-            Self::Nothing => Err(NO_RESULT.into()),
-            Self::Token(_) | Self::Text(_) | Self::Other => Err("its result is not a list of tokens".into()),
+        let reason = match (self.kind, self.problem) {
+            (Kind::List, None) => return Ok((self.tokens, self.size)),
+            (Kind::List, Some(problem)) => problem,
+            (Kind::Nothing, _) => NO_RESULT,
+            (Kind::Token | Kind::Other, _) => "its result is not a list of tokens",
+        };
+        Err(Unusable { reason, token_id: None })
+    }
+
+    /// Notes that a value of this kind is there: the result, or an element of it where that is a list.
+    fn meet(&mut self, kind: Kind) {
+        if self.kind != Kind::List {
+            self.kind = kind;
+        } else if kind != Kind::Token {
+            self.fail(NOT_A_TOKEN);
         }
     }
-}
 
-/// Returns a token of which nothing but the id is known.
-pub fn with_id(id: &str) -> ServiceToken {
-    ServiceToken {
-        id: id.to_owned(),
-        client_id: None,
-        name: None,
-        duration: None,
-        enabled: None,
-        expires_at: None,
-        created_at: None,
-        updated_at: None,
-        last_seen_at: None,
-        client_secret_version: None,
-        previous_client_secret_expires_at: None,
-        additional_fields: Vec::new(),
-    }
-}
-
-/// Reads a result, or an element of one that is a list. It fails only where the syntax of JSON is broken.
-pub struct ResultSeed {
-    /// The bytes that tokens may take.
-    limit: usize,
-    may_be_a_list: bool,
-}
-
-impl ResultSeed {
-    pub fn new(limit: usize) -> Self {
-        Self { limit, may_be_a_list: true }
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for ResultSeed {
-    type Value = ResultValue;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<ResultValue, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-/// Visits values that no result may be.
-macro_rules! visit_others {
-    ($($visit:ident($type:ty))*) => {
-        $(fn $visit<E>(self, _: $type) -> Result<ResultValue, E> {
-            Ok(ResultValue::Other)
-        })*
-    };
-}
-
-impl<'de> Visitor<'de> for ResultSeed {
-    type Value = ResultValue;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("anything")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ResultValue, A::Error> {
-        let mut reading = TokenReading::new(self.limit);
-        while let Some((key, value)) = map.next_entry::<Json<'de>, Json<'de>>()? {
-            reading.take(key, value);
-        }
-        Ok(ResultValue::Token(reading))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<ResultValue, A::Error> {
-        let (mut tokens, mut client_secrets, mut size, mut problem) = (Vec::new(), Vec::new(), 0_usize, None);
-        while self.may_be_a_list && problem.is_none() {
-            let seed = Self { limit: self.limit.saturating_sub(size), may_be_a_list: false };
-            match list.next_element_seed(seed)? {
-                None => break,
-                Some(ResultValue::Token(TokenReading { problem: Some(found), .. })) => problem = Some(found),
-                Some(ResultValue::Token(TokenReading { token, .. })) if token.id.is_empty() => problem = Some(NO_ID),
-                Some(ResultValue::Token(reading)) => {
-                    size = size.saturating_add(reading.size);
-                    tokens.push(reading.token);
-                    client_secrets.extend(reading.client_secret);
-                }
-                Some(_) => problem = Some(NOT_A_TOKEN),
-            }
-        }
-        while list.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(ResultValue::Tokens { tokens, client_secrets, size, problem })
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<ResultValue, E> {
-        Ok(ResultValue::Text(text.to_owned()))
-    }
-
-    fn visit_unit<E>(self) -> Result<ResultValue, E> {
-        Ok(ResultValue::Nothing)
-    }
-
-    visit_others! { visit_bool(bool) visit_i64(i64) visit_u64(u64) visit_f64(f64) }
-}
-
-/// A token as an answer shows it, not yet checked.
-pub struct TokenReading {
-    /// The id is empty where the answer has none.
-    token: ServiceToken,
-    client_secret: Option<String>,
-    /// The memory that it takes, and may take.
-    size: usize,
-    limit: usize,
-    problem: Option<&'static str>,
-}
-
-impl TokenReading {
-    fn new(limit: usize) -> Self {
-        let mut reading = Self { token: with_id(""), client_secret: None, size: 0, limit, problem: None };
-        reading.spend(size_of::<ServiceToken>());
-        reading
-    }
-
-    /// Takes a field. A second value for the id or the secret leaves open which one counts, and makes the token
-    /// unusable.
-    fn take(&mut self, key: Json<'_>, value: Json<'_>) {
+    /// Takes a field of a token. A second value for the id or the secret leaves open which one counts, and makes the
+    /// token unusable. `secrets_before`: the number of secrets of the tokens before this one.
+    fn take(&mut self, token: &mut ServiceToken, secrets_before: usize, key: Json<'_>, value: Json<'_>) {
         self.spend(value.source().len().saturating_add(TEXT_OVERHEAD));
         if self.problem == Some(OVER_LIMIT) {
             return;
         }
         let text = || value.text().map(String::from);
         let name = key.key();
-        let token = &mut self.token;
         let is_understood = match &*name {
-            "id" => return self.take_id(value),
-            "client_secret" => return self.take_secret(value),
+            // What cannot be used of these two is kept by no field.
+            "id" | "client_secret" if value.is_null() => true,
+            "id" => {
+                match text() {
+                    None => self.fail("the value of id is not text"),
+                    Some(_) if !token.id.is_empty() => self.fail("it has two values for id"),
+                    Some(id) => token.id = id,
+                }
+                true
+            }
+            "client_secret" => {
+                if self.client_secrets.len() > secrets_before {
+                    self.fail("it has two values for client_secret");
+                }
+                match text() {
+                    None => self.fail("the value of client_secret is not text"),
+                    Some(secret) if secret.is_empty() => {}
+                    Some(secret) => self.client_secrets.push(secret),
+                }
+                true
+            }
             "client_id" => put(&mut token.client_id, text()),
             "name" => put(&mut token.name, text()),
             "duration" => put(&mut token.duration, text()),
@@ -246,38 +154,18 @@ impl TokenReading {
             "last_seen_at" => put(&mut token.last_seen_at, text()),
             "client_secret_version" => put(&mut token.client_secret_version, value.whole_number()),
             "previous_client_secret_expires_at" => put(&mut token.previous_client_secret_expires_at, text()),
-            _ => return self.keep(&name, value),
+            _ => return self.keep(token, &name, value),
         };
         if !is_understood && !value.is_null() {
-            self.keep(&name, value);
-        }
-    }
-
-    fn take_id(&mut self, value: Json<'_>) {
-        match value.text() {
-            Some(id) if self.token.id.is_empty() => self.token.id = id.into_owned(),
-            Some(_) => self.fail("it has two values for id"),
-            None if value.is_null() => {}
-            None => self.fail("the value of id is not text"),
-        }
-    }
-
-    fn take_secret(&mut self, value: Json<'_>) {
-        match value.text() {
-            Some(secret) if secret.is_empty() => {}
-            Some(secret) if self.client_secret.is_none() => self.client_secret = Some(secret.into_owned()),
-            Some(_) => self.fail("it has two values for client_secret"),
-            None if value.is_null() => {}
-            None => self.fail("the value of client_secret is not text"),
+            self.keep(token, &name, value);
         }
     }
 
     /// Puts a field among the additional ones.
-    fn keep(&mut self, name: &str, value: Json<'_>) {
+    fn keep(&mut self, token: &mut ServiceToken, name: &str, value: Json<'_>) {
         self.spend(size_of::<JsonField>().saturating_add(TEXT_OVERHEAD).saturating_add(name.len()));
         if self.problem != Some(OVER_LIMIT) {
-            let field = JsonField { name: name.to_owned(), json: value.source().to_owned() };
-            self.token.additional_fields.push(field);
+            token.additional_fields.push(JsonField { name: name.to_owned(), json: value.source().to_owned() });
         }
     }
 
@@ -302,16 +190,100 @@ fn put<T>(field: &mut Option<T>, value: Option<T>) -> bool {
     is_taken
 }
 
+/// Returns a token of which nothing but the id is known.
+pub fn with_id(id: &str) -> ServiceToken {
+    ServiceToken {
+        id: id.to_owned(),
+        client_id: None,
+        name: None,
+        duration: None,
+        enabled: None,
+        expires_at: None,
+        created_at: None,
+        updated_at: None,
+        last_seen_at: None,
+        client_secret_version: None,
+        previous_client_secret_expires_at: None,
+        additional_fields: Vec::new(),
+    }
+}
+
+/// Reads a result, or an element of one that is a list. It fails only where the syntax of JSON is broken.
+impl<'de> DeserializeSeed<'de> for &mut ResultReading {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+/// Visits values that hold nothing to read.
+macro_rules! visit_plain {
+    ($($visit:ident($($type:ty)?) => $kind:ident)*) => {
+        $(fn $visit<E>(self, $(_: $type)?) -> Result<(), E> {
+            self.meet(Kind::$kind);
+            Ok(())
+        })*
+    };
+}
+
+impl<'de> Visitor<'de> for &mut ResultReading {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("anything")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        self.meet(Kind::Token);
+        self.spend(size_of::<ServiceToken>());
+        let (mut token, secrets_before) = (with_id(""), self.client_secrets.len());
+        while let Some((key, value)) = map.next_entry()? {
+            self.take(&mut token, secrets_before, key, value);
+        }
+        if self.kind == Kind::List && token.id.is_empty() {
+            self.fail(NO_ID);
+        }
+        self.tokens.push(token);
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        self.meet(Kind::List);
+        while self.problem.is_none() && list.next_element_seed(&mut *self)?.is_some() {}
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<(), E> {
+        self.meet(Kind::Other);
+        if text.len() >= SHORTEST_SECRET {
+            self.client_secrets.push(text.to_owned());
+        }
+        Ok(())
+    }
+
+    visit_plain! {
+        visit_unit() => Nothing
+        visit_bool(bool) => Other
+        visit_i64(i64) => Other
+        visit_u64(u64) => Other
+        visit_f64(f64) => Other
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn read_within(text: &str, tokens_limit: usize) -> ResultValue {
+    fn read_within(text: &str, limit: usize) -> ResultReading {
+        let mut reading = ResultReading::new(limit);
         let mut deserializer = serde_json::Deserializer::from_str(text);
-        ResultSeed::new(tokens_limit).deserialize(&mut deserializer).unwrap_or_else(|error| panic!("{error}"))
+        reading.deserialize(&mut deserializer).unwrap_or_else(|error| panic!("{error}"));
+        reading
     }
 
-    fn read(text: &str) -> ResultValue {
+    fn read(text: &str) -> ResultReading {
         read_within(text, TOKENS_LIMIT)
     }
 
