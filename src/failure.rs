@@ -74,8 +74,8 @@ impl Failure {
         Self::new(ErrorKind::InvalidConfiguration, message)
     }
 
-    /// Adds something to the end of the message.
+    /// Adds something, unless it is empty, to the end of the message.
     pub fn add(&mut self, text: &str) {
-        self.advice.extend(["; ", text]);
+        self.advice.extend(if text.is_empty() { ["", ""] } else { ["; ", text] });
     }
 }

@@ -68,7 +68,7 @@ struct Plugin;
 /// Runs one exported function: begins its call, and waits until it ends.
 fn run<T>(
     function: Function,
-    scope: &Scope,
+    scope: Scope,
     options: Option<RequestOptions>,
     operation: impl AsyncFnOnce(&Call<'_, WasiHost>) -> failure::Result<T>,
 ) -> Result<T, Error> {
@@ -86,7 +86,7 @@ macro_rules! implement {
     )*) => {
         impl $interface for Plugin {
             $(fn $name($($argument: $type,)* options: Option<RequestOptions>) -> Result<$result, Error> {
-                run(Function::$function, &$scope, options, async |$call| $operation.await)
+                run(Function::$function, $scope, options, async |$call| $operation.await)
             })*
         }
     };

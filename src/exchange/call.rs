@@ -11,8 +11,7 @@ use crate::contract::types::{Error, ErrorKind, Outcome, RequestOptions, Scope, S
 use crate::exchange::repeat::{Decision, RetryContext, SHORTEST_ATTEMPT, decide, pause};
 use crate::exchange::{Head, Host, Instant, Limits};
 use crate::failure::{Failure, Result};
-use crate::request::ids::{check_scope, scope_path};
-use crate::request::{BodyFields, Effect, Function, Method, Request, Settings, Target};
+use crate::request::{Effect, Function, Request, Settings, Target};
 use crate::response::{Redactor, Success, Unusable, accept, classify, client_secrets};
 
 /// How many client secrets of answers are remembered, and how many bytes of each.
@@ -21,12 +20,9 @@ const SECRET_LIMIT: usize = 4096;
 
 /// A call under way.
 pub struct Call<'a, H> {
-    host: &'a H,
+    pub host: &'a H,
+    pub settings: Settings,
     function: Function,
-    settings: Settings,
-    /// The path of the tokens of its scope.
-    path: String,
-    is_account: bool,
     deadline: Instant,
     attempts: Cell<u32>,
     /// The client secrets that answers have shown so far.
@@ -39,41 +35,16 @@ impl<'a, H: Host> Call<'a, H> {
     pub fn begin(
         host: &'a H,
         function: Function,
-        scope: &Scope,
+        scope: Scope,
         options: Option<RequestOptions>,
     ) -> Result<Self, Error> {
-        let settings = Settings::resolve(options, || host.environment())
+        let settings = Settings::resolve(scope, options, || host.environment())
             .map_err(|failure| Redactor::default().error(function, *failure))?;
-        let (Scope::Account(id) | Scope::Zone(id)) = scope;
-        let is_account = matches!(scope, Scope::Account(_));
-        let call = Self {
-            deadline: host.now().after(settings.timeout),
-            host,
-            function,
-            settings,
-            path: scope_path(scope),
-            is_account,
-            attempts: Cell::new(0),
-            client_secrets: RefCell::default(),
-        };
-        call.settings
-            .check_id(if is_account { "account" } else { "zone" }, id)
-            .and_then(|()| check_scope(scope))
-            .and_then(|()| call.settings.authority.admit(function, scope))
-            .map_err(|failure| call.error(*failure))?;
+        let deadline = host.now().after(settings.timeout);
+        let (attempts, client_secrets) = (Cell::new(0), RefCell::default());
+        let call = Self { host, settings, function, deadline, attempts, client_secrets };
+        call.settings.check_scope(function).map_err(|failure| call.error(*failure))?;
         Ok(call)
-    }
-
-    pub fn host(&self) -> &H {
-        self.host
-    }
-
-    pub fn retries(&self) -> u32 {
-        self.settings.retries
-    }
-
-    pub fn is_account(&self) -> bool {
-        self.is_account
     }
 
     /// Checks the id of a token that the caller gives.
@@ -89,16 +60,6 @@ impl<'a, H: Host> Call<'a, H> {
             let message = format!("the API shows a token that no request can name, with the id \"{}\"", token.id);
             Failure::new(ErrorKind::InvalidResponse, message)
         })
-    }
-
-    /// Makes a request about a token of the scope, or about all of them. `after`: what follows in the path.
-    pub fn request<'b>(
-        &'b self,
-        (effect, method, after): (Effect, Method, &str),
-        target: Option<Target<'b>>,
-        fields: Option<&BodyFields<'_>>,
-    ) -> Request<'b> {
-        Request::new(&self.settings, &self.path, (effect, method, after), target, fields)
     }
 
     /// Sends a request until it succeeds or may not be repeated. `tokens_left`: the memory that tokens may take.
@@ -221,12 +182,12 @@ mod tests {
     use crate::exchange::Cause;
     use crate::exchange::scripted_host::{CREDENTIAL, Reply, ScriptedHost, account, options};
     use crate::operations::service_tokens::{create, list_page};
-    use crate::request::Query;
+    use crate::request::{BodyFields, Method, Query};
     use crate::response::TOKENS_LIMIT;
 
     /// Sends a request of this effect, as a part of a call.
     async fn send_one(call: &Call<'_, ScriptedHost>, effect: Effect) -> Result<()> {
-        let request = call.request((effect, Method::Get, ""), None, None);
+        let request = Request::new(&call.settings, (effect, Method::Get, ""), None, None);
         call.send(&request, &Cell::new(TOKENS_LIMIT)).await.map(drop)
     }
 
@@ -429,7 +390,7 @@ mod tests {
         let variables = [("CLOUDFLARE_API_TOKEN", "t0ken\n"), ("CLOUDFLARE_BASE_URL", "https://b.example")];
         let host = ScriptedHost::with_rule(|_| Reply::result("[]")).with_environment(&variables);
         let look = async |call: &Call<'_, ScriptedHost>| list_page(call, Query::default()).await;
-        host.run_in(&account(), Function::ListPage, None, look).expect("a list");
+        host.run_in(account(), Function::ListPage, None, look).expect("a list");
         assert_eq!(host.environment_reads(), 1);
         assert_eq!(host.sent()[0].url, "https://b.example/accounts/a/access/service_tokens");
         assert_eq!(host.sent()[0].header("authorization"), Some("Bearer t0ken"));
@@ -447,7 +408,7 @@ mod tests {
             ("CLOUDFLARE_ACCESS_SCOPE", "zone:a", Function::Get),
         ] {
             let host = ScriptedHost::default().with_environment(&[("CLOUDFLARE_API_TOKEN", "t"), (variable, value)]);
-            let error = host.run_in(&account(), function, None, async |_| Ok(()));
+            let error = host.run_in(account(), function, None, async |_| Ok(()));
             let error = error.expect_err("denied");
             assert_eq!((error.kind, error.outcome, error.attempts), (ErrorKind::DeniedByHost, Outcome::NotApplied, 0));
             assert!(error.message.starts_with(&format!("{}: {variable}", function.name())), "{}", error.message);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::request::Request;
 use crate::timestamp::Timestamp;
 
-/// A point on the host's monotonic clock, in nanoseconds since some fixed moment. The arithmetic saturates.
+/// A point on the host's monotonic clock, in nanoseconds. The arithmetic saturates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Instant(pub u64);
 
@@ -17,7 +17,7 @@ impl Instant {
         Self(self.0.saturating_add(nanoseconds(duration)))
     }
 
-    /// Returns how long it is from `now` until this point; zero if it has passed.
+    /// Returns the time from `now` to this point; zero if it has passed.
     pub fn remaining(self, now: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(now.0))
     }

@@ -208,13 +208,13 @@ impl ScriptedHost {
         options: RequestOptions,
         operation: impl AsyncFnOnce(&Call<'_, Self>) -> Result<T>,
     ) -> Result<T, Error> {
-        self.run_in(&account(), function, Some(options), operation)
+        self.run_in(account(), function, Some(options), operation)
     }
 
     /// Runs an exported function as `lib.rs` does.
     pub fn run_in<T>(
         &self,
-        scope: &Scope,
+        scope: Scope,
         function: Function,
         options: Option<RequestOptions>,
         operation: impl AsyncFnOnce(&Call<'_, Self>) -> Result<T>,

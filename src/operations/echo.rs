@@ -272,7 +272,7 @@ fn an_id_that_holds_the_credential_is_refused_and_nothing_is_sent() {
         let host = ScriptedHost::default();
         let get = async |call: &Call<'_, ScriptedHost>| service_tokens::get(call, call.target(&id)?).await;
         let as_token = host.run(Function::Get, options(), get).expect_err("accepted");
-        let in_scope = |scope| host.run_in(&scope, Function::ListPage, Some(options()), async |_| Ok(()));
+        let in_scope = |scope| host.run_in(scope, Function::ListPage, Some(options()), async |_| Ok(()));
         let as_account = in_scope(Scope::Account(id.clone())).expect_err("accepted");
         let as_zone = in_scope(Scope::Zone(id.clone())).expect_err("accepted");
         for error in [as_token, as_account, as_zone] {

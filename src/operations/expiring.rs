@@ -79,7 +79,7 @@ fn add(report: &mut ExpiryReport, token: ServiceToken, now: Timestamp, within_se
 /// Returns the time, and the clock that told it: the host's wall clock, or the API's where the two disagree. `head`:
 /// that of an answer that just came.
 pub fn now(call: &Call<'_, impl Host>, head: &Head) -> (Timestamp, Clock) {
-    let host = Timestamp(call.host().wall_clock());
+    let host = Timestamp(call.host.wall_clock());
     match head.date() {
         Some(server) if server.seconds_since(host).unsigned_abs() > TOLERANCE_SECONDS => (server, Clock::Server),
         _ => (host, Clock::Host),

@@ -4,7 +4,7 @@
 //! answer was lost must not simply be made again. After a lost answer the token is looked at: what it shows decides.
 
 use crate::contract::lifecycle::OverlappingToken;
-use crate::contract::types::{ErrorKind, IssuedToken, Outcome, ServiceToken, UpdatedToken};
+use crate::contract::types::{ErrorKind, IssuedToken, Outcome, Scope, ServiceToken, UpdatedToken};
 use crate::exchange::{Call, Host};
 use crate::failure::{Failure, FailureClass, Result};
 use crate::operations::expiring::now;
@@ -38,8 +38,8 @@ pub async fn rotate(
         refuse_running_overlap(&token, target, now)?;
     }
     let version = token.client_secret_version.and_then(|version| version.checked_add(1));
-    let rotation = Rotation { target, version, now, now_text: text(now)?, end: text(now.after(overlap_seconds))? };
-    if version.is_none() && !call.is_account() {
+    let rotation = Rotation { target, version, now, end: text(now.after(overlap_seconds))? };
+    if version.is_none() && matches!(call.settings.scope, Scope::Zone(_)) {
         let message =
             "the API does not show the `client-secret-version` of this token, and a zone has no other rotation";
         return Err(about(target, ErrorKind::Rejected, message));
@@ -65,7 +65,7 @@ pub async fn rotate(
         let may_repeat = version.is_some()
             && matches!(finding, Finding::NoRotation)
             && failure.class == FailureClass::Passing
-            && sent <= call.retries();
+            && sent <= call.settings.retries;
         if !may_repeat || !call.pause(sent, failure.asked_wait).await {
             return Err(rotation.failed(failure, finding, lost));
         }
@@ -134,7 +134,6 @@ struct Rotation<'a> {
     /// The version of the new secret. None: the API does not show versions.
     version: Option<u32>,
     now: Timestamp,
-    now_text: String,
     /// Until when the old secret is to pass.
     end: String,
 }
@@ -174,7 +173,8 @@ impl Rotation<'_> {
             // After more than one rotation the old secret has ended, whatever the answer says about the one after it.
             let is_one_rotation = self.version.is_none_or(|version| shown.is_none_or(|shown| shown <= version));
             let shown_end = token.previous_client_secret_expires_at.as_ref().unwrap_or(&self.end);
-            let previous_secret_expires_at = if is_one_rotation { shown_end } else { &self.now_text }.clone();
+            let previous_secret_expires_at =
+                if is_one_rotation { shown_end.clone() } else { self.now.to_rfc3339().unwrap_or_default() };
             let issued = IssuedToken { token, client_secret };
             return Ok(OverlappingToken { issued, previous_secret_expires_at });
         }
@@ -248,7 +248,7 @@ impl Rotation<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::types::{Error, RequestOptions, Scope};
+    use crate::contract::types::{Error, RequestOptions};
     use crate::exchange::scripted_host::{Reply, ScriptedHost, account, options};
     use crate::request::Function;
 
@@ -260,7 +260,7 @@ mod tests {
     }
 
     fn rotate_in(scope: &Scope, host: &ScriptedHost, end_running: bool) -> Result<OverlappingToken, Error> {
-        host.run_in(scope, Function::RotateWithOverlap, Some(options()), async |call| {
+        host.run_in(scope.clone(), Function::RotateWithOverlap, Some(options()), async |call| {
             rotate(call, call.target("i")?, 3600, end_running).await
         })
     }
@@ -431,7 +431,7 @@ mod tests {
         let error = run.expect_err("accepted");
         assert_eq!((error.kind, error.attempts), (ErrorKind::InvalidArgument, 0));
         assert!(error.message.starts_with("rotate-with-overlap: overlap-seconds is 0"), "{}", error.message);
-        let run = host.run_in(&zone(), Function::ExtendOverlap, Some(options()), async |call| {
+        let run = host.run_in(zone(), Function::ExtendOverlap, Some(options()), async |call| {
             extend(call, call.target("i")?, 0).await
         });
         assert!(run.expect_err("accepted").message.starts_with("extend-overlap: overlap-seconds is 0"));
@@ -458,9 +458,9 @@ mod tests {
     #[test]
     fn an_overlap_is_ended_by_a_time_long_ago_and_extended_from_now() {
         let host = ScriptedHost::with_rule(|_| shown(Some(2), None, Some("2026-11-24T10:00:01Z")));
-        host.run_in(&zone(), Function::EndOverlap, Some(options()), async |call| end(call, call.target("i")?).await)
+        host.run_in(zone(), Function::EndOverlap, Some(options()), async |call| end(call, call.target("i")?).await)
             .expect("ended");
-        let run = host.run_in(&zone(), Function::ExtendOverlap, Some(options()), async |call| {
+        let run = host.run_in(zone(), Function::ExtendOverlap, Some(options()), async |call| {
             extend(call, call.target("i")?, 3600).await
         });
         run.expect("extended");
@@ -479,7 +479,7 @@ mod tests {
         let long = format!("2026-11-24T10:00:00.{}Z", "9".repeat(100_000));
         for ended in ["2026-11-24T10:00:00Z", "2000-01-01T00:00:00Z", &long] {
             let host = ScriptedHost::with_replies([shown(Some(2), None, Some(ended))]);
-            let run = host.run_in(&zone(), Function::ExtendOverlap, Some(options()), async |call| {
+            let run = host.run_in(zone(), Function::ExtendOverlap, Some(options()), async |call| {
                 extend(call, call.target("i")?, 60).await
             });
             let error = run.expect_err("ended");

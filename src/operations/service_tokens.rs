@@ -21,7 +21,7 @@ pub async fn list(
     query: Query<'_>,
     tokens_left: &Cell<usize>,
 ) -> Result<(TokenPage, Head)> {
-    let request = call.request((Effect::Read, Method::Get, &query.text()), None, None);
+    let request = Request::new(&call.settings, (Effect::Read, Method::Get, &query.text()), None, None);
     let success = call.send(&request, tokens_left).await?;
     let head = success.head;
     let tokens = success.result.tokens();
@@ -52,21 +52,21 @@ pub async fn get(call: &Call<'_, impl Host>, target: Target<'_>) -> Result<Servi
 
 /// Returns one token, and the head of the answer, which tells the time.
 pub async fn look(call: &Call<'_, impl Host>, target: Target<'_>) -> Result<(ServiceToken, Head)> {
-    let request = call.request((Effect::Read, Method::Get, ""), Some(target), None);
+    let request = Request::new(&call.settings, (Effect::Read, Method::Get, ""), Some(target), None);
     let (updated, head) = on_token(call, &request, ResultReading::token).await?;
     Ok((updated.token, head))
 }
 
 /// Makes a token.
 pub async fn create(call: &Call<'_, impl Host>, fields: BodyFields<'_>) -> Result<IssuedToken> {
-    let request = call.request((Effect::MakeSecret, Method::Post, ""), None, Some(&fields));
+    let request = Request::new(&call.settings, (Effect::MakeSecret, Method::Post, ""), None, Some(&fields));
     Ok(on_token(call, &request, ResultReading::issued).await?.0)
 }
 
 /// Changes a token. With a secret version it may make a new secret.
 pub async fn update(call: &Call<'_, impl Host>, target: Target<'_>, fields: BodyFields<'_>) -> Result<UpdatedToken> {
     let effect = if fields.client_secret_version.is_some() { Effect::MakeSecret } else { Effect::Change };
-    let request = call.request((effect, Method::Put, ""), Some(target), Some(&fields));
+    let request = Request::new(&call.settings, (effect, Method::Put, ""), Some(target), Some(&fields));
     Ok(on_token(call, &request, ResultReading::token).await?.0)
 }
 
@@ -82,7 +82,7 @@ pub async fn switch(call: &Call<'_, impl Host>, target: Target<'_>, enabled: boo
 
 /// Revokes a token. One that is not found after an attempt that may have deleted it is gone already.
 pub async fn delete(call: &Call<'_, impl Host>, target: Target<'_>) -> Result<Deletion> {
-    let request = call.request((Effect::Change, Method::Delete, ""), Some(target), None);
+    let request = Request::new(&call.settings, (Effect::Change, Method::Delete, ""), Some(target), None);
     let deleted = |result: ResultReading, asked: Option<&str>| match asked {
         Some(asked) if result.is_nothing() => Ok(with_id(asked)),
         _ => Ok(result.token(asked)?.token),
@@ -96,14 +96,15 @@ pub async fn delete(call: &Call<'_, impl Host>, target: Target<'_>) -> Result<De
 
 /// Extends the lifetime of a token by a year.
 pub async fn refresh(call: &Call<'_, impl Host>, target: Target<'_>) -> Result<ServiceToken> {
-    let request = call.request((Effect::Change, Method::Post, "/refresh"), Some(target), None);
+    let request = Request::new(&call.settings, (Effect::Change, Method::Post, "/refresh"), Some(target), None);
     Ok(on_token(call, &request, ResultReading::token).await?.0.token)
 }
 
 /// Gives a token a new secret. `end`: until when the old one passes; none ends it.
 pub async fn rotate(call: &Call<'_, impl Host>, target: Target<'_>, end: Option<&str>) -> Result<IssuedToken> {
     let fields = BodyFields { previous_client_secret_expires_at: end, ..BodyFields::default() };
-    let request = call.request((Effect::MakeSecret, Method::Post, "/rotate"), Some(target), Some(&fields));
+    let request =
+        Request::new(&call.settings, (Effect::MakeSecret, Method::Post, "/rotate"), Some(target), Some(&fields));
     Ok(on_token(call, &request, ResultReading::issued).await?.0)
 }
 
@@ -165,7 +166,7 @@ mod tests {
         let host = ScriptedHost::with_replies(replies);
         let zone = Scope::Zone("z".into());
         let result =
-            host.run_in(&zone, Function::Delete, Some(options()), async |call| delete(call, call.target(ID)?).await);
+            host.run_in(zone, Function::Delete, Some(options()), async |call| delete(call, call.target(ID)?).await);
         (result, host)
     }
 

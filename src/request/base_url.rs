@@ -30,11 +30,11 @@ impl BaseUrl {
             let rule = "has user information in it: credentials go into `credentials` or the environment";
             return Err(Failure::configuration(format!("{source} {rule}")));
         }
-        if let Some(length) = url.bytes().position(|byte| matches!(byte, b'?' | b'#')) {
-            let start = url.get(..length).unwrap_or_default();
-            return Err(refusal(source, start, "it has a query or a fragment, and paths are added at its end"));
+        let (shown, query) = url.split_once(['?', '#']).map_or((url, None), |(start, query)| (start, Some(query)));
+        let refuse = |rule| Failure::configuration(format!("{source} is {}: {rule}", quoted(shown)));
+        if query.is_some() {
+            return Err(refuse("it has a query or a fragment, and paths are added at its end"));
         }
-        let refuse = |rule| refusal(source, url, rule);
         let uri: Uri =
             url.parse().map_err(|_| refuse("it is no URL such as \"https://api.cloudflare.com/client/v4\""))?;
         let is_https = match uri.scheme_str() {
@@ -53,10 +53,6 @@ impl BaseUrl {
         }
         Ok(Self { is_https, authority: authority.as_str().to_owned(), path: path.to_owned() })
     }
-}
-
-fn refusal(source: &str, url: &str, rule: &str) -> Box<Failure> {
-    Failure::configuration(format!("{source} is {}: {rule}", quoted(url)))
 }
 
 /// Returns whether an authority is a name or an address in its form, and a port from 1 or none.

@@ -21,20 +21,34 @@ pub struct AdditionalHeaders {
 }
 
 impl AdditionalHeaders {
-    /// Checks the headers of the options.
+    /// Checks the headers of the options. Of a wrong name only the part that could be one is shown, since a whole header
+    /// pasted there holds a value, and nothing where it could be a credential.
     pub fn given(given: Vec<Header>) -> Result<Self> {
+        let refuse = |message: String| Err(Failure::configuration(format!("headers: {message}")));
         let size: usize = given.iter().map(|header| header.name.len().saturating_add(header.value.len())).sum();
         let count = given.len();
         if count > COUNT_LIMIT || size > SIZE_LIMIT {
-            return Err(Failure::configuration(format!(
-                "headers: {count} with {size} bytes, and at most {COUNT_LIMIT} with {SIZE_LIMIT} bytes can be sent"
-            )));
+            return refuse(format!(
+                "{count} with {size} bytes, and at most {COUNT_LIMIT} with {SIZE_LIMIT} bytes can be sent"
+            ));
         }
+        let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
         let mut headers = Self::default();
         for Header { name, value } in given {
             let name = name.to_ascii_lowercase();
-            check_name(&name)?;
-            // A credential in the place of the name is not shown.
+            if name.is_empty() {
+                return refuse("a name is empty".to_owned());
+            }
+            if let Some(length) = name.bytes().position(|byte| !is_token(byte)) {
+                return refuse(format!(
+                    "a name has a character that no name has, after {length} good ones: name and value are two fields"
+                ));
+            }
+            if RESERVED.split(' ').any(|reserved| reserved == name) {
+                return refuse(format!(
+                    "{name} is set by the component or by HTTP itself; credentials go into `endpoint.credentials`"
+                ));
+            }
             let shown = if looks_like_a_credential(&name) { "a value" } else { &name };
             check_value(&format!("headers: {shown}"), &value)?;
             match name.as_str() {
@@ -44,26 +58,6 @@ impl AdditionalHeaders {
         }
         Ok(headers)
     }
-}
-
-/// Checks the name of a header. Of a wrong one only the part that could be a name is shown: a whole header pasted here
-/// holds a value.
-fn check_name(name: &str) -> Result<()> {
-    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    if name.is_empty() {
-        return Err(Failure::configuration("headers: a name is empty"));
-    }
-    if let Some(length) = name.bytes().position(|byte| !is_token(byte)) {
-        return Err(Failure::configuration(format!(
-            "headers: a name has a character that no name has, after {length} good ones: name and value are two fields"
-        )));
-    }
-    if RESERVED.split(' ').any(|reserved| reserved == name) {
-        return Err(Failure::configuration(format!(
-            "headers: {name} is set by the component or by HTTP itself; credentials go into `endpoint.credentials`"
-        )));
-    }
-    Ok(())
 }
 
 /// Accepts visible ASCII and spaces. The value may be secret, so the message tells only where it breaks the rule.

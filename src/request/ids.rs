@@ -19,21 +19,18 @@ pub fn encoded(text: &str) -> Cow<'_, str> {
     utf8_percent_encode(text, RESERVED).into()
 }
 
-/// Checks the id of an account or a zone.
-pub fn check_scope(scope: &Scope) -> Result<()> {
+/// Returns the name of the argument that a scope is, and its id.
+pub fn scope_argument(scope: &Scope) -> (&'static str, &str) {
     match scope {
-        Scope::Account(id) => check("account", id, SCOPE_LIMIT),
-        Scope::Zone(id) => check("zone", id, SCOPE_LIMIT),
+        Scope::Account(id) => ("account", id),
+        Scope::Zone(id) => ("zone", id),
     }
 }
 
-/// Returns the path of the tokens of a scope, below the base URL.
-pub fn scope_path(scope: &Scope) -> String {
-    let (collection, id) = match scope {
-        Scope::Account(id) => ("/accounts/", id),
-        Scope::Zone(id) => ("/zones/", id),
-    };
-    [collection, &encoded(id), "/access/service_tokens"].concat()
+/// Checks the id of an account or a zone.
+pub fn check_scope(scope: &Scope) -> Result<()> {
+    let (argument, id) = scope_argument(scope);
+    check(argument, id, SCOPE_LIMIT)
 }
 
 /// The token that a request is about.

@@ -5,7 +5,7 @@
 
 use serde::Serialize;
 
-use crate::request::ids::encoded;
+use crate::request::ids::{encoded, scope_argument};
 use crate::request::{BaseUrl, Credentials, Settings, Target};
 
 const USER_AGENT: &str = concat!("cloudflare-access/", env!("CARGO_PKG_VERSION"));
@@ -100,20 +100,22 @@ impl Query<'_> {
 }
 
 impl<'a> Request<'a> {
-    /// Makes a request with this effect. `path` is that of the tokens of a scope, and `after` follows it and the token.
+    /// Makes a request about a token of the scope, or about all of them. `after`: what follows in the path.
     pub fn new(
         settings: &'a Settings,
-        path: &str,
         (effect, method, after): (Effect, Method, &str),
         target: Option<Target<'a>>,
         fields: Option<&BodyFields<'_>>,
     ) -> Self {
         let (slash, segment) = target.map_or_else(Default::default, |target| ("/", encoded(target.id())));
-        let path_with_query = [&settings.base.path, path, slash, &segment, after].concat();
+        let (scope, id) = scope_argument(&settings.scope);
+        let base = &settings.base;
+        let path_with_query =
+            [&base.path, "/", scope, "s/", &encoded(id), "/access/service_tokens", slash, &segment, after].concat();
         // Strings, numbers and booleans always have a JSON form.
         let body = fields.map(|fields| serde_json::to_vec(fields).unwrap_or_default());
         let headers = headers(settings, body.as_deref());
-        Self { effect, method, base: &settings.base, path_with_query, headers, body, target }
+        Self { effect, method, base, path_with_query, headers, body, target }
     }
 }
 

@@ -6,10 +6,11 @@
 
 use std::time::Duration;
 
-use crate::contract::types::{Endpoint, ErrorKind, RequestOptions};
+use crate::contract::types::{Endpoint, ErrorKind, RequestOptions, Scope};
 use crate::failure::{Failure, Result};
+use crate::request::ids::{check_scope, scope_argument};
 use crate::request::quoted::quoted;
-use crate::request::{AdditionalHeaders, Authority, BaseUrl, Credentials};
+use crate::request::{AdditionalHeaders, Authority, BaseUrl, Credentials, Function};
 
 const DEFAULT_BASE_URL: &str = "https://api.cloudflare.com/client/v4";
 const FEDRAMP_BASE_URL: &str = "https://api.fed.cloudflare.com/client/v4";
@@ -41,6 +42,7 @@ impl Environment {
 
 /// Everything that a call needs besides its arguments.
 pub struct Settings {
+    pub scope: Scope,
     pub base: BaseUrl,
     pub credentials: Credentials,
     pub authority: Authority,
@@ -54,6 +56,7 @@ pub struct Settings {
 impl Settings {
     /// Resolves the settings of a call. The environment is read only where the options leave something to it.
     pub fn resolve(
+        scope: Scope,
         options: Option<RequestOptions>,
         environment: impl FnOnce() -> Vec<(String, String)>,
     ) -> Result<Self> {
@@ -78,6 +81,7 @@ impl Settings {
             }
         };
         Ok(Self {
+            scope,
             base,
             credentials,
             authority,
@@ -93,6 +97,14 @@ impl Settings {
     pub fn secrets(&self) -> impl Iterator<Item = &str> {
         let values = self.headers.others.iter().map(|(_, value)| value.as_str());
         self.credentials.secrets().chain(values.filter(|value| value.len() >= SHORTEST_SECRET))
+    }
+
+    /// Checks the scope, and that the function may be called in it.
+    pub fn check_scope(&self, function: Function) -> Result<()> {
+        let (argument, id) = scope_argument(&self.scope);
+        self.check_id(argument, id)?;
+        check_scope(&self.scope)?;
+        self.authority.admit(function, &self.scope)
     }
 
     /// Refuses an identifier that holds the credential, since it would stand in the path of a request.
@@ -157,17 +169,20 @@ fn retries(given: Option<u32>) -> Result<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::types::{Credentials as GivenCredentials, Endpoint, ErrorKind, Header, Scope};
-    use crate::request::Function;
+    use crate::contract::types::{Credentials as GivenCredentials, ErrorKind, Header};
 
     const TOKEN: (&str, &str) = ("CLOUDFLARE_API_TOKEN", "t0ken");
+
+    fn scope() -> Scope {
+        Scope::Account("a".into())
+    }
 
     fn owned(variables: &[(&str, &str)]) -> Vec<(String, String)> {
         variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
     }
 
     fn with_environment(variables: &[(&str, &str)]) -> Result<Settings> {
-        Settings::resolve(None, || owned(variables))
+        Settings::resolve(scope(), None, || owned(variables))
     }
 
     fn endpoint(credentials: GivenCredentials, base_url: Option<&str>) -> RequestOptions {
@@ -228,12 +243,12 @@ mod tests {
             || owned(&[TOKEN, (BASE_URL, "https://a.example"), ("CLOUDFLARE_API_KEY", "k3y"), (REGION, "x")]);
         let own = GivenCredentials::ApiToken("other".into());
         let given = endpoint(own.clone(), Some("http://localhost:8787/client/v4/"));
-        let settings = Settings::resolve(Some(given), || panic!("the environment is read")).expect("accepted");
+        let settings = Settings::resolve(scope(), Some(given), || panic!("the environment is read")).expect("accepted");
         assert_eq!(url(&settings.base), "http://localhost:8787/client/v4");
         assert_eq!(settings.secrets().collect::<Vec<_>>(), ["other"]);
-        assert!(refusal(Settings::resolve(Some(endpoint(own.clone(), None)), variables)).contains(REGION));
+        assert!(refusal(Settings::resolve(scope(), Some(endpoint(own.clone(), None)), variables)).contains(REGION));
         let without_region = || owned(&[TOKEN, (BASE_URL, "https://a.example")]);
-        let settings = Settings::resolve(Some(endpoint(own, None)), without_region).expect("accepted");
+        let settings = Settings::resolve(scope(), Some(endpoint(own, None)), without_region).expect("accepted");
         assert_eq!(
             (url(&settings.base).as_str(), settings.secrets().collect::<Vec<_>>()),
             ("https://a.example", vec!["other"])
@@ -244,7 +259,7 @@ mod tests {
     fn the_deployer_confines_its_own_credential_and_that_of_the_host_and_no_other() {
         let variables = || owned(&[TOKEN, ("CLOUDFLARE_ACCESS_OPERATIONS", "read")]);
         let is_admitted = |options| {
-            let settings = Settings::resolve(options, variables).expect("accepted");
+            let settings = Settings::resolve(scope(), options, variables).expect("accepted");
             settings.authority.admit(Function::Delete, &Scope::Account("a".into())).is_ok()
         };
         let own = || GivenCredentials::ApiToken("other".into());
@@ -263,9 +278,9 @@ mod tests {
             (RequestOptions { attempt_timeout_ms: Some(0), ..host() }, "attempt-timeout-ms is 0"),
             (RequestOptions { max_retries: Some(11), ..host() }, "max-retries is 11: at most 10"),
         ] {
-            assert!(refusal(Settings::resolve(Some(given), Vec::new)).starts_with(expected));
+            assert!(refusal(Settings::resolve(scope(), Some(given), Vec::new)).starts_with(expected));
         }
-        let settings = Settings::resolve(Some(host()), Vec::new).expect("accepted");
+        let settings = Settings::resolve(scope(), Some(host()), Vec::new).expect("accepted");
         assert_eq!((settings.timeout, settings.retries), (Duration::from_mins(1), 2));
     }
 
@@ -274,7 +289,7 @@ mod tests {
         let header = |name: &str, value: &str| Header { name: name.into(), value: value.into() };
         let headers = Some(vec![header("x-proxy", "hunter2hunter2"), header("x-short", "1234567")]);
         let own = endpoint(GivenCredentials::ApiToken("t".into()), Some("https://a.example"));
-        let settings = Settings::resolve(Some(RequestOptions { headers, ..own }), Vec::new).expect("accepted");
+        let settings = Settings::resolve(scope(), Some(RequestOptions { headers, ..own }), Vec::new).expect("accepted");
         assert_eq!(settings.secrets().collect::<Vec<_>>(), ["t", "hunter2hunter2"]);
     }
 

@@ -85,9 +85,7 @@ pub fn refused(head: &Head, api_errors: Vec<ApiError>) -> Box<Failure> {
     let what = if head.is_good() { ", but the API says that it failed" } else { "" };
     let mut failure = answered((kind, outcome, class), head, what);
     failure.error.api_errors = api_errors;
-    if let Some(hint) = hint {
-        failure.add(hint);
-    }
+    failure.add(hint);
     failure
 }
 
@@ -102,20 +100,18 @@ pub fn foreign(head: &Head, foreign: Foreign, body: &str) -> Box<Failure> {
     };
     let is_passing = matches!(foreign, Foreign::Empty | Foreign::CutShort);
     let (classification, hint) = match head.status {
-        429 => ((ErrorKind::RateLimited, Outcome::NotApplied, FailureClass::RateLimited), None),
-        408 | 500.. => ((ErrorKind::Unavailable, Outcome::Unknown, FailureClass::Passing), None),
-        300..=399 => ((ErrorKind::InvalidResponse, Outcome::Unknown, FailureClass::Final), Some(REDIRECT)),
+        429 => ((ErrorKind::RateLimited, Outcome::NotApplied, FailureClass::RateLimited), ""),
+        408 | 500.. => ((ErrorKind::Unavailable, Outcome::Unknown, FailureClass::Passing), ""),
+        300..=399 => ((ErrorKind::InvalidResponse, Outcome::Unknown, FailureClass::Final), REDIRECT),
         status if is_refusal(status) => {
-            ((ErrorKind::InvalidResponse, Outcome::NotApplied, FailureClass::Final), Some(BASE_URL))
+            ((ErrorKind::InvalidResponse, Outcome::NotApplied, FailureClass::Final), BASE_URL)
         }
-        200..=299 if is_passing => ((ErrorKind::InvalidResponse, Outcome::Unknown, FailureClass::Passing), None),
-        _ => ((ErrorKind::InvalidResponse, Outcome::Unknown, FailureClass::Final), Some(BASE_URL)),
+        200..=299 if is_passing => ((ErrorKind::InvalidResponse, Outcome::Unknown, FailureClass::Passing), ""),
+        _ => ((ErrorKind::InvalidResponse, Outcome::Unknown, FailureClass::Final), BASE_URL),
     };
     let mut failure = answered(classification, head, format_args!(" with {what}"));
     failure.error.ray_id = failure.error.ray_id.or_else(|| ray_id_in_page(body));
-    if let Some(hint) = hint {
-        failure.add(hint);
-    }
+    failure.add(hint);
     failure
 }
 

@@ -8,7 +8,7 @@ use proptest::sample::{Index, select};
 use serde_json::Value;
 
 use crate::contract::types::UpdatedToken;
-use crate::exchange::scripted_host::{CREDENTIAL, head, options};
+use crate::exchange::scripted_host::{CREDENTIAL, account, head, options};
 use crate::exchange::{Answer, Head, Headers};
 use crate::request::quoted::is_unprintable;
 use crate::request::{Effect, Function, Method, Request, Settings};
@@ -114,12 +114,12 @@ impl Headers for AnyHeaders {
 }
 
 fn settings() -> Settings {
-    Settings::resolve(Some(options()), Vec::new).expect("settings")
+    Settings::resolve(account(), Some(options()), Vec::new).expect("settings")
 }
 
 /// Returns the request for a list.
 fn list(settings: &Settings) -> Request<'_> {
-    Request::new(settings, "/accounts/a/access/service_tokens", (Effect::Read, Method::Get, ""), None, None)
+    Request::new(settings, (Effect::Read, Method::Get, ""), None, None)
 }
 
 /// Does everything that is done with an answer, and checks what must hold of it.

@@ -134,14 +134,14 @@ impl ResultReading {
                 true
             }
             "client_secret" => {
-                if self.client_secrets.len() > secrets_before {
-                    self.fail("it has two values for client_secret");
-                }
-                match text() {
+                let secret = text();
+                match &secret {
                     None => self.fail("the value of client_secret is not text"),
                     Some(secret) if secret.is_empty() => {}
-                    Some(secret) => self.client_secrets.push(secret),
+                    Some(_) if self.client_secrets.len() == secrets_before => {}
+                    Some(_) => self.fail("it has two values for client_secret"),
                 }
+                self.client_secrets.extend(secret.filter(|secret| !secret.is_empty()));
                 true
             }
             "client_id" => put(&mut token.client_id, text()),
