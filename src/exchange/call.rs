@@ -12,7 +12,7 @@ use crate::exchange::repeat::{Decision, RetryContext, SHORTEST_ATTEMPT, decide, 
 use crate::exchange::{Head, Host, Instant, Limits};
 use crate::failure::{Failure, Result};
 use crate::request::{Effect, Function, Request, Settings, Target};
-use crate::response::{Redactor, Success, Unusable, accept, classify, client_secrets};
+use crate::response::{Redactor, ResultReading, Success, Unusable, accept, classify, client_secrets};
 
 /// How many client secrets of answers are remembered, and how many bytes of each.
 const SECRETS_LIMIT: usize = 1000;
@@ -62,8 +62,26 @@ impl<'a, H: Host> Call<'a, H> {
         })
     }
 
-    /// Sends a request until it succeeds or may not be repeated. `tokens_left`: the memory that tokens may take.
-    pub async fn send(&self, request: &Request<'_>, tokens_left: &Cell<usize>) -> Result<Success> {
+    /// Sends a request until it succeeds or may not be repeated, and reads the result of its answer. `tokens_left`: the
+    /// memory that tokens may take.
+    pub async fn send<T>(
+        &self,
+        request: &Request<'_>,
+        tokens_left: &Cell<usize>,
+        read: impl FnOnce(ResultReading, Option<&str>) -> Result<T, Unusable>,
+    ) -> Result<(T, Head)> {
+        let Success { head, body, result } = self.answer(request, tokens_left).await?;
+        match read(result, request.target.map(Target::id)) {
+            Ok(value) => Ok((value, head)),
+            Err(unusable) => {
+                self.keep_out(&client_secrets(&body));
+                Err(classify::completed(classify::unusable(&head, unusable), request, false))
+            }
+        }
+    }
+
+    /// Sends a request until it succeeds or may not be repeated.
+    async fn answer(&self, request: &Request<'_>, tokens_left: &Cell<usize>) -> Result<Success> {
         let mut retries_left = self.settings.retries;
         let mut attempt = 0_u32;
         let mut may_have_changed = false;
@@ -142,12 +160,6 @@ impl<'a, H: Host> Call<'a, H> {
         }
     }
 
-    /// Returns the failure of a request that succeeded, with an answer that is no use.
-    pub fn unusable(&self, request: &Request<'_>, head: &Head, body: &str, unusable: Unusable) -> Box<Failure> {
-        self.keep_out(&client_secrets(body));
-        classify::completed(classify::unusable(head, unusable), request, false)
-    }
-
     /// Keeps client secrets that an answer shows out of every error of the call from now on.
     fn keep_out(&self, client_secrets: &[String]) {
         let mut kept = self.client_secrets.borrow_mut();
@@ -188,7 +200,7 @@ mod tests {
     /// Sends a request of this effect, as a part of a call.
     async fn send_one(call: &Call<'_, ScriptedHost>, effect: Effect) -> Result<()> {
         let request = Request::new(&call.settings, (effect, Method::Get, ""), None, None);
-        call.send(&request, &Cell::new(TOKENS_LIMIT)).await.map(drop)
+        call.answer(&request, &Cell::new(TOKENS_LIMIT)).await.map(drop)
     }
 
     /// Sends a request of this effect.

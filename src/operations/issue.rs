@@ -111,7 +111,7 @@ impl Work<'_> {
         if self.may_have_created {
             self.outcome = Outcome::Applied;
         }
-        delete(call, others).await?;
+        delete(call, others.iter()).await?;
         let rotated = service_tokens::rotate(call, call.reported(token)?, None).await;
         rotated.inspect_err(|failure| self.note(failure))
     }
@@ -123,7 +123,9 @@ impl Work<'_> {
             Ok(issued) => {
                 if self.may_have_created {
                     // The token and its secret are here, whatever becomes of this; `finish-issue` reports what is left.
-                    self.delete_others(call, &issued.token.id).await.unwrap_or_default();
+                    let tokens = self.tokens(call).await.unwrap_or_default();
+                    let others = tokens.iter().filter(|token| token.id != issued.token.id);
+                    delete(call, others).await.unwrap_or_default();
                 }
                 Ok(issued)
             }
@@ -137,12 +139,6 @@ impl Work<'_> {
                 Err(failure)
             }
         }
-    }
-
-    async fn delete_others(&self, call: &Call<'_, impl Host>, keep: &str) -> Result<()> {
-        let mut others = self.tokens(call).await?;
-        others.retain(|token| token.id != keep);
-        delete(call, &others).await
     }
 
     /// Returns the tokens under the working name. All tokens are asked for: how the API compares names is not
@@ -166,11 +162,11 @@ impl Work<'_> {
     /// Returns the failure of a call that did not finish: what there is, and how to go on.
     fn unfinished(self, mut failure: Box<Failure>) -> Box<Failure> {
         failure.error.outcome = self.outcome;
-        if let Some(id) = &self.token_id {
-            failure.add(&format!("token {id} is under the working name"));
-        }
         if self.outcome != Outcome::NotApplied || failure.class != FailureClass::Final {
             failure.add("to go on, call `issue` again with the same key");
+        }
+        if let Some(id) = &self.token_id {
+            failure.add(&format!("token {id} is under the working name"));
         }
         failure.error.token_id = self.token_id.or(failure.error.token_id);
         failure
@@ -178,7 +174,7 @@ impl Work<'_> {
 }
 
 /// Deletes tokens that a create with a lost answer has left.
-async fn delete(call: &Call<'_, impl Host>, tokens: &[ServiceToken]) -> Result<()> {
+async fn delete<'a>(call: &Call<'_, impl Host>, tokens: impl Iterator<Item = &'a ServiceToken>) -> Result<()> {
     for token in tokens {
         match service_tokens::delete(call, call.reported(token)?).await {
             Err(failure) if !service_tokens::is_gone(&failure) => return Err(failure),

@@ -22,12 +22,9 @@ pub async fn list(
     tokens_left: &Cell<usize>,
 ) -> Result<(TokenPage, Head)> {
     let request = Request::new(&call.settings, (Effect::Read, Method::Get, &query.text()), None, None);
-    let success = call.send(&request, tokens_left).await?;
-    let head = success.head;
-    let tokens = success.result.tokens();
-    let (tokens, size) = tokens.map_err(|unusable| call.unusable(&request, &head, &success.body, unusable))?;
+    let ((tokens, size, numbers), head) = call.send(&request, tokens_left, |result, _| result.tokens()).await?;
     tokens_left.set(tokens_left.get().saturating_sub(size));
-    let [page, per_page, count, total_count, total_pages] = success.page_numbers;
+    let [page, per_page, count, total_count, total_pages] = numbers;
     let page = page.or(query.page);
     let mut page = TokenPage { tokens, page, per_page, count, total_count, total_pages, next_page: None };
     page.next_page = next_page(&page);
@@ -53,21 +50,21 @@ pub async fn get(call: &Call<'_, impl Host>, target: Target<'_>) -> Result<Servi
 /// Returns one token, and the head of the answer, which tells the time.
 pub async fn look(call: &Call<'_, impl Host>, target: Target<'_>) -> Result<(ServiceToken, Head)> {
     let request = Request::new(&call.settings, (Effect::Read, Method::Get, ""), Some(target), None);
-    let (updated, head) = on_token(call, &request, ResultReading::token).await?;
+    let (updated, head) = send(call, &request, ResultReading::token).await?;
     Ok((updated.token, head))
 }
 
 /// Makes a token.
 pub async fn create(call: &Call<'_, impl Host>, fields: BodyFields<'_>) -> Result<IssuedToken> {
     let request = Request::new(&call.settings, (Effect::MakeSecret, Method::Post, ""), None, Some(&fields));
-    Ok(on_token(call, &request, ResultReading::issued).await?.0)
+    Ok(send(call, &request, ResultReading::issued).await?.0)
 }
 
 /// Changes a token. With a secret version it may make a new secret.
 pub async fn update(call: &Call<'_, impl Host>, target: Target<'_>, fields: BodyFields<'_>) -> Result<UpdatedToken> {
     let effect = if fields.client_secret_version.is_some() { Effect::MakeSecret } else { Effect::Change };
     let request = Request::new(&call.settings, (effect, Method::Put, ""), Some(target), Some(&fields));
-    Ok(on_token(call, &request, ResultReading::token).await?.0)
+    Ok(send(call, &request, ResultReading::token).await?.0)
 }
 
 /// Changes a token in a way that makes no secret.
@@ -87,7 +84,7 @@ pub async fn delete(call: &Call<'_, impl Host>, target: Target<'_>) -> Result<De
         Some(asked) if result.is_nothing() => Ok(with_id(asked)),
         _ => Ok(result.token(asked)?.token),
     };
-    match on_token(call, &request, deleted).await {
+    match send(call, &request, deleted).await {
         Ok((token, _)) => Ok(Deletion::Deleted(token)),
         Err(failure) if failure.error.outcome == Outcome::Unknown && is_gone(&failure) => Ok(Deletion::AlreadyGone),
         Err(failure) => Err(failure),
@@ -97,7 +94,7 @@ pub async fn delete(call: &Call<'_, impl Host>, target: Target<'_>) -> Result<De
 /// Extends the lifetime of a token by a year.
 pub async fn refresh(call: &Call<'_, impl Host>, target: Target<'_>) -> Result<ServiceToken> {
     let request = Request::new(&call.settings, (Effect::Change, Method::Post, "/refresh"), Some(target), None);
-    Ok(on_token(call, &request, ResultReading::token).await?.0.token)
+    Ok(send(call, &request, ResultReading::token).await?.0.token)
 }
 
 /// Gives a token a new secret. `end`: until when the old one passes; none ends it.
@@ -105,20 +102,16 @@ pub async fn rotate(call: &Call<'_, impl Host>, target: Target<'_>, end: Option<
     let fields = BodyFields { previous_client_secret_expires_at: end, ..BodyFields::default() };
     let request =
         Request::new(&call.settings, (Effect::MakeSecret, Method::Post, "/rotate"), Some(target), Some(&fields));
-    Ok(on_token(call, &request, ResultReading::issued).await?.0)
+    Ok(send(call, &request, ResultReading::issued).await?.0)
 }
 
-/// Sends a request about one token and reads its answer.
-async fn on_token<T>(
+/// Sends a request about one token.
+async fn send<T>(
     call: &Call<'_, impl Host>,
     request: &Request<'_>,
     read: impl FnOnce(ResultReading, Option<&str>) -> Result<T, Unusable>,
 ) -> Result<(T, Head)> {
-    let success = call.send(request, &Cell::new(TOKENS_LIMIT)).await?;
-    match read(success.result, request.target.map(Target::id)) {
-        Ok(value) => Ok((value, success.head)),
-        Err(unusable) => Err(call.unusable(request, &success.head, &success.body, unusable)),
-    }
+    call.send(request, &Cell::new(TOKENS_LIMIT), read).await
 }
 
 /// Returns whether the API says that there is no such token. A 404 about the account or the zone (codes 7000 and 7003)

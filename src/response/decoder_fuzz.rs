@@ -162,7 +162,7 @@ fn decode_result(first: Success, again: impl Fn() -> Success) {
             assert!(!issued.client_secret.is_empty());
         }
     }
-    if let Ok((tokens, size)) = first.result.tokens() {
+    if let Ok((tokens, size, _)) = first.result.tokens() {
         assert!(tokens.iter().all(|token| !token.id.is_empty()));
         assert!(size <= TOKENS_LIMIT);
     }

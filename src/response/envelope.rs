@@ -10,7 +10,7 @@ use std::mem::replace;
 use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::error::Category;
 
-use crate::response::{Json, PageNumbers, ResultReading};
+use crate::response::{Json, ResultReading};
 
 /// The body of an answer, taken apart.
 pub struct Envelope<'a> {
@@ -18,7 +18,6 @@ pub struct Envelope<'a> {
     pub success: Option<bool>,
     pub result: ResultReading,
     pub errors: Option<Json<'a>>,
-    info: Option<Json<'a>>,
 }
 
 /// How a body is not an envelope.
@@ -47,15 +46,6 @@ pub fn read(body: &str, tokens_limit: usize) -> Result<Envelope<'_>, Foreign> {
     })
 }
 
-impl Envelope<'_> {
-    /// Returns where a page of a list stands.
-    pub fn page_numbers(&self) -> PageNumbers {
-        let names = ["page", "per_page", "count", "total_count", "total_pages"];
-        let numbers = self.info.map(|info| info.fields(names).map(|number| number.and_then(Json::whole_number)));
-        numbers.unwrap_or_default()
-    }
-}
-
 struct EnvelopeVisitor {
     tokens_limit: usize,
 }
@@ -69,7 +59,7 @@ impl<'de> Visitor<'de> for EnvelopeVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Envelope<'de>, A::Error> {
         let (mut result, mut has_result) = (ResultReading::new(self.tokens_limit), false);
-        let (mut success, mut info, mut errors) = (None, None, None);
+        let (mut success, mut info, mut errors) = (None, None::<Json<'de>>, None);
         while let Some(key) = map.next_key::<Json<'de>>()? {
             let is_second = match &*key.key() {
                 "result" => {
@@ -88,7 +78,11 @@ impl<'de> Visitor<'de> for EnvelopeVisitor {
                 return Err(A::Error::custom("two values for one key"));
             }
         }
-        Ok(Envelope { success: success.and_then(Json::boolean), result, errors, info })
+        if let Some(info) = info {
+            let numbers = info.fields(["page", "per_page", "count", "total_count", "total_pages"]);
+            result.page_numbers = numbers.map(|number| number.and_then(Json::whole_number));
+        }
+        Ok(Envelope { success: success.and_then(Json::boolean), result, errors })
     }
 }
 
@@ -108,7 +102,7 @@ mod tests {
             "result_info":{"page":1,"per_page":20.0,"count":"3","total_pages":null,"extra":[]}}"#;
         let envelope = envelope(body).expect("an envelope");
         assert_eq!(envelope.success, Some(true));
-        assert_eq!(envelope.page_numbers(), [Some(1), Some(20), None, None, None]);
+        assert_eq!(envelope.result.page_numbers, [Some(1), Some(20), None, None, None]);
         assert_eq!(envelope.result.token(None).ok().expect("a token").token.id, "x");
     }
 

@@ -35,29 +35,19 @@ pub struct Success {
     pub head: Head,
     pub body: String,
     pub result: ResultReading,
-    pub page_numbers: PageNumbers,
 }
-
-/// Where a page of a list stands, as far as the answer says: `page`, `per_page`, `count`, `total_count` and
-/// `total_pages`.
-pub type PageNumbers = [Option<u32>; 5];
 
 /// Takes an answer apart, in which tokens may take this many bytes. An empty body is a good answer to a DELETE.
 pub fn accept(Answer { head, body }: Answer, request: &Request<'_>, tokens_limit: usize) -> Result<Success> {
     let (body, is_text) = text(body);
     if head.is_good() && request.method == Method::Delete && body.trim_ascii().is_empty() {
-        return Ok(Success {
-            head,
-            body,
-            result: ResultReading::new(tokens_limit),
-            page_numbers: PageNumbers::default(),
-        });
+        return Ok(Success { head, body, result: ResultReading::new(tokens_limit) });
     }
     let envelope = if is_text { envelope::read(&body, tokens_limit) } else { Err(Foreign::NotJson) };
     let mut failure = match envelope {
         Ok(envelope) if envelope.success == Some(true) && head.is_good() => {
-            let (page_numbers, result) = (envelope.page_numbers(), envelope.result);
-            return Ok(Success { head, body, result, page_numbers });
+            let result = envelope.result;
+            return Ok(Success { head, body, result });
         }
         Ok(envelope) => {
             // Success with an error status: trust the status.

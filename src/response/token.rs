@@ -34,7 +34,12 @@ pub struct ResultReading {
     size: usize,
     limit: usize,
     problem: Option<&'static str>,
+    pub page_numbers: PageNumbers,
 }
+
+/// Where a page of a list stands, as far as the answer says: `page`, `per_page`, `count`, `total_count` and
+/// `total_pages`.
+pub type PageNumbers = [Option<u32>; 5];
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -55,7 +60,8 @@ pub struct Unusable {
 impl ResultReading {
     /// Begins to read a result whose tokens may take this many bytes. So far there is none.
     pub fn new(limit: usize) -> Self {
-        Self { kind: Kind::Nothing, tokens: Vec::new(), client_secrets: Vec::new(), size: 0, limit, problem: None }
+        let (tokens, client_secrets, page_numbers) = (Vec::new(), Vec::new(), PageNumbers::default());
+        Self { kind: Kind::Nothing, tokens, client_secrets, size: 0, limit, problem: None, page_numbers }
     }
 
     pub fn is_nothing(&self) -> bool {
@@ -93,10 +99,10 @@ impl ResultReading {
         }
     }
 
-    /// Returns the tokens of a list, and the memory that they take.
-    pub fn tokens(self) -> Result<(Vec<ServiceToken>, usize), Unusable> {
+    /// Returns the tokens of a list, the memory that they take, and where the list stands among its pages.
+    pub fn tokens(self) -> Result<(Vec<ServiceToken>, usize, PageNumbers), Unusable> {
         let reason = match (self.kind, self.problem) {
-            (Kind::List, None) => return Ok((self.tokens, self.size)),
+            (Kind::List, None) => return Ok((self.tokens, self.size, self.page_numbers)),
             (Kind::List, Some(problem)) => problem,
             (Kind::Nothing, _) => NO_RESULT,
             (Kind::Token | Kind::Other, _) => "its result is not a list of tokens",
@@ -406,7 +412,7 @@ mod tests {
 
     #[test]
     fn a_list_is_read_token_by_token_or_refused_with_the_reason() {
-        let (tokens, _) = read(r#"[{"id":"a"},{"id":"b","x":1}]"#).tokens().ok().expect("a list");
+        let (tokens, ..) = read(r#"[{"id":"a"},{"id":"b","x":1}]"#).tokens().ok().expect("a list");
         assert_eq!(tokens.iter().map(|token| token.id.as_str()).collect::<Vec<_>>(), ["a", "b"]);
         for (text, reason) in [
             (r#"[{"id":"a"},{"name":"b"}]"#, "it has no id"),
@@ -431,7 +437,7 @@ mod tests {
     #[test]
     fn the_memory_of_a_list_is_counted_and_its_limit_holds() {
         let text = format!("[{}]", [r#"{"id":"a","name":"b"}"#; 10].join(","));
-        let (_, size) = read(&text).tokens().ok().expect("a list");
+        let (_, size, _) = read(&text).tokens().ok().expect("a list");
         assert!(size >= 10 * size_of::<ServiceToken>());
         assert!(read_within(&text, size).tokens().is_ok());
         assert!(unusable(read_within(&text, size - 1).tokens()).0.contains("16 MiB"));
