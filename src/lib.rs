@@ -46,6 +46,12 @@ mod bindings {
     wit_bindgen::generate!({
         path: "wit",
         world: "plugin",
+        additional_derives: [Default],
+        // Types without a value to begin with.
+        additional_derives_ignore: [
+            "scope", "error-kind", "outcome", "credentials", "endpoint", "error", "previous-secret", "deletion", "clock",
+            "selector", "ensured", "expiry-report", "refreshed-token", "refresh-report",
+        ],
         with: {
             "wasi:io/error@0.2.2": waki::bindings::wasi::io::error,
             "wasi:io/poll@0.2.2": waki::bindings::wasi::io::poll,

@@ -14,7 +14,6 @@ use std::time::Duration;
 use crate::contract::types::{Credentials, Endpoint, Error, RequestOptions, Scope};
 use crate::exchange::{Answer, Call, Cause, Head, Headers, Host, Instant, Limits, NoAnswer};
 use crate::failure::Result;
-use crate::request::settings::no_options;
 use crate::request::{Function, Method, Request};
 
 /// The credential of [`options`].
@@ -26,7 +25,7 @@ pub const NOW: i64 = 1_795_514_400;
 pub fn options() -> RequestOptions {
     let credentials = Credentials::ApiToken(CREDENTIAL.to_owned());
     let endpoint = Endpoint { credentials, base_url: Some("https://a.example/v4".to_owned()) };
-    RequestOptions { endpoint: Some(endpoint), ..no_options() }
+    RequestOptions { endpoint: Some(endpoint), ..RequestOptions::default() }
 }
 
 pub fn account() -> Scope {

@@ -14,14 +14,7 @@ const OPERATIONS: &str = "CLOUDFLARE_ACCESS_OPERATIONS";
 #[derive(Default)]
 pub struct Authority {
     scope: Option<Scope>,
-    operations: Option<Vec<Permission>>,
-}
-
-/// One word of `CLOUDFLARE_ACCESS_OPERATIONS`.
-enum Permission {
-    /// All functions that change nothing.
-    Read,
-    Function(Function),
+    operations: Option<Vec<Function>>,
 }
 
 impl Authority {
@@ -35,12 +28,8 @@ impl Authority {
 
     /// Checks that a function may be called on the tokens of a scope.
     pub fn admit(&self, function: Function, scope: &Scope) -> Result<()> {
-        let allows = |permission: &Permission| match permission {
-            Permission::Read => function.only_reads(),
-            Permission::Function(allowed) => *allowed == function,
-        };
         let denied = |message| Err(Failure::new(ErrorKind::DeniedByHost, message));
-        if self.operations.as_ref().is_some_and(|operations| !operations.iter().any(allows)) {
+        if self.operations.as_ref().is_some_and(|operations| !operations.contains(&function)) {
             return denied(format!("{OPERATIONS} does not allow this function"));
         }
         match (&self.scope, scope) {
@@ -69,16 +58,20 @@ fn scope(value: &str) -> Result<Scope> {
     }
 }
 
-/// Reads names of functions and `read`, separated by commas.
-fn operations(value: &str) -> Result<Vec<Permission>> {
-    let permission = |word: &str| match word {
-        "read" => Ok(Permission::Read),
-        _ => Function::named(word).map(Permission::Function).ok_or_else(|| {
-            let rule = "no function has this name; write names of functions, or `read`, separated by commas";
-            Failure::configuration(format!("{OPERATIONS} has {}: {rule}", quoted(word)))
-        }),
-    };
-    value.split(',').map(str::trim).map(permission).collect()
+/// Reads names of functions, and `read` for all that change nothing, separated by commas.
+fn operations(value: &str) -> Result<Vec<Function>> {
+    let mut allowed = Vec::new();
+    for word in value.split(',').map(str::trim) {
+        match Function::named(word) {
+            Some(function) => allowed.push(function),
+            None if word == "read" => allowed.extend(Function::ALL.iter().filter(|function| function.only_reads())),
+            None => {
+                let rule = "no function has this name; write names of functions, or `read`, separated by commas";
+                return Err(Failure::configuration(format!("{OPERATIONS} has {}: {rule}", quoted(word))));
+            }
+        }
+    }
+    Ok(allowed)
 }
 
 #[cfg(test)]

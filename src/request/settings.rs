@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use crate::contract::types::{Endpoint, ErrorKind, RequestOptions, Scope};
+use crate::contract::types::{ErrorKind, RequestOptions, Scope};
 use crate::failure::{Failure, Result};
 use crate::request::ids::{check_scope, scope_argument};
 use crate::request::quoted::quoted;
@@ -61,25 +61,15 @@ impl Settings {
         environment: impl FnOnce() -> Vec<(String, String)>,
     ) -> Result<Self> {
         let RequestOptions { endpoint, timeout_ms, attempt_timeout_ms, max_retries, headers } =
-            options.unwrap_or_else(no_options);
-        let (credentials, base, authority) = match endpoint {
-            None => {
-                let environment = Environment(environment());
-                let credentials = Credentials::from_environment(&environment)?;
-                (credentials, base_url(&environment)?, Authority::from_environment(&environment)?)
-            }
-            Some(Endpoint { credentials, base_url: url }) => {
-                let credentials = Credentials::given(credentials)?;
-                let base = url.map(|url| BaseUrl::parse("endpoint.base-url", &url)).transpose()?;
-                let is_confined = credentials == Credentials::Host;
-                let leaves_something = base.is_none() || is_confined;
-                let environment = Environment(if leaves_something { environment() } else { Vec::new() });
-                let base = base.map_or_else(|| base_url(&environment), Ok)?;
-                let authority =
-                    if is_confined { Authority::from_environment(&environment)? } else { Authority::default() };
-                (credentials, base, authority)
-            }
-        };
+            options.unwrap_or_default();
+        let (own, url) = endpoint.map_or((None, None), |endpoint| (Some(endpoint.credentials), endpoint.base_url));
+        let own = own.map(Credentials::given).transpose()?;
+        let base = url.map(|url| BaseUrl::parse("endpoint.base-url", &url)).transpose()?;
+        let is_confined = own.as_ref().is_none_or(|own| *own == Credentials::Host);
+        let environment = Environment(if is_confined || base.is_none() { environment() } else { Vec::new() });
+        let credentials = own.map_or_else(|| Credentials::from_environment(&environment), Ok)?;
+        let base = base.map_or_else(|| base_url(&environment), Ok)?;
+        let authority = if is_confined { Authority::from_environment(&environment)? } else { Authority::default() };
         Ok(Self {
             scope,
             base,
@@ -115,11 +105,6 @@ impl Settings {
         }
         Ok(())
     }
-}
-
-/// Returns options that say nothing: the environment and the defaults decide.
-pub fn no_options() -> RequestOptions {
-    RequestOptions { endpoint: None, timeout_ms: None, attempt_timeout_ms: None, max_retries: None, headers: None }
 }
 
 /// Returns the base URL of the environment. Whichever variables name one must name the same.
@@ -169,7 +154,7 @@ fn retries(given: Option<u32>) -> Result<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::types::{Credentials as GivenCredentials, ErrorKind, Header};
+    use crate::contract::types::{Credentials as GivenCredentials, Endpoint, ErrorKind, Header};
 
     const TOKEN: (&str, &str) = ("CLOUDFLARE_API_TOKEN", "t0ken");
 
@@ -187,7 +172,7 @@ mod tests {
 
     fn endpoint(credentials: GivenCredentials, base_url: Option<&str>) -> RequestOptions {
         let endpoint = Endpoint { credentials, base_url: base_url.map(str::to_owned) };
-        RequestOptions { endpoint: Some(endpoint), ..no_options() }
+        RequestOptions { endpoint: Some(endpoint), ..RequestOptions::default() }
     }
 
     fn refusal(result: Result<Settings>) -> String {

@@ -198,20 +198,7 @@ fn put<T>(field: &mut Option<T>, value: Option<T>) -> bool {
 
 /// Returns a token of which nothing but the id is known.
 pub fn with_id(id: &str) -> ServiceToken {
-    ServiceToken {
-        id: id.to_owned(),
-        client_id: None,
-        name: None,
-        duration: None,
-        enabled: None,
-        expires_at: None,
-        created_at: None,
-        updated_at: None,
-        last_seen_at: None,
-        client_secret_version: None,
-        previous_client_secret_expires_at: None,
-        additional_fields: Vec::new(),
-    }
+    ServiceToken { id: id.to_owned(), ..ServiceToken::default() }
 }
 
 /// Reads a result, or an element of one that is a list. It fails only where the syntax of JSON is broken.
@@ -243,7 +230,7 @@ impl<'de> Visitor<'de> for &mut ResultReading {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         self.meet(Kind::Token);
         self.spend(size_of::<ServiceToken>());
-        let (mut token, secrets_before) = (with_id(""), self.client_secrets.len());
+        let (mut token, secrets_before) = (ServiceToken::default(), self.client_secrets.len());
         while let Some((key, value)) = map.next_entry()? {
             self.take(&mut token, secrets_before, key, value);
         }
