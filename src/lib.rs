@@ -131,9 +131,9 @@ implement! { Lifecycle:
     Find: find(scope: Scope, selector: Selector) -> Vec<ServiceToken>,
         scope => |call| find::find(call, &selector);
     Ensure: ensure(scope: Scope, params: CreateParams) -> Ensured,
-        scope => |call| ensure::ensure(call, arguments::create(&params)?);
+        scope => |call| ensure::ensure(call, &params);
     Issue: issue(account: String, params: CreateParams, key: String) -> IssuedToken,
-        Scope::Account(account) => |call| issue::issue(call, arguments::create(&params)?, &key);
+        Scope::Account(account) => |call| issue::issue(call, &params, &key);
     FinishIssue: finish_issue(account: String, key: String) -> ServiceToken,
         Scope::Account(account) => |call| issue::finish(call, &key);
     ResolveCreate: resolve_create(scope: Scope, name: String, since: String) -> Vec<ServiceToken>,

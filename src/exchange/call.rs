@@ -5,6 +5,7 @@
 //! tells whether any attempt may have made the change.
 
 use std::cell::{Cell, RefCell};
+use std::mem::take;
 use std::time::Duration;
 
 use crate::contract::types::{Error, ErrorKind, Outcome, RequestOptions, Scope, ServiceToken};
@@ -94,7 +95,7 @@ impl<'a, H: Host> Call<'a, H> {
                 }
                 Err(failure) => failure,
             };
-            self.keep_out(&failure.client_secrets);
+            self.keep_out(&take(&mut failure.client_secrets));
             let now = self.host.now();
             let context = RetryContext {
                 retries_left,
@@ -112,6 +113,8 @@ impl<'a, H: Host> Call<'a, H> {
                 Decision::GiveUp { asked_wait } => {
                     failure.error.retry_after_ms =
                         asked_wait.map(|wait| u32::try_from(wait.as_millis()).unwrap_or(u32::MAX));
+                    // Now, since what the API listed can take much memory until it is cut.
+                    failure.error.api_errors = self.redactor().clean_listed(failure.error.api_errors);
                     return Err(classify::completed(failure, request, may_have_changed));
                 }
             }

@@ -1,18 +1,19 @@
 //! `ensure`: the one token with a name, made or brought in line.
 
 use crate::contract::lifecycle::Ensured;
-use crate::contract::types::{ErrorKind, ServiceToken};
+use crate::contract::types::{CreateParams, ErrorKind, ServiceToken};
 use crate::exchange::{Call, Host};
 use crate::failure::{Failure, Result};
 use crate::operations::{find, service_tokens};
-use crate::request::{BodyFields, go_duration};
+use crate::request::{BodyFields, arguments, go_duration};
 
 /// The most ids that a message lists.
 const SHOWN: usize = 10;
 
-/// Makes sure that there is exactly one token with the name of `fields`.
-pub async fn ensure(call: &Call<'_, impl Host>, fields: BodyFields<'_>) -> Result<Ensured> {
-    let mut tokens = find::by_name(call, fields.name.unwrap_or_default()).await?;
+/// Makes sure that there is exactly one token with the name of `params`.
+pub async fn ensure(call: &Call<'_, impl Host>, params: &CreateParams) -> Result<Ensured> {
+    let fields = arguments::create(params)?;
+    let mut tokens = find::by_name(call, &params.name).await?;
     if tokens.len() > 1 {
         let message = format!("{} tokens have this name: {}; name one by its id", tokens.len(), ids(&tokens));
         return Err(Failure::new(ErrorKind::Conflict, message));
@@ -51,9 +52,9 @@ fn is_same_duration(current: Option<&str>, wanted: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::types::{CreateParams, Error, Outcome};
+    use crate::contract::types::{Error, Outcome};
     use crate::exchange::scripted_host::{Reply, ScriptedHost, options};
-    use crate::request::{Function, arguments};
+    use crate::request::Function;
 
     fn run(host: &ScriptedHost, duration: Option<&str>, enabled: Option<bool>) -> Result<Ensured, Error> {
         let params = CreateParams {
@@ -63,7 +64,7 @@ mod tests {
             client_secret_version: None,
             previous_client_secret_expires_at: None,
         };
-        host.run(Function::Ensure, options(), async |call| ensure(call, arguments::create(&params)?).await)
+        host.run(Function::Ensure, options(), async |call| ensure(call, &params).await)
     }
 
     #[test]
@@ -141,7 +142,7 @@ mod tests {
             client_secret_version: None,
             previous_client_secret_expires_at: None,
         };
-        let result = host.run(Function::Ensure, options, async |call| ensure(call, arguments::create(&params)?).await);
+        let result = host.run(Function::Ensure, options, async |call| ensure(call, &params).await);
         let error = result.expect_err("too late");
         assert_eq!((error.kind, error.outcome, error.attempts), (ErrorKind::Timeout, Outcome::NotApplied, 1));
         assert_eq!(host.lines(), ["GET ?name=n"]);

@@ -5,7 +5,7 @@
 //! did it happen? So the call looks first. Found: the token gets a new secret, since nobody may have the one before.
 //! Not found: it is made. Every failure that can pass leads back to the look, until the time of the call ends.
 
-use crate::contract::types::{ErrorKind, IssuedToken, Outcome, ServiceToken};
+use crate::contract::types::{CreateParams, ErrorKind, IssuedToken, Outcome, ServiceToken};
 use crate::exchange::{Call, Host};
 use crate::failure::{Failure, FailureClass, Result};
 use crate::operations::ensure::ids;
@@ -18,8 +18,9 @@ const AFTER_KEY: &str = "]";
 const KEY_LIMIT: usize = 64;
 
 /// Makes a token under its working name, or finds the one that an earlier call made, and returns it with a secret.
-pub async fn issue(call: &Call<'_, impl Host>, fields: BodyFields<'_>, key: &str) -> Result<IssuedToken> {
-    let working_name = working_name(fields.name.unwrap_or_default(), key)?;
+pub async fn issue(call: &Call<'_, impl Host>, params: &CreateParams, key: &str) -> Result<IssuedToken> {
+    let fields = arguments::create(params)?;
+    let working_name = working_name(&params.name, key)?;
     let fields = BodyFields { name: Some(&working_name), ..fields };
     let mut work = Work { fields, outcome: Outcome::NotApplied, may_have_created: false, token_id: None };
     let mut failures = 0_u32;
@@ -187,7 +188,7 @@ async fn delete<'a>(call: &Call<'_, impl Host>, tokens: impl Iterator<Item = &'a
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::types::{CreateParams, Error, RequestOptions};
+    use crate::contract::types::{Error, RequestOptions};
     use crate::exchange::scripted_host::{Reply, ScriptedHost, options};
     use crate::request::Function;
 
@@ -207,7 +208,7 @@ mod tests {
 
     fn run_with(host: &ScriptedHost, options: RequestOptions) -> Result<IssuedToken, Error> {
         let params = params("ci");
-        host.run(Function::Issue, options, async |call| issue(call, arguments::create(&params)?, "k").await)
+        host.run(Function::Issue, options, async |call| issue(call, &params, "k").await)
     }
 
     fn run(host: &ScriptedHost) -> Result<IssuedToken, Error> {
@@ -377,8 +378,7 @@ mod tests {
             ("", "k", "issue: name is empty"),
         ] {
             let params = params(name);
-            let run =
-                host.run(Function::Issue, options(), async |call| issue(call, arguments::create(&params)?, key).await);
+            let run = host.run(Function::Issue, options(), async |call| issue(call, &params, key).await);
             let error = run.expect_err("accepted");
             assert!(error.message.starts_with(expected), "{}", error.message);
             assert_eq!((error.kind, error.attempts), (ErrorKind::InvalidArgument, 0));

@@ -47,7 +47,7 @@ impl Redactor {
         let error = failure.error;
         Error {
             message: cut(message, MESSAGE_LIMIT),
-            api_errors: error.api_errors.into_iter().map(|error| self.api_error(error)).collect(),
+            api_errors: self.clean_listed(error.api_errors),
             ray_id: error.ray_id.filter(|ray_id| self.is_unrelated(ray_id)),
             token_id: error.token_id.filter(|id| self.is_clean(id)),
             previous_secret_expires_at: error.previous_secret_expires_at.filter(|time| self.is_clean(time)),
@@ -77,16 +77,18 @@ impl Redactor {
         }
     }
 
-    fn api_error(&self, error: ApiError) -> ApiError {
+    /// Makes the errors that the API listed fit for an error.
+    pub fn clean_listed(&self, errors: Vec<ApiError>) -> Vec<ApiError> {
         let clean = |text: Option<String>| text.map(|text| self.clean(&text));
         let cause = |cause: ApiErrorCause| ApiErrorCause { message: self.clean(&cause.message), ..cause };
-        ApiError {
+        let error = |error: ApiError| ApiError {
             code: error.code,
             message: self.clean(&error.message),
             documentation_url: clean(error.documentation_url),
             pointer: clean(error.pointer),
             chain: error.chain.into_iter().map(cause).collect(),
-        }
+        };
+        errors.into_iter().map(error).collect()
     }
 
     /// Makes one text of a server fit for an error.
