@@ -1,8 +1,8 @@
 //! Runs futures on `wasi:io/poll`, so that several exchanges of one call can be under way at once.
 //!
 //! A future that has to wait leaves its pollables here and is pending. When the whole call is pending, one `poll` waits
-//! for all of them; then every future looks whether one of its own is ready. There are no wakers: a call has a handful
-//! of futures, and asking each is cheaper than telling them apart. Every future runs to its end.
+//! for all of them; then every future, of which a call has a handful, looks whether one of its own is ready. There are
+//! no wakers. Every future runs to its end.
 
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};

@@ -5,13 +5,10 @@
 //! things at once, sends every body in chunks, and loses the error code once the head of an answer is there.
 //!
 //! The rules that an exchange keeps, each with the failure behind it:
-//! - `handle` comes before the body is written; the other way round, the write waits for a reader that is not there
-//!   yet.
+//! - `handle` comes before the body is written; otherwise the write waits for a reader that is not there yet.
 //! - Writes stay within the permit of `check-write`; more than that traps.
-//! - A write that fails is no failure of the exchange: a server may answer early (413, 401) and close. The answer
-//!   decides.
-//! - Every wait ends at the limit of the exchange by a timer of its own, since hosts may ignore the timeouts of a
-//!   request.
+//! - A write that fails is no failure of the exchange: a server may answer early (413, 401) and close.
+//! - Every wait ends by a timer of its own, since hosts may ignore the timeouts of a request.
 //! - Children are dropped before their parents: pollable, stream, body, response. Here that is the order of scopes.
 //! - `http-error-code` and `to-debug-string` are never called: the first throws on one host and knows nothing on
 //!   others, the second prints the host's backtrace. A read that fails is a lost answer; how late it failed tells a

@@ -1,9 +1,8 @@
 //! `list-all`: every page, once, and then an end.
 //!
-//! The official clients ask for pages until an empty one comes, for ever where a server ignores `page`. This one ends
-//! at the last page that the answers name, at an empty page, at a page that brings no new token, and at a hard cap,
-//! which is an error: a list is whole or it is none. Pages whose number is known beforehand are fetched several at a
-//! time.
+//! It ends at the last page that the answers name, at an empty page, at a page that brings no new token (a server may
+//! ignore `page`), and at a hard cap, which is an error: a list is whole or it is none. Pages whose number is known
+//! beforehand are fetched several at a time.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;

@@ -14,8 +14,8 @@ pub async fn list_page(call: &Call<'_, impl Host>, query: Query<'_>) -> Result<T
     Ok(list(call, query, &Cell::new(TOKENS_LIMIT)).await?.0)
 }
 
-/// Returns one page of the tokens of the scope, and the head of the answer. `tokens_left`: the memory that its tokens
-/// may take, and which is less by what they take afterwards. Answers that are under way at once share it.
+/// Returns one page of the tokens of the scope, and the head of the answer. `tokens_left`: the memory that tokens may
+/// take, less by what these take afterwards.
 pub async fn list(
     call: &Call<'_, impl Host>,
     query: Query<'_>,

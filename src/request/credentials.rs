@@ -1,8 +1,8 @@
 //! One complete credential.
 //!
-//! A mixture of several is refused, because the clients that pick one pick different ones. No message repeats a value.
-//! What is often pasted by mistake around a credential (quotation marks, `Bearer`, a line break) is refused before
-//! anything is sent, by the name of the option or variable that holds it.
+//! A mixture of several is refused, because the clients that pick one pick different ones. What is often pasted by
+//! mistake around a credential (quotation marks, `Bearer`, a line break) is refused by the name of the option or
+//! variable that holds it. No message repeats a value.
 
 use crate::contract::types::{ApiKey, Credentials as GivenCredentials};
 use crate::failure::{Failure, Result};

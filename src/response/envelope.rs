@@ -1,8 +1,7 @@
 //! The envelope around every answer of the API: `success`, `result`, `result_info`, `errors`.
 //!
-//! Real answers deviate: keys are missing, `errors` is null, an error stands there without an envelope. The result is
-//! read in place; the other parts stay slices of the body until someone needs them, so a hostile body costs little
-//! memory beyond itself.
+//! Real answers deviate: keys are missing, `errors` is null. The result is read in place; the errors stay a slice of the
+//! body until someone needs them, so a hostile body costs little memory beyond itself.
 
 use std::fmt;
 use std::mem::replace;

@@ -1,8 +1,7 @@
 //! JSON as an answer writes it: a value is a slice of the answer until someone needs what is in it.
 //!
-//! `serde_json` passes over a value without recursion and checks its syntax on the way, so nesting costs a byte of
-//! memory for each level and no stack. What a value means is read leniently: what has another type is none, never an
-//! error of the whole answer.
+//! `serde_json` passes over a value without recursion, so nesting costs no stack. What a value means is read leniently:
+//! what has another type is none, never an error of the whole answer.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -30,7 +29,7 @@ impl<'a> Json<'a> {
     /// Returns the text of a string.
     pub fn text(self) -> Option<Cow<'a, str>> {
         let inner = self.source().strip_prefix('"')?.strip_suffix('"')?;
-        if inner.contains('\\') {
+        if inner.as_bytes().contains(&b'\\') {
             serde_json::from_str(self.source()).ok().map(Cow::Owned)
         } else {
             Some(Cow::Borrowed(inner))
@@ -40,8 +39,9 @@ impl<'a> Json<'a> {
     /// Returns the key that a string is. One that is no text (an escaped half of a surrogate pair) is what stands
     /// between the quotes.
     pub fn key(self) -> Cow<'a, str> {
-        let inner = || self.source().strip_prefix('"')?.strip_suffix('"');
-        self.text().unwrap_or_else(|| Cow::Borrowed(inner().unwrap_or_default()))
+        let inner = self.source().get(1..self.source().len().saturating_sub(1)).unwrap_or_default();
+        let has_escapes = inner.as_bytes().contains(&b'\\');
+        if has_escapes { self.text().unwrap_or(Cow::Borrowed(inner)) } else { Cow::Borrowed(inner) }
     }
 
     /// Returns a number without a sign that is whole: `3`, or `3.0` as clients with only one kind of number write it.
