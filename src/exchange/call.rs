@@ -13,7 +13,7 @@ use crate::exchange::repeat::{Decision, RetryContext, SHORTEST_ATTEMPT, decide, 
 use crate::exchange::{Head, Host, Instant, Limits};
 use crate::failure::{Failure, Result};
 use crate::request::{Effect, Function, Request, Settings, Target};
-use crate::response::{Redactor, ResultReading, Success, Unusable, accept, classify, client_secrets};
+use crate::response::{Redactor, ResultReading, Success, TOKENS_LIMIT, Unusable, accept, classify, client_secrets};
 
 /// How many client secrets of answers are remembered, and how many bytes of each.
 const SECRETS_LIMIT: usize = 1000;
@@ -64,11 +64,11 @@ impl<'a, H: Host> Call<'a, H> {
     }
 
     /// Sends a request until it succeeds or may not be repeated, and reads the result of its answer. `tokens_left`: the
-    /// memory that tokens may take.
+    /// memory that tokens may take, where several answers share it.
     pub async fn send<T>(
         &self,
         request: &Request<'_>,
-        tokens_left: &Cell<usize>,
+        tokens_left: Option<&Cell<usize>>,
         read: impl FnOnce(ResultReading, Option<&str>) -> Result<T, Unusable>,
     ) -> Result<(T, Head)> {
         let Success { head, body, result } = self.answer(request, tokens_left).await?;
@@ -82,7 +82,7 @@ impl<'a, H: Host> Call<'a, H> {
     }
 
     /// Sends a request until it succeeds or may not be repeated.
-    async fn answer(&self, request: &Request<'_>, tokens_left: &Cell<usize>) -> Result<Success> {
+    async fn answer(&self, request: &Request<'_>, tokens_left: Option<&Cell<usize>>) -> Result<Success> {
         let mut retries_left = self.settings.retries;
         let mut attempt = 0_u32;
         let mut may_have_changed = false;
@@ -122,7 +122,12 @@ impl<'a, H: Host> Call<'a, H> {
     }
 
     /// Exchanges a request for an answer once, and reads the answer.
-    async fn attempt(&self, request: &Request<'_>, retries_left: u32, tokens_left: &Cell<usize>) -> Result<Success> {
+    async fn attempt(
+        &self,
+        request: &Request<'_>,
+        retries_left: u32,
+        tokens_left: Option<&Cell<usize>>,
+    ) -> Result<Success> {
         let from = self.host.now();
         let time_left = self.deadline.remaining(from);
         if time_left.is_zero() || (request.effect.is_sent_once() && time_left < SHORTEST_ATTEMPT) {
@@ -131,7 +136,7 @@ impl<'a, H: Host> Call<'a, H> {
         let until = from.after(self.attempt_time(request.effect, retries_left)).min(self.deadline);
         self.attempts.set(self.attempts.get().saturating_add(1));
         match self.host.exchange(request, Limits { from, until }).await {
-            Ok(answer) => accept(answer, request, tokens_left.get()),
+            Ok(answer) => accept(answer, request, tokens_left.map_or(TOKENS_LIMIT, Cell::get)),
             Err(no_answer) => Err(classify::without_answer(no_answer)),
         }
     }
@@ -198,12 +203,11 @@ mod tests {
     use crate::exchange::scripted_host::{CREDENTIAL, Reply, ScriptedHost, account, options};
     use crate::operations::service_tokens::{create, list_page};
     use crate::request::{BodyFields, Method, Query};
-    use crate::response::TOKENS_LIMIT;
 
     /// Sends a request of this effect, as a part of a call.
     async fn send_one(call: &Call<'_, ScriptedHost>, effect: Effect) -> Result<()> {
         let request = Request::new(&call.settings, (effect, Method::Get, ""), None, None);
-        call.answer(&request, &Cell::new(TOKENS_LIMIT)).await.map(drop)
+        call.answer(&request, None).await.map(drop)
     }
 
     /// Sends a request of this effect.

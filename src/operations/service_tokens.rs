@@ -7,7 +7,7 @@ use crate::contract::types::{Deletion, ErrorKind, IssuedToken, Outcome, ServiceT
 use crate::exchange::{Call, Head, Host};
 use crate::failure::{Failure, Result};
 use crate::request::{BodyFields, Effect, Method, Query, Request, Target};
-use crate::response::{ResultReading, TOKENS_LIMIT, Unusable, with_id};
+use crate::response::{ResultReading, TOKENS_LIMIT, with_id};
 
 /// Returns one page of the tokens of the scope.
 pub async fn list_page(call: &Call<'_, impl Host>, query: Query<'_>) -> Result<TokenPage> {
@@ -22,7 +22,7 @@ pub async fn list(
     tokens_left: &Cell<usize>,
 ) -> Result<(TokenPage, Head)> {
     let request = Request::new(&call.settings, (Effect::Read, Method::Get, &query.text()), None, None);
-    let ((tokens, size, numbers), head) = call.send(&request, tokens_left, |result, _| result.tokens()).await?;
+    let ((tokens, size, numbers), head) = call.send(&request, Some(tokens_left), |result, _| result.tokens()).await?;
     tokens_left.set(tokens_left.get().saturating_sub(size));
     let [page, per_page, count, total_count, total_pages] = numbers;
     let page = page.or(query.page);
@@ -50,21 +50,21 @@ pub async fn get(call: &Call<'_, impl Host>, target: Target<'_>) -> Result<Servi
 /// Returns one token, and the head of the answer, which tells the time.
 pub async fn look(call: &Call<'_, impl Host>, target: Target<'_>) -> Result<(ServiceToken, Head)> {
     let request = Request::new(&call.settings, (Effect::Read, Method::Get, ""), Some(target), None);
-    let (updated, head) = send(call, &request, ResultReading::token).await?;
+    let (updated, head) = call.send(&request, None, ResultReading::token).await?;
     Ok((updated.token, head))
 }
 
 /// Makes a token.
 pub async fn create(call: &Call<'_, impl Host>, fields: BodyFields<'_>) -> Result<IssuedToken> {
     let request = Request::new(&call.settings, (Effect::MakeSecret, Method::Post, ""), None, Some(&fields));
-    Ok(send(call, &request, ResultReading::issued).await?.0)
+    Ok(call.send(&request, None, ResultReading::issued).await?.0)
 }
 
 /// Changes a token. With a secret version it may make a new secret.
 pub async fn update(call: &Call<'_, impl Host>, target: Target<'_>, fields: BodyFields<'_>) -> Result<UpdatedToken> {
     let effect = if fields.client_secret_version.is_some() { Effect::MakeSecret } else { Effect::Change };
     let request = Request::new(&call.settings, (effect, Method::Put, ""), Some(target), Some(&fields));
-    Ok(send(call, &request, ResultReading::token).await?.0)
+    Ok(call.send(&request, None, ResultReading::token).await?.0)
 }
 
 /// Changes a token in a way that makes no secret.
@@ -84,7 +84,7 @@ pub async fn delete(call: &Call<'_, impl Host>, target: Target<'_>) -> Result<De
         Some(asked) if result.is_nothing() => Ok(with_id(asked)),
         _ => Ok(result.token(asked)?.token),
     };
-    match send(call, &request, deleted).await {
+    match call.send(&request, None, deleted).await {
         Ok((token, _)) => Ok(Deletion::Deleted(token)),
         Err(failure) if failure.error.outcome == Outcome::Unknown && is_gone(&failure) => Ok(Deletion::AlreadyGone),
         Err(failure) => Err(failure),
@@ -94,7 +94,7 @@ pub async fn delete(call: &Call<'_, impl Host>, target: Target<'_>) -> Result<De
 /// Extends the lifetime of a token by a year.
 pub async fn refresh(call: &Call<'_, impl Host>, target: Target<'_>) -> Result<ServiceToken> {
     let request = Request::new(&call.settings, (Effect::Change, Method::Post, "/refresh"), Some(target), None);
-    Ok(send(call, &request, ResultReading::token).await?.0.token)
+    Ok(call.send(&request, None, ResultReading::token).await?.0.token)
 }
 
 /// Gives a token a new secret. `end`: until when the old one passes; none ends it.
@@ -102,16 +102,7 @@ pub async fn rotate(call: &Call<'_, impl Host>, target: Target<'_>, end: Option<
     let fields = BodyFields { previous_client_secret_expires_at: end, ..BodyFields::default() };
     let request =
         Request::new(&call.settings, (Effect::MakeSecret, Method::Post, "/rotate"), Some(target), Some(&fields));
-    Ok(send(call, &request, ResultReading::issued).await?.0)
-}
-
-/// Sends a request about one token.
-async fn send<T>(
-    call: &Call<'_, impl Host>,
-    request: &Request<'_>,
-    read: impl FnOnce(ResultReading, Option<&str>) -> Result<T, Unusable>,
-) -> Result<(T, Head)> {
-    call.send(request, &Cell::new(TOKENS_LIMIT), read).await
+    Ok(call.send(&request, None, ResultReading::issued).await?.0)
 }
 
 /// Returns whether the API says that there is no such token. A 404 about the account or the zone (codes 7000 and 7003)
