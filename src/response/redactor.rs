@@ -218,6 +218,25 @@ mod tests {
     }
 
     #[test]
+    fn no_text_of_an_error_holds_a_secret_or_a_line_break() {
+        let echo = || "s3cret\n".to_owned();
+        let mut failure = Failure::new(ErrorKind::Conflict, echo());
+        failure.error.api_errors = vec![ApiError {
+            code: None,
+            message: echo(),
+            documentation_url: Some(echo()),
+            pointer: Some(echo()),
+            chain: vec![ApiErrorCause { code: None, message: echo() }],
+        }];
+        failure.add(&echo());
+        let text = || Some("s3cret".to_owned());
+        (failure.error.token_id, failure.error.previous_secret_expires_at) = (text(), text());
+        let shown = format!("{:?}", redactor(&["s3cret"]).error(Function::Get, *failure));
+        assert_eq!(shown.matches("[redacted] ").count(), 8, "{shown}");
+        assert!(!shown.contains("s3cret") && !shown.contains("\\n"), "{shown}");
+    }
+
+    #[test]
     fn a_ray_id_that_is_part_of_a_secret_is_left_out() {
         for (secret, expected) in [
             ("", true),
