@@ -17,7 +17,10 @@
 )]
 
 mod exchange;
+mod failure;
 mod operations;
+#[cfg(test)]
+mod property_tests;
 mod request;
 mod response;
 mod timestamp;
@@ -31,9 +34,8 @@ use contract::service_tokens::{
     RequestOptions, Scope, ServiceToken, TokenPage, UpdateParams, UpdatedToken,
 };
 use exchange::{Call, wasi_http::WasiHost};
-use operations::{ensure, expiring, find, issue, list_all, overlap, service_tokens, switch};
-use request::Function;
-use response::{Failure, Result};
+use operations::{ensure, expiring, find, issue, list_all, overlap, service_tokens};
+use request::{Function, arguments};
 
 /// Generated from `wit/`. The types of `wasi:http` and of what it stands on are waki's, so that there is one set of
 /// them.
@@ -44,6 +46,12 @@ mod bindings {
     wit_bindgen::generate!({
         path: "wit",
         world: "plugin",
+        additional_derives: [Default],
+        // Types without a value to begin with.
+        additional_derives_ignore: [
+            "scope", "error-kind", "outcome", "credentials", "endpoint", "error", "previous-secret", "deletion", "clock",
+            "selector", "ensured", "expiry-report", "refreshed-token", "refresh-report",
+        ],
         with: {
             "wasi:io/error@0.2.2": waki::bindings::wasi::io::error,
             "wasi:io/poll@0.2.2": waki::bindings::wasi::io::poll,
@@ -63,109 +71,75 @@ mod bindings {
 
 struct Plugin;
 
-type Options = Option<RequestOptions>;
-
-/// Runs one exported function: begins its call, waits until it ends, and puts the name of the function before the
-/// message of its error.
+/// Runs one exported function: begins its call, and waits until it ends.
 fn run<T>(
     function: Function,
-    options: Options,
-    operation: impl AsyncFnOnce(&Call<'_, WasiHost>) -> Result<T>,
+    scope: Scope,
+    options: Option<RequestOptions>,
+    operation: impl AsyncFnOnce(&Call<'_, WasiHost>) -> failure::Result<T>,
 ) -> Result<T, Error> {
     let host = WasiHost::default();
-    let call =
-        Call::begin(&host, function, options).map_err(|invalid| Box::<Failure>::from(invalid).named(function))?;
-    host.block_on(operation(&call)).map_err(|failure| call.named(*failure))
+    let call = Call::begin(&host, function, scope, options)?;
+    host.block_on(operation(&call)).map_err(|failure| call.error(*failure))
 }
 
-impl ServiceTokens for Plugin {
-    fn list_page(scope: Scope, params: ListPageParams, options: Options) -> Result<TokenPage, Error> {
-        run(Function::ListPage, options, async |call| service_tokens::list_page(call, &scope, &params).await)
-    }
-
-    fn list_all(scope: Scope, params: ListAllParams, options: Options) -> Result<Vec<ServiceToken>, Error> {
-        run(Function::ListAll, options, async |call| list_all::list_all(call, &scope, &params).await)
-    }
-
-    fn get(scope: Scope, id: String, options: Options) -> Result<ServiceToken, Error> {
-        run(Function::Get, options, async |call| service_tokens::get(call, &scope, &id).await)
-    }
-
-    fn create(scope: Scope, params: CreateParams, options: Options) -> Result<IssuedToken, Error> {
-        run(Function::Create, options, async |call| service_tokens::create(call, &scope, &params).await)
-    }
-
-    fn update(scope: Scope, id: String, params: UpdateParams, options: Options) -> Result<UpdatedToken, Error> {
-        run(Function::Update, options, async |call| service_tokens::update(call, &scope, &id, &params).await)
-    }
-
-    fn delete(scope: Scope, id: String, options: Options) -> Result<Deletion, Error> {
-        run(Function::Delete, options, async |call| service_tokens::delete(call, &scope, &id).await)
-    }
-
-    fn refresh(account: String, id: String, options: Options) -> Result<ServiceToken, Error> {
-        run(Function::Refresh, options, async |call| service_tokens::refresh(call, &account, &id).await)
-    }
-
-    fn rotate(account: String, id: String, previous: PreviousSecret, options: Options) -> Result<IssuedToken, Error> {
-        run(Function::Rotate, options, async |call| service_tokens::rotate(call, &account, &id, &previous).await)
-    }
+/// Implements an interface of the contract. Each function has a line for its signature, its options left out, and a
+/// line for the scope that it concerns and the operation that it is.
+macro_rules! implement {
+    ($interface:ident: $(
+        $function:ident: $name:ident($($argument:ident: $type:ty),*) -> $result:ty,
+        $scope:expr => |$call:ident| $operation:expr;
+    )*) => {
+        impl $interface for Plugin {
+            $(fn $name($($argument: $type,)* options: Option<RequestOptions>) -> Result<$result, Error> {
+                run(Function::$function, $scope, options, async |$call| $operation.await)
+            })*
+        }
+    };
 }
 
-impl Lifecycle for Plugin {
-    fn expiring(scope: Scope, within_seconds: u32, options: Options) -> Result<ExpiryReport, Error> {
-        run(Function::Expiring, options, async |call| expiring::expiring(call, &scope, within_seconds).await)
-    }
+implement! { ServiceTokens:
+    ListPage: list_page(scope: Scope, params: ListPageParams) -> TokenPage,
+        scope => |call| service_tokens::list_page(call, arguments::list_page(&params)?);
+    ListAll: list_all(scope: Scope, params: ListAllParams) -> Vec<ServiceToken>,
+        scope => |call| list_all::list_all(call, arguments::list_all(&params)?);
+    Get: get(scope: Scope, id: String) -> ServiceToken,
+        scope => |call| service_tokens::get(call, call.target(&id)?);
+    Create: create(scope: Scope, params: CreateParams) -> IssuedToken,
+        scope => |call| service_tokens::create(call, arguments::create(&params)?);
+    Update: update(scope: Scope, id: String, params: UpdateParams) -> UpdatedToken,
+        scope => |call| service_tokens::update(call, call.target(&id)?, arguments::update(&params)?);
+    Delete: delete(scope: Scope, id: String) -> Deletion,
+        scope => |call| service_tokens::delete(call, call.target(&id)?);
+    Refresh: refresh(account: String, id: String) -> ServiceToken,
+        Scope::Account(account) => |call| service_tokens::refresh(call, call.target(&id)?);
+    Rotate: rotate(account: String, id: String, previous: PreviousSecret) -> IssuedToken,
+        Scope::Account(account) => |call| service_tokens::rotate(call, call.target(&id)?, arguments::previous_secret(&previous)?);
+}
 
-    fn refresh_expiring(account: String, params: RefreshParams, options: Options) -> Result<RefreshReport, Error> {
-        run(Function::RefreshExpiring, options, async |call| expiring::refresh(call, &account, &params).await)
-    }
-
-    fn rotate_with_overlap(
-        scope: Scope,
-        id: String,
-        seconds: u32,
-        end_running: bool,
-        options: Options,
-    ) -> Result<OverlappingToken, Error> {
-        run(Function::RotateWithOverlap, options, async |call| {
-            overlap::rotate(call, &scope, &id, seconds, end_running).await
-        })
-    }
-
-    fn end_overlap(scope: Scope, id: String, options: Options) -> Result<ServiceToken, Error> {
-        run(Function::EndOverlap, options, async |call| overlap::end(call, &scope, &id).await)
-    }
-
-    fn extend_overlap(scope: Scope, id: String, seconds: u32, options: Options) -> Result<ServiceToken, Error> {
-        run(Function::ExtendOverlap, options, async |call| overlap::extend(call, &scope, &id, seconds).await)
-    }
-
-    fn find(scope: Scope, selector: Selector, options: Options) -> Result<Vec<ServiceToken>, Error> {
-        run(Function::Find, options, async |call| find::find(call, &scope, &selector).await)
-    }
-
-    fn ensure(scope: Scope, params: CreateParams, options: Options) -> Result<Ensured, Error> {
-        run(Function::Ensure, options, async |call| ensure::ensure(call, &scope, &params).await)
-    }
-
-    fn issue(account: String, params: CreateParams, key: String, options: Options) -> Result<IssuedToken, Error> {
-        run(Function::Issue, options, async |call| issue::issue(call, &account, &params, &key).await)
-    }
-
-    fn finish_issue(account: String, key: String, options: Options) -> Result<ServiceToken, Error> {
-        run(Function::FinishIssue, options, async |call| issue::finish(call, &account, &key).await)
-    }
-
-    fn resolve_create(scope: Scope, name: String, since: String, options: Options) -> Result<Vec<ServiceToken>, Error> {
-        run(Function::ResolveCreate, options, async |call| find::resolve_create(call, &scope, &name, &since).await)
-    }
-
-    fn disable(scope: Scope, id: String, options: Options) -> Result<ServiceToken, Error> {
-        run(Function::Disable, options, async |call| switch::switch(call, &scope, &id, false).await)
-    }
-
-    fn enable(scope: Scope, id: String, options: Options) -> Result<ServiceToken, Error> {
-        run(Function::Enable, options, async |call| switch::switch(call, &scope, &id, true).await)
-    }
+implement! { Lifecycle:
+    Expiring: expiring(scope: Scope, within_seconds: u32) -> ExpiryReport,
+        scope => |call| expiring::expiring(call, within_seconds);
+    RefreshExpiring: refresh_expiring(account: String, params: RefreshParams) -> RefreshReport,
+        Scope::Account(account) => |call| expiring::refresh(call, &params);
+    RotateWithOverlap: rotate_with_overlap(scope: Scope, id: String, seconds: u32, end_running: bool) -> OverlappingToken,
+        scope => |call| overlap::rotate(call, call.target(&id)?, seconds, end_running);
+    EndOverlap: end_overlap(scope: Scope, id: String) -> ServiceToken,
+        scope => |call| overlap::end(call, call.target(&id)?);
+    ExtendOverlap: extend_overlap(scope: Scope, id: String, seconds: u32) -> ServiceToken,
+        scope => |call| overlap::extend(call, call.target(&id)?, seconds);
+    Find: find(scope: Scope, selector: Selector) -> Vec<ServiceToken>,
+        scope => |call| find::find(call, &selector);
+    Ensure: ensure(scope: Scope, params: CreateParams) -> Ensured,
+        scope => |call| ensure::ensure(call, &params);
+    Issue: issue(account: String, params: CreateParams, key: String) -> IssuedToken,
+        Scope::Account(account) => |call| issue::issue(call, &params, &key);
+    FinishIssue: finish_issue(account: String, key: String) -> ServiceToken,
+        Scope::Account(account) => |call| issue::finish(call, &key);
+    ResolveCreate: resolve_create(scope: Scope, name: String, since: String) -> Vec<ServiceToken>,
+        scope => |call| find::resolve_create(call, &name, &since);
+    Disable: disable(scope: Scope, id: String) -> ServiceToken,
+        scope => |call| service_tokens::switch(call, call.target(&id)?, false);
+    Enable: enable(scope: Scope, id: String) -> ServiceToken,
+        scope => |call| service_tokens::switch(call, call.target(&id)?, true);
 }

@@ -1,90 +1,121 @@
 //! One call of an exported function: attempts, the waits between them, and the one deadline over all of it.
 //!
 //! A call may be one request or many, several of them at once. Every request goes through [`Call::send`]: an attempt is
-//! an exchange and the reading of its answer; a failed one is classified (`response::attempt_error`), the repetition
-//! decided (`repeat`), and the failure, if it comes to one, tells the whole call: how many attempts there were, and
-//! whether any of them may have made the change.
+//! an exchange and the reading of its answer; after a failed one `repeat` decides, and the failure, if it comes to one,
+//! tells whether any attempt may have made the change.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::mem::take;
 use std::time::Duration;
 
-use crate::contract::types::{Error, ErrorKind, RequestOptions, Scope};
+use crate::contract::types::{Error, ErrorKind, Outcome, RequestOptions, Scope, ServiceToken};
 use crate::exchange::repeat::{Decision, RetryContext, SHORTEST_ATTEMPT, decide, pause};
-use crate::exchange::{Host, Instant, Limits};
-use crate::request::{Collection, Effect, Function, Invalid, Request, Settings};
-use crate::response::{
-    AnswerHead, AttemptError, Budget, Cleaned, Failure, Redactor, Result, ServerText, Success, Unusable, accept,
-};
+use crate::exchange::{Head, Host, Instant, Limits};
+use crate::failure::{Failure, Result};
+use crate::request::{Effect, Function, Request, Settings, Target};
+use crate::response::{Redactor, ResultReading, Success, TOKENS_LIMIT, Unusable, accept, classify, client_secrets};
 
-/// The most bytes an answer may have. A page of 1000 tokens has about 400 kB.
-const BODY_LIMIT: usize = 8 * 1024 * 1024;
-/// The longest pause in the middle of an answer.
-const BETWEEN_BYTES: Duration = Duration::from_secs(15);
+/// How many client secrets of answers are remembered, and how many bytes of each.
+const SECRETS_LIMIT: usize = 1000;
+const SECRET_LIMIT: usize = 4096;
 
 /// A call under way.
 pub struct Call<'a, H> {
-    host: &'a H,
+    pub host: &'a H,
+    pub settings: Settings,
     function: Function,
-    settings: Settings,
     deadline: Instant,
     attempts: Cell<u32>,
+    /// The client secrets that answers have shown so far.
+    client_secrets: RefCell<Vec<String>>,
 }
 
 impl<'a, H: Host> Call<'a, H> {
-    /// Begins a call: resolves its settings and starts its time.
-    pub fn begin(host: &'a H, function: Function, options: Option<RequestOptions>) -> Result<Self, Invalid> {
-        let settings = Settings::resolve(options, || host.environment())?;
+    /// Begins a call: resolves its settings, checks its scope and that the function may be called in it, and starts its
+    /// time.
+    pub fn begin(
+        host: &'a H,
+        function: Function,
+        scope: Scope,
+        options: Option<RequestOptions>,
+    ) -> Result<Self, Error> {
+        let settings = Settings::resolve(scope, options, || host.environment())
+            .map_err(|failure| Redactor::default().error(function, *failure))?;
         let deadline = host.now().after(settings.timeout);
-        Ok(Self { host, function, settings, deadline, attempts: Cell::new(0) })
+        let (attempts, client_secrets) = (Cell::new(0), RefCell::default());
+        let call = Self { host, settings, function, deadline, attempts, client_secrets };
+        call.settings.check_scope(function).map_err(|failure| call.error(*failure))?;
+        Ok(call)
     }
 
-    pub fn host(&self) -> &H {
-        self.host
+    /// Checks the id of a token that the caller gives.
+    pub fn target<'b>(&self, id: &'b str) -> Result<Target<'b>> {
+        self.settings.check_id("id", id)?;
+        Target::asked(id)
     }
 
-    pub fn settings(&self) -> &Settings {
-        &self.settings
+    /// Returns the token of an answer as the target of another request.
+    pub fn reported<'b>(&self, token: &'b ServiceToken) -> Result<Target<'b>> {
+        let target = Target::reported(token).filter(|target| self.settings.check_id("id", target.id()).is_ok());
+        target.ok_or_else(|| {
+            let message = format!("the API shows a token that no request can name, with the id \"{}\"", token.id);
+            Failure::new(ErrorKind::InvalidResponse, message)
+        })
     }
 
-    /// Checks a scope, and that the function may be called in it. Requests need what this returns.
-    pub fn collection(&self, scope: &Scope) -> Result<Collection<'_>, Invalid> {
-        let collection = Collection::new(&self.settings, scope)?;
-        self.settings.authority.admit(self.function, scope)?;
-        Ok(collection)
+    /// Sends a request until it succeeds or may not be repeated, and reads the result of its answer. `tokens_left`: the
+    /// memory that tokens may take, where several answers share it.
+    pub async fn send<T>(
+        &self,
+        request: &Request<'_>,
+        tokens_left: Option<&Cell<usize>>,
+        read: impl FnOnce(ResultReading, Option<&str>) -> Result<T, Unusable>,
+    ) -> Result<(T, Head)> {
+        let Success { head, body, result } = self.answer(request, tokens_left).await?;
+        match read(result, request.target.map(Target::id)) {
+            Ok(value) => Ok((value, head)),
+            Err(unusable) => {
+                self.keep_out(&client_secrets(&body));
+                Err(classify::completed(classify::unusable(&head, unusable), request, false))
+            }
+        }
     }
 
-    /// As [`Call::collection`], for a function that takes the id of an account.
-    pub fn account(&self, id: &str) -> Result<Collection<'_>, Invalid> {
-        self.collection(&Scope::Account(id.to_owned()))
-    }
-
-    /// Sends a request until it succeeds or may not be repeated. `budget`: the memory that tokens may take.
-    pub async fn send(&self, request: &Request<'_>, budget: &Budget) -> Result<Success<H::Headers>> {
+    /// Sends a request until it succeeds or may not be repeated.
+    async fn answer(&self, request: &Request<'_>, tokens_left: Option<&Cell<usize>>) -> Result<Success> {
         let mut retries_left = self.settings.retries;
         let mut attempt = 0_u32;
         let mut may_have_changed = false;
         loop {
             attempt = attempt.saturating_add(1);
-            let error = match self.attempt(request, retries_left, budget).await {
-                Ok(success) => return Ok(success),
-                Err(error) => error,
+            let mut failure = match self.attempt(request, retries_left, tokens_left).await {
+                Ok(success) => {
+                    self.keep_out(&success.result.client_secrets);
+                    return Ok(success);
+                }
+                Err(failure) => failure,
             };
+            self.keep_out(&take(&mut failure.client_secrets));
             let now = self.host.now();
             let context = RetryContext {
                 retries_left,
                 attempt,
-                asked_wait: error.asked_wait(),
+                asked_wait: failure.asked_wait,
                 time_left: self.deadline.remaining(now),
                 jitter: now.0,
             };
-            match decide(request.effect, error.class, context) {
+            match decide(request.effect, failure.class, context) {
                 Decision::RepeatAfter(wait) => {
-                    may_have_changed |= error.may_have_changed();
+                    may_have_changed |= failure.error.outcome != Outcome::NotApplied;
                     retries_left = retries_left.saturating_sub(1);
                     self.host.sleep_until(now.after(wait)).await;
                 }
                 Decision::GiveUp { asked_wait } => {
-                    return Err(error.into_failure(request, may_have_changed, asked_wait, &self.redactor()));
+                    failure.error.retry_after_ms =
+                        asked_wait.map(|wait| u32::try_from(wait.as_millis()).unwrap_or(u32::MAX));
+                    // Now, since what the API listed can take much memory until it is cut.
+                    failure.error.api_errors = self.redactor().clean_listed(failure.error.api_errors);
+                    return Err(classify::completed(failure, request, may_have_changed));
                 }
             }
         }
@@ -95,19 +126,18 @@ impl<'a, H: Host> Call<'a, H> {
         &self,
         request: &Request<'_>,
         retries_left: u32,
-        budget: &Budget,
-    ) -> Result<Success<H::Headers>, Box<AttemptError>> {
+        tokens_left: Option<&Cell<usize>>,
+    ) -> Result<Success> {
         let from = self.host.now();
         let time_left = self.deadline.remaining(from);
         if time_left.is_zero() || (request.effect.is_sent_once() && time_left < SHORTEST_ATTEMPT) {
-            return Err(AttemptError::too_late());
+            return Err(classify::too_late());
         }
         let until = from.after(self.attempt_time(request.effect, retries_left)).min(self.deadline);
-        let limits = Limits { from, until, between_bytes: BETWEEN_BYTES, body: BODY_LIMIT };
         self.attempts.set(self.attempts.get().saturating_add(1));
-        match self.host.exchange(request, limits).await {
-            Ok(answer) => accept(answer, request, budget, || self.redactor()),
-            Err(no_answer) => Err(AttemptError::without_answer(no_answer, &self.redactor())),
+        match self.host.exchange(request, Limits { from, until }).await {
+            Ok(answer) => accept(answer, request, tokens_left.map_or(TOKENS_LIMIT, Cell::get)),
+            Err(no_answer) => Err(classify::without_answer(no_answer)),
         }
     }
 
@@ -138,53 +168,51 @@ impl<'a, H: Host> Call<'a, H> {
         }
     }
 
-    /// Takes credentials out of the text of a server and shortens it.
-    pub fn clean(&self, text: &str) -> Cleaned {
-        self.redactor().clean(ServerText(text))
-    }
-
-    /// Returns an id as an error may show it. None if it holds a credential, or what could break a line of a log.
-    pub fn unchanged(&self, id: &str) -> Option<String> {
-        self.redactor().unchanged(id)
-    }
-
-    /// Returns the failure of a request that succeeded, with an answer that is no use.
-    pub fn unusable(&self, request: &Request<'_>, head: &AnswerHead<H::Headers>, unusable: &Unusable) -> Box<Failure> {
-        let redactor = self.redactor().and(unusable.client_secret.as_deref());
-        AttemptError::unusable(head, unusable, &redactor).into_failure(request, false, None, &redactor)
-    }
-
-    /// Returns the error of the contract: begins its message with the function that was called, counts the requests of
-    /// the call so far, and takes credentials out of arguments that it shows.
-    pub fn named(&self, mut failure: Failure) -> Error {
-        failure.error.attempts = self.attempts.get();
-        if failure.error.kind == ErrorKind::InvalidArgument {
-            failure.error.message = self.redactor().redact(&failure.error.message);
+    /// Keeps client secrets that an answer shows out of every error of the call from now on.
+    fn keep_out(&self, client_secrets: &[String]) {
+        let mut kept = self.client_secrets.borrow_mut();
+        for secret in client_secrets {
+            let secret = secret.get(..secret.floor_char_boundary(SECRET_LIMIT)).unwrap_or(secret);
+            if kept.len() < SECRETS_LIMIT && !kept.iter().any(|kept| kept == secret) {
+                kept.push(secret.to_owned());
+            }
         }
-        failure.named(self.function)
+    }
+
+    /// Returns the message of a failure as an error may show it.
+    pub fn message(&self, failure: &Failure) -> String {
+        self.redactor().message(failure)
+    }
+
+    /// Returns the error of the contract, with the number of requests of the call so far.
+    pub fn error(&self, mut failure: Failure) -> Error {
+        failure.error.attempts = self.attempts.get();
+        self.redactor().error(self.function, failure)
     }
 
     fn redactor(&self) -> Redactor {
-        Redactor::new(self.settings.secrets())
+        let own = self.settings.secrets().map(str::to_owned);
+        Redactor::new(own.chain(self.client_secrets.borrow().iter().cloned()))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::types::Outcome;
     use crate::exchange::Cause;
     use crate::exchange::scripted_host::{CREDENTIAL, Reply, ScriptedHost, account, options};
-    use crate::request::requests::{create, list};
-    use crate::request::{BodyFields, Query};
+    use crate::operations::service_tokens::{create, list_page};
+    use crate::request::{BodyFields, Method, Query};
+
+    /// Sends a request of this effect, as a part of a call.
+    async fn send_one(call: &Call<'_, ScriptedHost>, effect: Effect) -> Result<()> {
+        let request = Request::new(&call.settings, (effect, Method::Get, ""), None, None);
+        call.answer(&request, None).await.map(drop)
+    }
 
     /// Sends a request of this effect.
     fn send_with(effect: Effect, host: &ScriptedHost, options: RequestOptions) -> Result<(), Error> {
-        host.run(Function::Get, options, async |call| {
-            let mut request = list(&call.collection(&account())?, Query::default());
-            request.effect = effect;
-            call.send(&request, &Budget::default()).await.map(drop)
-        })
+        host.run(Function::Get, options, async |call| send_one(call, effect).await)
     }
 
     fn send(effect: Effect, replies: impl IntoIterator<Item = Reply>) -> (Result<(), Error>, ScriptedHost) {
@@ -339,10 +367,8 @@ mod tests {
             let host = ScriptedHost::with_replies([Reply::result("[]").after(list_takes), done()]);
             let given = RequestOptions { timeout_ms: Some(1000), attempt_timeout_ms: Some(1000), ..options() };
             let result = host.run(Function::Ensure, given, async |call| {
-                let collection = call.collection(&account())?;
-                call.send(&list(&collection, Query::default()), &Budget::default()).await?;
-                let fields = BodyFields::default();
-                call.send(&create(&collection, &fields), &Budget::default()).await.map(drop)
+                list_page(call, Query::default()).await?;
+                create(call, BodyFields { name: Some("n"), ..BodyFields::default() }).await.map(drop)
             });
             assert_eq!(host.sent().len(), if is_sent { 2 } else { 1 }, "{left} ms left");
             if !is_sent {
@@ -363,11 +389,7 @@ mod tests {
                 max_retries: Some(retries),
                 ..options()
             };
-            let result = host.run(function, given, async |call| {
-                let mut request = list(&call.collection(&account())?, Query::default());
-                request.effect = effect;
-                call.send(&request, &Budget::default()).await.map(drop)
-            });
+            let result = host.run(function, given, async |call| send_one(call, effect).await);
             result.expect_err("it fails");
             host.sent()[0].until
         };
@@ -386,11 +408,8 @@ mod tests {
     fn the_environment_is_read_once_and_not_at_all_for_an_endpoint_of_the_caller() {
         let variables = [("CLOUDFLARE_API_TOKEN", "t0ken\n"), ("CLOUDFLARE_BASE_URL", "https://b.example")];
         let host = ScriptedHost::with_rule(|_| Reply::result("[]")).with_environment(&variables);
-        let look = async |call: &Call<'_, ScriptedHost>| {
-            let request = list(&call.collection(&account())?, Query::default());
-            call.send(&request, &Budget::default()).await.map(drop)
-        };
-        host.run_with(Function::ListPage, None, look).expect("a list");
+        let look = async |call: &Call<'_, ScriptedHost>| list_page(call, Query::default()).await;
+        host.run_in(account(), Function::ListPage, None, look).expect("a list");
         assert_eq!(host.environment_reads(), 1);
         assert_eq!(host.sent()[0].url, "https://b.example/accounts/a/access/service_tokens");
         assert_eq!(host.sent()[0].header("authorization"), Some("Bearer t0ken"));
@@ -408,7 +427,7 @@ mod tests {
             ("CLOUDFLARE_ACCESS_SCOPE", "zone:a", Function::Get),
         ] {
             let host = ScriptedHost::default().with_environment(&[("CLOUDFLARE_API_TOKEN", "t"), (variable, value)]);
-            let error = host.run_with(function, None, async |call| Ok(call.collection(&account()).map(drop)?));
+            let error = host.run_in(account(), function, None, async |_| Ok(()));
             let error = error.expect_err("denied");
             assert_eq!((error.kind, error.outcome, error.attempts), (ErrorKind::DeniedByHost, Outcome::NotApplied, 0));
             assert!(error.message.starts_with(&format!("{}: {variable}", function.name())), "{}", error.message);
@@ -419,7 +438,7 @@ mod tests {
     fn a_message_begins_with_the_function_and_shows_no_credential_among_its_arguments() {
         let host = ScriptedHost::default();
         let error = host.run(Function::Find, options(), async |_| {
-            Err::<(), _>(Invalid::argument("name", &format!("{CREDENTIAL} and more"), "too long").into())
+            Err::<(), _>(Failure::argument("name", &format!("{CREDENTIAL} and more"), "too long"))
         });
         let message = error.expect_err("refused").message;
         assert_eq!(message, "find: name is \"[redacted] and more\": too long");

@@ -1,13 +1,7 @@
 //! Several futures of one call at once. All wait through the same reactor, which asks each of them again.
 
 use std::future::{Future, poll_fn};
-use std::pin::Pin;
 use std::task::Poll;
-
-enum Slot<F: Future> {
-    Running(Pin<Box<F>>),
-    Done(Option<F::Output>),
-}
 
 /// How many are under way at once: well under the API's limit of 200 requests a second.
 pub const AT_ONCE: usize = 6;
@@ -15,15 +9,15 @@ pub const AT_ONCE: usize = 6;
 /// Runs all futures to their ends, each begun when fewer than six before it are under way, and returns what they gave
 /// in their order.
 pub async fn all<F: Future>(futures: Vec<F>) -> Vec<F::Output> {
-    let mut slots: Vec<_> = futures.into_iter().map(|future| Slot::Running(Box::pin(future))).collect();
+    let mut outputs: Vec<Option<F::Output>> = futures.iter().map(|_| None).collect();
+    let mut futures: Vec<_> = futures.into_iter().map(|future| Some(Box::pin(future))).collect();
     poll_fn(|context| {
         let mut under_way = 0_usize;
-        for slot in &mut slots {
-            if let Slot::Running(future) = slot {
-                match future.as_mut().poll(context) {
-                    Poll::Ready(output) => *slot = Slot::Done(Some(output)),
-                    Poll::Pending => under_way = under_way.saturating_add(1),
-                }
+        for (slot, output) in futures.iter_mut().zip(&mut outputs) {
+            let Some(future) = slot else { continue };
+            match future.as_mut().poll(context) {
+                Poll::Ready(value) => (*slot, *output) = (None, Some(value)),
+                Poll::Pending => under_way = under_way.saturating_add(1),
             }
             if under_way == AT_ONCE {
                 break;
@@ -32,11 +26,7 @@ pub async fn all<F: Future>(futures: Vec<F>) -> Vec<F::Output> {
         if under_way == 0 { Poll::Ready(()) } else { Poll::Pending }
     })
     .await;
-    let output = |slot| match slot {
-        Slot::Done(output) => output,
-        Slot::Running(_) => None,
-    };
-    slots.into_iter().filter_map(output).collect()
+    outputs.into_iter().flatten().collect()
 }
 
 #[cfg(test)]

@@ -6,8 +6,9 @@
 use std::time::Duration;
 
 use crate::request::Request;
+use crate::timestamp::Timestamp;
 
-/// A point on the host's monotonic clock, in nanoseconds since some fixed moment. The arithmetic saturates.
+/// A point on the host's monotonic clock, in nanoseconds. The arithmetic saturates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Instant(pub u64);
 
@@ -16,7 +17,7 @@ impl Instant {
         Self(self.0.saturating_add(nanoseconds(duration)))
     }
 
-    /// Returns how long it is from `now` until this point; zero if it has passed.
+    /// Returns the time from `now` to this point; zero if it has passed.
     pub fn remaining(self, now: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(now.0))
     }
@@ -27,17 +28,11 @@ pub fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// How long and how large one exchange may get.
+/// When an exchange begins, and when it must be over.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// When it begins.
     pub from: Instant,
-    /// When it must be over.
     pub until: Instant,
-    /// How long the body may pause.
-    pub between_bytes: Duration,
-    /// How many bytes the body may have.
-    pub body: usize,
 }
 
 /// The headers of an answer. Looked up by name, since a good answer needs hardly any.
@@ -46,17 +41,33 @@ pub trait Headers {
     fn get(&self, name: &str) -> Option<String>;
 }
 
-/// A whole answer. The body may still be anything.
-pub struct Answer<H> {
+/// The status and the headers of an answer.
+pub struct Head {
     pub status: u16,
-    pub headers: H,
+    pub headers: Box<dyn Headers>,
+}
+
+impl Head {
+    pub fn is_good(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    /// Returns the time at which the server says that it answered.
+    pub fn date(&self) -> Option<Timestamp> {
+        Timestamp::from_http_date(&self.headers.get("date")?)
+    }
+}
+
+/// A whole answer. The body may still be anything.
+pub struct Answer {
+    pub head: Head,
     pub body: Vec<u8>,
 }
 
 /// Why there is no whole answer, and the head of it where that much came.
-pub struct NoAnswer<H> {
+pub struct NoAnswer {
     pub cause: Cause,
-    pub head: Option<(u16, H)>,
+    pub head: Option<Head>,
 }
 
 /// Why there is no whole answer. The texts are our own, never the host's: those can hold addresses and backtraces.
@@ -76,8 +87,6 @@ pub enum Cause {
 
 /// The host of one call.
 pub trait Host {
-    type Headers: Headers;
-
     fn now(&self) -> Instant;
 
     /// Returns the seconds since 1970 by the host's wall clock, which may be wrong.
@@ -86,11 +95,7 @@ pub trait Host {
     async fn sleep_until(&self, until: Instant);
 
     /// Sends the request and reads the whole answer, within the limits.
-    async fn exchange(
-        &self,
-        request: &Request<'_>,
-        limits: Limits,
-    ) -> Result<Answer<Self::Headers>, NoAnswer<Self::Headers>>;
+    async fn exchange(&self, request: &Request<'_>, limits: Limits) -> Result<Answer, NoAnswer>;
 
     /// Returns the environment variables that the host grants.
     fn environment(&self) -> Vec<(String, String)>;

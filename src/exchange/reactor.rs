@@ -1,12 +1,12 @@
 //! Runs futures on `wasi:io/poll`, so that several exchanges of one call can be under way at once.
 //!
 //! A future that has to wait leaves its pollables here and is pending. When the whole call is pending, one `poll` waits
-//! for all of them; then every future looks whether one of its own is ready. There are no wakers: a call has a handful
-//! of futures, and asking each is cheaper than telling them apart.
+//! for all of them; then every future, of which a call has a handful, looks whether one of its own is ready. There are
+//! no wakers. Every future runs to its end.
 
 use std::cell::RefCell;
-use std::future::Future;
-use std::pin::{Pin, pin};
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
@@ -37,11 +37,22 @@ impl Reactor {
         }
     }
 
-    /// Waits until one of the pollables is ready, and tells which: the first of those that are.
-    pub fn wait<const N: usize>(&self, pollables: [&Rc<Pollable>; N]) -> Wait<'_, N> {
-        let mut waiting = self.waiting.borrow_mut();
-        waiting.extend(pollables.map(|pollable| Waiting { pollable: Rc::clone(pollable), is_ready: false }));
-        Wait { reactor: self, pollables: pollables.map(Rc::clone) }
+    /// Waits until one of the pollables is ready, and tells which: the first of those that are. Afterwards it holds
+    /// none of them, so that each can be dropped before the resource that it belongs to.
+    pub async fn wait<const N: usize>(&self, pollables: [&Rc<Pollable>; N]) -> usize {
+        let waiting = pollables.map(|pollable| Waiting { pollable: Rc::clone(pollable), is_ready: false });
+        self.waiting.borrow_mut().extend(waiting);
+        let first = poll_fn(|_| {
+            let waiting = self.waiting.borrow();
+            let is_ready = |own: &Rc<Pollable>| {
+                waiting.iter().any(|waiting| waiting.is_ready && Rc::ptr_eq(&waiting.pollable, own))
+            };
+            pollables.iter().position(|own| is_ready(own)).map_or(Poll::Pending, Poll::Ready)
+        });
+        let first = first.await;
+        let is_own = |waiting: &Waiting| pollables.iter().any(|own| Rc::ptr_eq(own, &waiting.pollable));
+        self.waiting.borrow_mut().retain(|waiting| !is_own(waiting));
+        first
     }
 
     /// Waits for the host.
@@ -57,31 +68,5 @@ impl Reactor {
                 waiting.is_ready = true;
             }
         }
-    }
-}
-
-/// See [`Reactor::wait`].
-pub struct Wait<'a, const N: usize> {
-    reactor: &'a Reactor,
-    pollables: [Rc<Pollable>; N],
-}
-
-impl<const N: usize> Future for Wait<'_, N> {
-    type Output = usize;
-
-    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<usize> {
-        let waiting = self.reactor.waiting.borrow();
-        let is_ready = |pollable: &Rc<Pollable>| {
-            waiting.iter().any(|waiting| waiting.is_ready && Rc::ptr_eq(&waiting.pollable, pollable))
-        };
-        self.pollables.iter().position(is_ready).map_or(Poll::Pending, Poll::Ready)
-    }
-}
-
-impl<const N: usize> Drop for Wait<'_, N> {
-    /// Takes the pollables back, so that each is dropped before the resource that it belongs to.
-    fn drop(&mut self) {
-        let is_own = |waiting: &Waiting| self.pollables.iter().any(|own| Rc::ptr_eq(own, &waiting.pollable));
-        self.reactor.waiting.borrow_mut().retain(|waiting| !is_own(waiting));
     }
 }

@@ -13,8 +13,8 @@
 use std::time::Duration;
 
 use crate::exchange::nanoseconds;
+use crate::failure::FailureClass;
 use crate::request::Effect;
-use crate::response::FailureClass;
 
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 const LONGEST_WAIT: Duration = Duration::from_secs(8);
@@ -181,6 +181,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::property_tests::config())]
+
         #[test]
         fn what_is_sent_once_is_repeated_only_where_nothing_happened(
             effect in prop::sample::select(Effect::ALL.to_vec()),

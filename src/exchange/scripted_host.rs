@@ -12,10 +12,9 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use crate::contract::types::{Credentials, Endpoint, Error, RequestOptions, Scope};
-use crate::exchange::{Answer, Call, Cause, Headers, Host, Instant, Limits, NoAnswer};
-use crate::request::settings::no_options;
+use crate::exchange::{Answer, Call, Cause, Head, Headers, Host, Instant, Limits, NoAnswer};
+use crate::failure::Result;
 use crate::request::{Function, Method, Request};
-use crate::response::{Failure, Result};
 
 /// The credential of [`options`].
 pub const CREDENTIAL: &str = "the-credential-of-the-caller";
@@ -26,7 +25,7 @@ pub const NOW: i64 = 1_795_514_400;
 pub fn options() -> RequestOptions {
     let credentials = Credentials::ApiToken(CREDENTIAL.to_owned());
     let endpoint = Endpoint { credentials, base_url: Some("https://a.example/v4".to_owned()) };
-    RequestOptions { endpoint: Some(endpoint), ..no_options() }
+    RequestOptions { endpoint: Some(endpoint), ..RequestOptions::default() }
 }
 
 pub fn account() -> Scope {
@@ -201,25 +200,26 @@ impl ScriptedHost {
         }
     }
 
-    /// Runs an exported function as `lib.rs` does.
+    /// Runs an exported function as `lib.rs` does, in an account.
     pub fn run<T>(
         &self,
         function: Function,
         options: RequestOptions,
         operation: impl AsyncFnOnce(&Call<'_, Self>) -> Result<T>,
     ) -> Result<T, Error> {
-        self.run_with(function, Some(options), operation)
+        self.run_in(account(), function, Some(options), operation)
     }
 
-    pub fn run_with<T>(
+    /// Runs an exported function as `lib.rs` does.
+    pub fn run_in<T>(
         &self,
+        scope: Scope,
         function: Function,
         options: Option<RequestOptions>,
         operation: impl AsyncFnOnce(&Call<'_, Self>) -> Result<T>,
     ) -> Result<T, Error> {
-        let call =
-            Call::begin(self, function, options).map_err(|invalid| Box::<Failure>::from(invalid).named(function))?;
-        self.block_on(operation(&call)).map_err(|failure| call.named(*failure))
+        let call = Call::begin(self, function, scope, options)?;
+        self.block_on(operation(&call)).map_err(|failure| call.error(*failure))
     }
 
     async fn wait_until(&self, moment: u64) {
@@ -234,6 +234,11 @@ impl ScriptedHost {
     }
 }
 
+/// Returns a head without headers.
+pub fn head(status: u16) -> Head {
+    Head { status, headers: Box::new(Vec::new()) }
+}
+
 impl Headers for Vec<(String, String)> {
     fn get(&self, name: &str) -> Option<String> {
         self.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone())
@@ -241,8 +246,6 @@ impl Headers for Vec<(String, String)> {
 }
 
 impl Host for ScriptedHost {
-    type Headers = Vec<(String, String)>;
-
     fn now(&self) -> Instant {
         Instant(self.nanoseconds.get())
     }
@@ -255,11 +258,7 @@ impl Host for ScriptedHost {
         self.wait_until(until.0).await;
     }
 
-    async fn exchange(
-        &self,
-        request: &Request<'_>,
-        limits: Limits,
-    ) -> Result<Answer<Self::Headers>, NoAnswer<Self::Headers>> {
+    async fn exchange(&self, request: &Request<'_>, limits: Limits) -> Result<Answer, NoAnswer> {
         let text = |bytes: &Vec<u8>| String::from_utf8(bytes.clone()).expect("text");
         let scheme = if request.base.is_https { "https" } else { "http" };
         let sent = Sent {
@@ -282,8 +281,10 @@ impl Host for ScriptedHost {
             return Err(NoAnswer { cause: Cause::TimedOut("no answer came in time"), head: None });
         }
         match what {
-            What::Answer { status, headers, body } => Ok(Answer { status, headers, body }),
-            What::Failure(cause, status) => Err(NoAnswer { cause, head: status.map(|status| (status, Vec::new())) }),
+            What::Answer { status, headers, body } => {
+                Ok(Answer { head: Head { status, headers: Box::new(headers) }, body })
+            }
+            What::Failure(cause, status) => Err(NoAnswer { cause, head: status.map(head) }),
         }
     }
 

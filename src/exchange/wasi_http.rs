@@ -5,13 +5,10 @@
 //! things at once, sends every body in chunks, and loses the error code once the head of an answer is there.
 //!
 //! The rules that an exchange keeps, each with the failure behind it:
-//! - `handle` comes before the body is written; the other way round, the write waits for a reader that is not there
-//!   yet.
+//! - `handle` comes before the body is written; otherwise the write waits for a reader that is not there yet.
 //! - Writes stay within the permit of `check-write`; more than that traps.
-//! - A write that fails is no failure of the exchange: a server may answer early (413, 401) and close. The answer
-//!   decides.
-//! - Every wait ends at the limit of the exchange by a timer of its own, since hosts may ignore the timeouts of a
-//!   request.
+//! - A write that fails is no failure of the exchange: a server may answer early (413, 401) and close.
+//! - Every wait ends by a timer of its own, since hosts may ignore the timeouts of a request.
 //! - Children are dropped before their parents: pollable, stream, body, response. Here that is the order of scopes.
 //! - `http-error-code` and `to-debug-string` are never called: the first throws on one host and knows nothing on
 //!   others, the second prints the host's backtrace. A read that fails is a lost answer; how late it failed tells a
@@ -19,30 +16,37 @@
 
 use std::cell::{Cell, OnceCell};
 use std::rc::Rc;
+use std::time::Duration;
 
 use waki::bindings::wasi::clocks::monotonic_clock::{now, subscribe_instant};
 use waki::bindings::wasi::clocks::wall_clock;
 use waki::bindings::wasi::http::outgoing_handler;
 use waki::bindings::wasi::http::types::{
-    Fields, FutureIncomingResponse, IncomingBody, IncomingResponse, Method as WasiMethod, OutgoingBody,
-    OutgoingRequest, RequestOptions, Scheme,
+    Fields, IncomingBody, IncomingResponse, Method as WasiMethod, OutgoingBody, OutgoingRequest, RequestOptions, Scheme,
 };
 use waki::bindings::wasi::io::poll::Pollable;
 use waki::bindings::wasi::io::streams::StreamError;
 
 use crate::bindings::wasi::cli::environment::get_environment;
 use crate::exchange::reactor::Reactor;
-use crate::exchange::{Answer, Cause, Headers, Host, Instant, Limits, NoAnswer, error_code, nanoseconds};
+use crate::exchange::{Answer, Cause, Head, Headers, Host, Instant, Limits, NoAnswer, error_code, nanoseconds};
 use crate::request::{Method, Request};
 
+/// The most bytes that an answer may have, and that all answers under way may have together. A page of 1000 tokens has
+/// about 400 kB.
+const BODY_LIMIT: usize = 8 * 1024 * 1024;
 /// How much one read asks for. A host gives what it has, so a large number costs nothing.
 const READ_AT_MOST: u64 = 1024 * 1024;
+/// The longest pause in the middle of an answer.
+const BETWEEN_BYTES: Duration = Duration::from_secs(15);
 
 /// The host did not take the request as such: it is against its rules, and nothing was sent.
 const REFUSED: Cause = Cause::Denied("the host does not take a request of this form");
 const HEADER_REFUSED: Cause = Cause::Denied(
     "the host refuses a header of the request; where it adds the credential itself, the credentials must be `host`",
 );
+const UNENDING: Cause = Cause::TimedOut("the answer did not end in time");
+const STALLED: Cause = Cause::TimedOut("the answer stopped in the middle");
 
 /// The host of one call.
 #[derive(Default)]
@@ -53,7 +57,7 @@ pub struct WasiHost {
 }
 
 /// The headers of a response, asked for when one is needed.
-pub struct ResponseHeaders {
+struct ResponseHeaders {
     fields: OnceCell<Fields>, // a child of the response: dropped first
     response: IncomingResponse,
 }
@@ -67,8 +71,6 @@ impl Headers for ResponseHeaders {
 }
 
 impl Host for WasiHost {
-    type Headers = ResponseHeaders;
-
     fn now(&self) -> Instant {
         Instant(now())
     }
@@ -81,22 +83,20 @@ impl Host for WasiHost {
         self.reactor.wait([&timer(until)]).await;
     }
 
-    async fn exchange(
-        &self,
-        request: &Request<'_>,
-        limits: Limits,
-    ) -> Result<Answer<ResponseHeaders>, NoAnswer<ResponseHeaders>> {
+    async fn exchange(&self, request: &Request<'_>, limits: Limits) -> Result<Answer, NoAnswer> {
         let end = timer(limits.until);
-        let response = self.head(request, limits, &end).await.map_err(|cause| NoAnswer { cause, head: None })?;
+        let response = self.response(request, limits, &end).await.map_err(|cause| NoAnswer { cause, head: None })?;
         let status = response.status();
-        let body = match response.consume() {
-            Ok(body) => self.read(&body, limits, &end).await,
+        let mut body = Vec::new();
+        let read = match response.consume() {
+            Ok(incoming) => self.read(&incoming, &mut body, limits, &end).await,
             Err(()) => Err(Cause::Lost("the host gave the answer no body")),
         };
-        let headers = ResponseHeaders { fields: OnceCell::new(), response };
-        match body {
-            Ok(body) => Ok(Answer { status, headers, body }),
-            Err(cause) => Err(NoAnswer { cause, head: Some((status, headers)) }),
+        self.bytes_held.set(self.bytes_held.get().saturating_sub(body.len()));
+        let head = Head { status, headers: Box::new(ResponseHeaders { fields: OnceCell::new(), response }) };
+        match read {
+            Ok(()) => Ok(Answer { head, body }),
+            Err(cause) => Err(NoAnswer { cause, head: Some(head) }),
         }
     }
 
@@ -112,7 +112,12 @@ impl WasiHost {
     }
 
     /// Sends the request and waits for the head of the answer.
-    async fn head(&self, request: &Request<'_>, limits: Limits, end: &Rc<Pollable>) -> Result<IncomingResponse, Cause> {
+    async fn response(
+        &self,
+        request: &Request<'_>,
+        limits: Limits,
+        end: &Rc<Pollable>,
+    ) -> Result<IncomingResponse, Cause> {
         let outgoing = outgoing_request(request)?;
         let body = match &request.body {
             Some(bytes) => Some((outgoing.body().map_err(|()| REFUSED)?, bytes)),
@@ -125,11 +130,12 @@ impl WasiHost {
             self.write(body, bytes, &arrival, end).await?;
         }
         loop {
-            if let Some(response) = response(&future)? {
-                return Ok(response);
-            }
-            if self.reactor.wait([&arrival, end]).await == 1 {
-                return Err(Cause::TimedOut("no answer came in time"));
+            match future.get() {
+                Some(Ok(Ok(response))) => return Ok(response),
+                Some(Ok(Err(code))) => return Err(error_code::cause(&code)),
+                Some(Err(())) => return Err(Cause::Lost("the host gave the answer away")),
+                None if self.reactor.wait([&arrival, end]).await == 0 => {}
+                None => return Err(Cause::TimedOut("no answer came in time")),
             }
         }
     }
@@ -166,89 +172,70 @@ impl WasiHost {
         Ok(())
     }
 
-    /// Reads the body of the answer.
-    async fn read(&self, body: &IncomingBody, limits: Limits, end: &Rc<Pollable>) -> Result<Vec<u8>, Cause> {
+    /// Reads the body of the answer. What has been read counts among the bytes held.
+    async fn read(
+        &self,
+        body: &IncomingBody,
+        bytes: &mut Vec<u8>,
+        limits: Limits,
+        end: &Rc<Pollable>,
+    ) -> Result<(), Cause> {
         let stream = body.stream().map_err(|()| Cause::Lost("the host gave the body of the answer no stream"))?;
-        let mut bytes = Vec::new();
-        let mut pause_from = None;
-        let mut held = Held { all: &self.bytes_held, own: 0 };
+        // When a pause that has begun is too long.
+        let mut stall: Option<Instant> = None;
         loop {
             match stream.read(READ_AT_MOST) {
                 Ok(chunk) if chunk.is_empty() => {
-                    let from = *pause_from.get_or_insert_with(|| Instant(now()));
-                    let stall = from.after(limits.between_bytes);
+                    let stall = *stall.get_or_insert_with(|| Instant(now()).after(BETWEEN_BYTES));
+                    let (limit, cause) = if stall < limits.until { (&timer(stall), STALLED) } else { (end, UNENDING) };
                     let readable = Rc::new(stream.subscribe());
-                    if stall >= limits.until {
-                        if self.reactor.wait([&readable, end]).await == 1 {
-                            return Err(Cause::TimedOut("the answer did not end in time"));
-                        }
-                    } else if self.reactor.wait([&readable, &timer(stall)]).await == 1 {
-                        return Err(Cause::TimedOut("the answer stopped in the middle"));
+                    if self.reactor.wait([&readable, limit]).await == 1 {
+                        return Err(cause);
                     }
                 }
                 Ok(chunk) => {
-                    held.add(chunk.len(), limits.body)?;
                     let is_first = bytes.is_empty();
-                    append(&mut bytes, chunk, limits.body);
-                    pause_from = None;
+                    self.append(bytes, chunk)?;
+                    stall = None;
                     // Without a pause in the answer there is no wait that could end. Most answers are one piece.
                     if !is_first && Instant(now()) >= limits.until {
-                        return Err(Cause::TimedOut("the answer did not end in time"));
+                        return Err(UNENDING);
                     }
                 }
-                Err(StreamError::Closed) => return Ok(bytes),
+                Err(StreamError::Closed) => return Ok(()),
+                Err(StreamError::LastOperationFailed(_)) if stall.is_some_and(|stall| Instant(now()) >= stall) => {
+                    return Err(STALLED);
+                }
                 Err(StreamError::LastOperationFailed(_)) => {
-                    let has_stalled =
-                        pause_from.is_some_and(|from: Instant| Instant(now()) >= from.after(limits.between_bytes));
-                    return Err(if has_stalled {
-                        Cause::TimedOut("the answer stopped in the middle")
-                    } else {
-                        Cause::Lost("the connection broke in the middle of the answer")
-                    });
+                    return Err(Cause::Lost("the connection broke in the middle of the answer"));
                 }
             }
         }
     }
-}
 
-/// What one answer holds of the bytes that all answers under way may have together.
-struct Held<'a> {
-    all: &'a Cell<usize>,
-    own: usize,
-}
-
-impl Held<'_> {
-    fn add(&mut self, bytes: usize, limit: usize) -> Result<(), Cause> {
-        self.own = self.own.saturating_add(bytes);
-        self.all.set(self.all.get().saturating_add(bytes));
-        if self.own > limit {
-            Err(Cause::Unreadable("the answer is larger than the limit of 8 MiB"))
-        } else if self.all.get() > limit {
-            Err(Cause::Unreadable("the answers under way are larger than the limit of 8 MiB: ask for smaller pages"))
-        } else {
-            Ok(())
+    /// Adds a piece to a body, within the limits. It never reserves more than the limit, which plain doubling would.
+    fn append(&self, bytes: &mut Vec<u8>, piece: Vec<u8>) -> Result<(), Cause> {
+        let length = bytes.len().saturating_add(piece.len());
+        let held = self.bytes_held.get().saturating_add(piece.len());
+        if length > BODY_LIMIT {
+            return Err(Cause::Unreadable("the answer is larger than the limit of 8 MiB"));
         }
+        if held > BODY_LIMIT {
+            let what = "the answers under way are larger than the limit of 8 MiB: ask for smaller pages";
+            return Err(Cause::Unreadable(what));
+        }
+        self.bytes_held.set(held);
+        if bytes.is_empty() {
+            *bytes = piece;
+            return Ok(());
+        }
+        if length > bytes.capacity() {
+            let capacity = bytes.capacity().saturating_mul(2).min(BODY_LIMIT).max(length);
+            bytes.reserve_exact(capacity.saturating_sub(bytes.len()));
+        }
+        bytes.extend_from_slice(&piece);
+        Ok(())
     }
-}
-
-impl Drop for Held<'_> {
-    fn drop(&mut self) {
-        self.all.set(self.all.get().saturating_sub(self.own));
-    }
-}
-
-/// Adds a piece to a body. It never reserves more than the limit, which plain doubling would.
-fn append(bytes: &mut Vec<u8>, piece: Vec<u8>, limit: usize) {
-    if bytes.is_empty() {
-        *bytes = piece;
-        return;
-    }
-    let needed = bytes.len().saturating_add(piece.len());
-    if needed > bytes.capacity() {
-        let capacity = bytes.capacity().saturating_mul(2).min(limit).max(needed);
-        bytes.reserve_exact(capacity.saturating_sub(bytes.len()));
-    }
-    bytes.extend_from_slice(&piece);
 }
 
 fn timer(until: Instant) -> Rc<Pollable> {
@@ -281,16 +268,6 @@ fn request_options(limits: Limits) -> RequestOptions {
     let options = RequestOptions::new();
     options.set_connect_timeout(Some(whole)).unwrap_or_default();
     options.set_first_byte_timeout(Some(whole)).unwrap_or_default();
-    options.set_between_bytes_timeout(Some(nanoseconds(limits.between_bytes))).unwrap_or_default();
+    options.set_between_bytes_timeout(Some(nanoseconds(BETWEEN_BYTES))).unwrap_or_default();
     options
-}
-
-/// Returns the head of the answer if it is there.
-fn response(future: &FutureIncomingResponse) -> Result<Option<IncomingResponse>, Cause> {
-    match future.get() {
-        None => Ok(None),
-        Some(Ok(Ok(response))) => Ok(Some(response)),
-        Some(Ok(Err(code))) => Err(error_code::cause(&code)),
-        Some(Err(())) => Err(Cause::Lost("the host gave the answer away")),
-    }
 }

@@ -4,13 +4,13 @@
 
 use crate::contract::lifecycle::{RefreshParams, Selector};
 use crate::contract::types::{
-    CreateParams, Error, ListAllParams, ListPageParams, PreviousSecret, RequestOptions, UpdateParams,
+    CreateParams, Error, ErrorKind, ListAllParams, ListPageParams, Outcome, RequestOptions, Scope, UpdateParams,
 };
-use crate::exchange::Cause;
-use crate::exchange::scripted_host::{CREDENTIAL, Reply, ScriptedHost, Sent, account, options};
-use crate::operations::{ensure, expiring, find, issue, list_all, overlap, service_tokens, switch};
-use crate::request::Function;
-use crate::request::invalid::is_unprintable;
+use crate::exchange::scripted_host::{CREDENTIAL, Reply, ScriptedHost, Sent, options};
+use crate::exchange::{Call, Cause};
+use crate::operations::{ensure, expiring, find, issue, list_all, overlap, service_tokens};
+use crate::request::quoted::is_unprintable;
+use crate::request::{Function, arguments};
 
 const ID: &str = "f174e90a-fafe-4643-bbbc-4a0ed4fc8415";
 const SECRET: &str = "cfast_0123456789abcdefghijABCDEFGHIJ0123456789deadbeef";
@@ -41,41 +41,37 @@ fn errors_of(function: Function, host: &ScriptedHost) -> Vec<Error> {
     let all = ListAllParams { name: None, search: None, per_page: None };
     let due = RefreshParams { within_seconds: 86_400, name: None, include_expired: true };
     let name = Selector::Name("ci".into());
-    let scope = account();
     macro_rules! error {
-        ($operation:path, $($argument:expr),*) => {
-            host.run(function, options, async |call| $operation(call, $($argument),*).await.map(drop))
-                .err()
-                .into_iter()
-                .collect()
+        (|$call:ident| $operation:expr) => {
+            host.run(function, options, async |$call| $operation.await.map(drop)).err().into_iter().collect()
         };
     }
     match function {
-        Function::ListPage => error!(service_tokens::list_page, &scope, &page),
-        Function::ListAll => error!(list_all::list_all, &scope, &all),
-        Function::Get => error!(service_tokens::get, &scope, ID),
-        Function::Create => error!(service_tokens::create, &scope, &create),
-        Function::Update => error!(service_tokens::update, &scope, ID, &update),
-        Function::Delete => error!(service_tokens::delete, &scope, ID),
-        Function::Refresh => error!(service_tokens::refresh, "a", ID),
-        Function::Rotate => error!(service_tokens::rotate, "a", ID, &PreviousSecret::ExpiresNow),
-        Function::Expiring => error!(expiring::expiring, &scope, 86_400),
+        Function::ListPage => error!(|call| service_tokens::list_page(call, arguments::list_page(&page)?)),
+        Function::ListAll => error!(|call| list_all::list_all(call, arguments::list_all(&all)?)),
+        Function::Get => error!(|call| service_tokens::get(call, call.target(ID)?)),
+        Function::Create => error!(|call| service_tokens::create(call, arguments::create(&create)?)),
+        Function::Update => error!(|call| service_tokens::update(call, call.target(ID)?, arguments::update(&update)?)),
+        Function::Delete => error!(|call| service_tokens::delete(call, call.target(ID)?)),
+        Function::Refresh => error!(|call| service_tokens::refresh(call, call.target(ID)?)),
+        Function::Rotate => error!(|call| service_tokens::rotate(call, call.target(ID)?, None)),
+        Function::Expiring => error!(|call| expiring::expiring(call, 86_400)),
         Function::RefreshExpiring => {
-            match host.run(function, options, async |call| expiring::refresh(call, "a", &due).await) {
+            match host.run(function, options, async |call| expiring::refresh(call, &due).await) {
                 Ok(report) => report.tokens.into_iter().filter_map(|token| token.refreshed.err()).collect(),
                 Err(error) => vec![error],
             }
         }
-        Function::RotateWithOverlap => error!(overlap::rotate, &scope, ID, 60, false),
-        Function::EndOverlap => error!(overlap::end, &scope, ID),
-        Function::ExtendOverlap => error!(overlap::extend, &scope, ID, 60),
-        Function::Find => error!(find::find, &scope, &name),
-        Function::Ensure => error!(ensure::ensure, &scope, &create),
-        Function::Issue => error!(issue::issue, "a", &create, "k"),
-        Function::FinishIssue => error!(issue::finish, "a", "k"),
-        Function::ResolveCreate => error!(find::resolve_create, &scope, "ci", "2000-01-01T00:00:00Z"),
-        Function::Disable => error!(switch::switch, &scope, ID, false),
-        Function::Enable => error!(switch::switch, &scope, ID, true),
+        Function::RotateWithOverlap => error!(|call| overlap::rotate(call, call.target(ID)?, 60, false)),
+        Function::EndOverlap => error!(|call| overlap::end(call, call.target(ID)?)),
+        Function::ExtendOverlap => error!(|call| overlap::extend(call, call.target(ID)?, 60)),
+        Function::Find => error!(|call| find::find(call, &name)),
+        Function::Ensure => error!(|call| ensure::ensure(call, &create)),
+        Function::Issue => error!(|call| issue::issue(call, &create, "k")),
+        Function::FinishIssue => error!(|call| issue::finish(call, "k")),
+        Function::ResolveCreate => error!(|call| find::resolve_create(call, "ci", "2000-01-01T00:00:00Z")),
+        Function::Disable => error!(|call| service_tokens::switch(call, call.target(ID)?, false)),
+        Function::Enable => error!(|call| service_tokens::switch(call, call.target(ID)?, true)),
     }
 }
 
@@ -102,6 +98,7 @@ fn assert_nothing_is_echoed(function: Function, error: &Error) {
         assert!(!text.contains(is_unprintable), "{function:?}: {text:?}");
     }
     assert!(shown.len() < 60_000, "{function:?}: {} bytes", shown.len());
+    assert!(error.message.len() <= 2000, "{function:?}: {} bytes", error.message.len());
     assert!(error.message.starts_with(&format!("{}: ", function.name())), "{function:?}: {}", error.message);
 }
 
@@ -210,4 +207,115 @@ fn a_secret_of_any_form_is_kept_out_of_the_error_of_its_own_answer() {
         let errors = errors_of(Function::Create, &host);
         assert!(errors.len() == 1 && !format!("{errors:?}").contains(OPAQUE), "{errors:?}");
     }
+}
+
+#[test]
+fn a_secret_that_an_earlier_answer_has_shown_is_kept_out_of_every_later_error() {
+    const OPAQUE: &str = "a-secret-of-another-form";
+    let shown = |json: &str| json.replace("SECRET", OPAQUE);
+    let token = r#"{"id":"i","name":"x","client_secret":"SECRET"}"#;
+    let good = |result: &str| Reply::result(&shown(result));
+    let echo = || Reply::new(403, &shown(r#"{"success":false,"errors":[{"message":"SECRET"}]}"#));
+    let list = |token: &str| good(&format!("[{token}]"));
+    let there = || list(r#"{"id":"i","name":"ci","client_secret":"SECRET"}"#);
+    let made = |body: &str, status| Reply::new(status, &shown(body));
+    for (function, replies) in [
+        // In a list, of which the errors come after it.
+        (Function::Ensure, vec![list(token), echo()]),
+        (Function::Ensure, vec![there(), echo()]),
+        (
+            Function::ListAll,
+            vec![
+                made(&format!(r#"{{"success":true,"result":[{token}],"result_info":{{"total_pages":2}}}}"#), 200),
+                echo(),
+            ],
+        ),
+        // In the token that is looked at.
+        (
+            Function::RotateWithOverlap,
+            vec![good(r#"{"id":"SECRET_ID","client_secret":"SECRET"}"#.replace("SECRET_ID", ID).as_str()), echo()],
+        ),
+        // In an answer to `create` that is of no use: another token is looked for afterwards.
+        (Function::Issue, vec![list(""), good(r#"{"client_secret":"SECRET"}"#), echo()]),
+        (Function::Issue, vec![list(""), good(r#"[{"id":7,"client_secret":"SECRET"}]"#), echo()]),
+        (Function::Issue, vec![list(""), good(r#"[[{"id":"i","client_secret":"SECRET"}]]"#), echo()]),
+        (Function::Issue, vec![list(""), good("\"SECRET\""), echo()]),
+        (
+            Function::Issue,
+            vec![list(""), good(r#"{"id":"i","client_secret":"other","client_secret":"SECRET"}"#), echo()],
+        ),
+        (Function::Issue, vec![list(""), good(r#"{"id":7,"client\u005fsecret":"SECRET"}"#), echo()]),
+        (
+            Function::Issue,
+            vec![
+                list(""),
+                made(r#"{"result":{"client_secret":"other"},"result":{"client_secret":"SECRET"}}"#, 500),
+                echo(),
+            ],
+        ),
+        (Function::Issue, vec![list(""), made(r#"{"success":true,"result":{"client_secret":"SECRET"}}"#, 500), echo()]),
+        (Function::Issue, vec![list(""), made(r#"{"success":true,"result":{"client_secret" : "SECRET"#, 200), echo()]),
+        (Function::Issue, vec![list(""), made(r#"<p>{"client_secret":"\u0061-secret-of-another-form"}"#, 500), echo()]),
+    ] {
+        let count = replies.len();
+        let host = ScriptedHost::with_replies(replies);
+        let errors = errors_of(function, &host);
+        assert_eq!(host.sent().len(), count, "{function:?}");
+        let shown = format!("{errors:?}");
+        assert!(shown.contains("[redacted]") && !shown.contains(OPAQUE), "{function:?}: {shown}");
+    }
+}
+
+#[test]
+fn an_id_that_holds_the_credential_is_refused_and_nothing_is_sent() {
+    for id in [CREDENTIAL.to_owned(), format!("x-{CREDENTIAL}")] {
+        let host = ScriptedHost::default();
+        let get = async |call: &Call<'_, ScriptedHost>| service_tokens::get(call, call.target(&id)?).await;
+        let as_token = host.run(Function::Get, options(), get).expect_err("accepted");
+        let in_scope = |scope| host.run_in(scope, Function::ListPage, Some(options()), async |_| Ok(()));
+        let as_account = in_scope(Scope::Account(id.clone())).expect_err("accepted");
+        let as_zone = in_scope(Scope::Zone(id.clone())).expect_err("accepted");
+        for error in [as_token, as_account, as_zone] {
+            assert_eq!(
+                (error.kind, error.outcome, error.attempts),
+                (ErrorKind::InvalidArgument, Outcome::NotApplied, 0)
+            );
+            let shown = format!("{error:?}");
+            assert!(shown.contains("holds the credential") && !shown.contains(CREDENTIAL), "{shown}");
+        }
+        assert!(host.sent().is_empty());
+    }
+}
+
+#[test]
+fn an_id_of_an_answer_that_holds_the_credential_is_not_sent_back() {
+    let list = format!(r#"[{{"id":"{CREDENTIAL}","name":"ci","duration":"1h"}}]"#);
+    let host = ScriptedHost::with_replies([Reply::result(&list)]);
+    let errors = errors_of(Function::Ensure, &host);
+    let [error] = errors.as_slice() else { panic!("{errors:?}") };
+    assert_eq!((error.kind, error.outcome), (ErrorKind::InvalidResponse, Outcome::NotApplied));
+    assert_nothing_is_echoed(Function::Ensure, error);
+    assert_eq!(host.sent().len(), 1);
+}
+
+#[test]
+fn a_message_has_at_most_2000_bytes_and_keeps_its_end() {
+    let texts = ["\u{20ac}".repeat(500), "x".repeat(500)];
+    for text in texts {
+        let error = format!(r#"{{"message":"{text}","error_chain":[{{"message":"{text}"}},{{"message":"{text}"}}]}}"#);
+        let body = format!(r#"{{"success":false,"errors":[{{"code":10000,"message":"no"}},{error},{error},{error}]}}"#);
+        let host = ScriptedHost::with_rule(move |_| Reply::new(403, &body));
+        for &function in Function::ALL {
+            for error in errors_of(function, &host) {
+                assert!(error.message.len() <= 2000, "{function:?}: {} bytes", error.message.len());
+                assert!(error.message.contains('\u{2026}') && error.message.contains("log-in"), "{}", error.message);
+            }
+        }
+    }
+    let host = ScriptedHost::default();
+    let refused = host.run(Function::Find, options(), async |_| {
+        Err::<(), _>(crate::failure::Failure::argument("\u{20ac}".repeat(1000).as_str(), "x", "y".repeat(3000)))
+    });
+    let message = refused.expect_err("refused").message;
+    assert!(message.len() <= 2000 && message.ends_with('\u{2026}'), "{} bytes", message.len());
 }

@@ -1,58 +1,44 @@
 //! Which tokens expire, and the renewal of those that do.
 
-use crate::contract::lifecycle::{ExpiringToken, ExpiryReport, RefreshParams, RefreshReport, RefreshedToken};
-use crate::contract::types::{Scope, ServiceToken};
+use crate::contract::lifecycle::{Clock, ExpiringToken, ExpiryReport, RefreshParams, RefreshReport, RefreshedToken};
+use crate::contract::types::ServiceToken;
 use crate::exchange::concurrent::all;
-use crate::exchange::{Call, Host};
-use crate::operations::ensure::reported;
-use crate::operations::list_all::every;
-use crate::operations::{clock, steps};
-use crate::request::{Collection, Query, arguments};
-use crate::response::Result;
+use crate::exchange::{Call, Head, Host};
+use crate::failure::Result;
+use crate::operations::{list_all, service_tokens};
+use crate::request::{Query, arguments};
 use crate::timestamp::Timestamp;
 
+/// Clocks that differ by no more than this are taken for equal.
+const TOLERANCE_SECONDS: u64 = 60;
+
 /// Reports which tokens expire within this many seconds, or have expired.
-pub async fn expiring(call: &Call<'_, impl Host>, scope: &Scope, within_seconds: u32) -> Result<ExpiryReport> {
-    let collection = call.collection(scope)?;
-    report(call, &collection, Query::default(), within_seconds).await
+pub async fn expiring(call: &Call<'_, impl Host>, within_seconds: u32) -> Result<ExpiryReport> {
+    report(call, Query::default(), within_seconds).await
 }
 
 /// Refreshes every enabled token that is due. Each has a result of its own.
-pub async fn refresh<H: Host>(call: &Call<'_, H>, account: &str, params: &RefreshParams) -> Result<RefreshReport> {
-    let collection = call.account(account)?;
-    arguments::refresh_params(params)?;
+pub async fn refresh(call: &Call<'_, impl Host>, params: &RefreshParams) -> Result<RefreshReport> {
+    arguments::refresh(params)?;
     let query = Query { name: params.name.as_deref(), ..Query::default() };
-    let ExpiryReport { now, expiring, .. } = report(call, &collection, query, params.within_seconds).await?;
+    let ExpiryReport { now, expiring, .. } = report(call, query, params.within_seconds).await?;
     let is_due = |due: &ExpiringToken| params.include_expired || due.seconds_left > 0;
-    let due = expiring.into_iter().filter(is_due).map(|due| refresh_one(call, &collection, due.token));
-    let tokens = all(due.collect()).await.into_iter().map(|(token, refreshed)| RefreshedToken {
-        id: token.id,
-        name: token.name,
-        refreshed: refreshed.map_err(|failure| call.named(*failure)),
-    });
-    Ok(RefreshReport { now, tokens: tokens.collect() })
+    let due = expiring.into_iter().filter(is_due).map(|due| refresh_one(call, due.token));
+    Ok(RefreshReport { now, tokens: all(due.collect()).await })
 }
 
-async fn refresh_one<H: Host>(
-    call: &Call<'_, H>,
-    collection: &Collection<'_>,
-    token: ServiceToken,
-) -> (ServiceToken, Result<ServiceToken>) {
-    let refreshed = match reported(call, &token) {
-        Ok(id) => steps::refresh(call, collection, id.target()).await,
+async fn refresh_one(call: &Call<'_, impl Host>, token: ServiceToken) -> RefreshedToken {
+    let refreshed = match call.reported(&token) {
+        Ok(target) => service_tokens::refresh(call, target).await,
         Err(failure) => Err(failure),
     };
-    (token, refreshed)
+    let refreshed = refreshed.map_err(|failure| call.error(*failure));
+    RefreshedToken { id: token.id, name: token.name, refreshed }
 }
 
-async fn report<H: Host>(
-    call: &Call<'_, H>,
-    collection: &Collection<'_>,
-    query: Query<'_>,
-    within_seconds: u32,
-) -> Result<ExpiryReport> {
-    let tokens = every(call, collection, query).await?;
-    let (now, clock) = clock::now(call, &tokens.head);
+async fn report(call: &Call<'_, impl Host>, query: Query<'_>, within_seconds: u32) -> Result<ExpiryReport> {
+    let (tokens, head) = list_all::with_head(call, query).await?;
+    let (now, clock) = now(call, &head);
     let mut report = ExpiryReport {
         now: now.to_rfc3339().unwrap_or_default(),
         clock,
@@ -62,7 +48,7 @@ async fn report<H: Host>(
         unreadable: Vec::new(),
         later: 0,
     };
-    for token in tokens.value {
+    for token in tokens {
         add(&mut report, token, now, within_seconds);
     }
     for list in [&mut report.expiring, &mut report.disabled] {
@@ -90,12 +76,22 @@ fn add(report: &mut ExpiryReport, token: ServiceToken, now: Timestamp, within_se
     list.push(ExpiringToken { token, seconds_left });
 }
 
+/// Returns the time, and the clock that told it: the host's wall clock, or the API's where the two disagree. `head`:
+/// that of an answer that just came.
+pub fn now(call: &Call<'_, impl Host>, head: &Head) -> (Timestamp, Clock) {
+    let host = Timestamp(call.host.wall_clock());
+    match head.date() {
+        Some(server) if server.seconds_since(host).unsigned_abs() > TOLERANCE_SECONDS => (server, Clock::Server),
+        _ => (host, Clock::Host),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::contract::lifecycle::Clock;
     use crate::contract::types::{ErrorKind, Outcome, RequestOptions};
-    use crate::exchange::scripted_host::{Reply, ScriptedHost, Sent, account, options};
+    use crate::exchange::scripted_host::{Reply, ScriptedHost, Sent, options};
     use crate::request::Function;
 
     /// It is 2026-11-24T10:00:00Z.
@@ -112,13 +108,12 @@ mod tests {
     }
 
     fn report_of(host: &ScriptedHost, within_seconds: u32) -> ExpiryReport {
-        let run =
-            host.run(Function::Expiring, options(), async |call| expiring(call, &account(), within_seconds).await);
+        let run = host.run(Function::Expiring, options(), async |call| expiring(call, within_seconds).await);
         run.expect("a report")
     }
 
     fn refresh_of(host: &ScriptedHost, params: &RefreshParams, options: RequestOptions) -> RefreshReport {
-        let run = host.run(Function::RefreshExpiring, options, async |call| refresh(call, "a", params).await);
+        let run = host.run(Function::RefreshExpiring, options, async |call| refresh(call, params).await);
         run.expect("a report")
     }
 
@@ -234,7 +229,7 @@ mod tests {
     fn a_window_of_a_year_is_refused_before_anything_is_sent() {
         let host = ScriptedHost::default();
         let params = RefreshParams { within_seconds: 364 * 86_400 + 1, ..params() };
-        let run = host.run(Function::RefreshExpiring, options(), async |call| refresh(call, "a", &params).await);
+        let run = host.run(Function::RefreshExpiring, options(), async |call| refresh(call, &params).await);
         let error = run.expect_err("accepted");
         assert!(
             error.message.starts_with("refresh-expiring: within-seconds is 31449601: at most 31449600"),

@@ -1,60 +1,47 @@
 //! Tokens by their names, which are not unique, and by their client ids.
 
 use crate::contract::lifecycle::Selector;
-use crate::contract::types::{Scope, ServiceToken};
+use crate::contract::types::ServiceToken;
 use crate::exchange::{Call, Host};
-use crate::operations::list_all::every;
-use crate::request::{Collection, Query, arguments};
-use crate::response::Result;
+use crate::failure::Result;
+use crate::operations::list_all::{every, list_all};
+use crate::request::{Query, arguments};
 use crate::timestamp::Timestamp;
 
 /// Returns the tokens that a selector names.
-pub async fn find(call: &Call<'_, impl Host>, scope: &Scope, selector: &Selector) -> Result<Vec<ServiceToken>> {
-    let collection = call.collection(scope)?;
+pub async fn find(call: &Call<'_, impl Host>, selector: &Selector) -> Result<Vec<ServiceToken>> {
     match selector {
         Selector::Name(name) => {
             arguments::name(name)?;
-            by_name(call, &collection, name).await
+            by_name(call, name).await
         }
         Selector::ClientId(client_id) => {
-            arguments::client_id(client_id)?;
-            let mut tokens = every(call, &collection, Query::default()).await?.value;
-            tokens.retain(|token| token.client_id.as_ref() == Some(client_id));
-            Ok(tokens)
+            arguments::text("client-id", client_id, arguments::NAME_LIMIT)?;
+            every(call, |token| token.client_id.as_ref() == Some(client_id)).await
         }
     }
 }
 
 /// Returns the tokens with this name that were created at `since` or later, or do not say when.
-pub async fn resolve_create(
-    call: &Call<'_, impl Host>,
-    scope: &Scope,
-    name: &str,
-    since: &str,
-) -> Result<Vec<ServiceToken>> {
-    let collection = call.collection(scope)?;
+pub async fn resolve_create(call: &Call<'_, impl Host>, name: &str, since: &str) -> Result<Vec<ServiceToken>> {
     arguments::name(name)?;
     let since = arguments::time("since", since)?;
     let created = |token: &ServiceToken| token.created_at.as_deref().and_then(Timestamp::from_rfc3339);
-    let mut tokens = by_name(call, &collection, name).await?;
+    let mut tokens = by_name(call, name).await?;
     tokens.retain(|token| created(token).is_none_or(|created| created >= since));
     Ok(tokens)
 }
 
 /// Returns the tokens with exactly this name, as a part of a call.
-pub async fn by_name<H: Host>(
-    call: &Call<'_, H>,
-    collection: &Collection<'_>,
-    name: &str,
-) -> Result<Vec<ServiceToken>> {
-    Ok(every(call, collection, Query { name: Some(name), ..Query::default() }).await?.value)
+pub async fn by_name(call: &Call<'_, impl Host>, name: &str) -> Result<Vec<ServiceToken>> {
+    list_all(call, Query { name: Some(name), ..Query::default() }).await
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::contract::types::{Error, ErrorKind};
-    use crate::exchange::scripted_host::{Reply, ScriptedHost, account, options};
+    use crate::exchange::scripted_host::{Reply, ScriptedHost, options};
     use crate::request::Function;
 
     const TOKENS: &str = r#"[{"id":"1","name":"app-staging","client_id":"one.access",
@@ -69,9 +56,8 @@ mod tests {
     #[test]
     fn tokens_are_found_by_their_exact_name_or_their_client_id() {
         let host = ScriptedHost::with_rule(|_| Reply::result(TOKENS));
-        let run = |selector: Selector| {
-            ids(host.run(Function::Find, options(), async |call| find(call, &account(), &selector).await))
-        };
+        let run =
+            |selector: Selector| ids(host.run(Function::Find, options(), async |call| find(call, &selector).await));
         assert_eq!(run(Selector::Name("app".into())), ["2", "3", "4"]);
         assert_eq!(run(Selector::ClientId("two.access".into())), ["2"]);
         assert!(run(Selector::ClientId("two".into())).is_empty());
@@ -82,7 +68,7 @@ mod tests {
     fn an_empty_selector_is_refused() {
         let host = ScriptedHost::default();
         for selector in [Selector::Name(String::new()), Selector::ClientId(String::new())] {
-            let run = host.run(Function::Find, options(), async |call| find(call, &account(), &selector).await);
+            let run = host.run(Function::Find, options(), async |call| find(call, &selector).await);
             assert_eq!(run.expect_err("accepted").kind, ErrorKind::InvalidArgument);
         }
     }
@@ -91,9 +77,7 @@ mod tests {
     fn a_create_is_looked_for_among_the_tokens_that_may_be_its_own() {
         let host = ScriptedHost::with_rule(|_| Reply::result(TOKENS));
         let run = |since: &str| {
-            host.run(Function::ResolveCreate, options(), async |call| {
-                resolve_create(call, &account(), "app", since).await
-            })
+            host.run(Function::ResolveCreate, options(), async |call| resolve_create(call, "app", since).await)
         };
         assert_eq!(ids(run("2026-02-01T00:00:00Z")), ["2", "4"]);
         assert_eq!(ids(run("2026-02-01T00:59:59+01:00")), ["2", "3", "4"]);

@@ -7,30 +7,25 @@
 
 use crate::contract::types::{CreateParams, ErrorKind, IssuedToken, Outcome, ServiceToken};
 use crate::exchange::{Call, Host};
-use crate::operations::ensure::{ids, reported};
+use crate::failure::{Failure, FailureClass, Result};
+use crate::operations::ensure::ids;
 use crate::operations::list_all::every;
-use crate::operations::steps;
-use crate::request::{BodyFields, Collection, Invalid, Query, arguments};
-use crate::response::{Failure, FailureClass, Result};
+use crate::operations::service_tokens;
+use crate::request::{BodyFields, arguments};
 
 const BEFORE_KEY: &str = " [issue:";
 const AFTER_KEY: &str = "]";
 const KEY_LIMIT: usize = 64;
 
 /// Makes a token under its working name, or finds the one that an earlier call made, and returns it with a secret.
-pub async fn issue(call: &Call<'_, impl Host>, account: &str, params: &CreateParams, key: &str) -> Result<IssuedToken> {
-    let collection = call.account(account)?;
-    arguments::create_params(params)?;
-    let mut work = Work {
-        collection: &collection,
-        working_name: &working_name(&params.name, key)?,
-        outcome: Outcome::NotApplied,
-        may_have_created: false,
-        token_id: None,
-    };
+pub async fn issue(call: &Call<'_, impl Host>, params: &CreateParams, key: &str) -> Result<IssuedToken> {
+    let fields = arguments::create(params)?;
+    let working_name = working_name(&params.name, key)?;
+    let fields = BodyFields { name: Some(&working_name), ..fields };
+    let mut work = Work { fields, outcome: Outcome::NotApplied, may_have_created: false, token_id: None };
     let mut failures = 0_u32;
     loop {
-        let failure = match work.attempt(call, params).await {
+        let failure = match work.attempt(call).await {
             Ok(issued) => return Ok(issued),
             Err(failure) => failure,
         };
@@ -42,41 +37,36 @@ pub async fn issue(call: &Call<'_, impl Host>, account: &str, params: &CreatePar
 }
 
 /// Gives the token that is being issued under a key its name.
-pub async fn finish(call: &Call<'_, impl Host>, account: &str, key: &str) -> Result<ServiceToken> {
-    let collection = call.account(account)?;
+pub async fn finish(call: &Call<'_, impl Host>, key: &str) -> Result<ServiceToken> {
     let ending = ending(key)?;
-    let name = |token: &ServiceToken| Some(token.name.as_deref()?.strip_suffix(&ending)?.to_owned());
-    let mut tokens = every(call, &collection, Query::default()).await?.value;
-    tokens.retain(|token| name(token).is_some());
+    let tokens = every(call, |token| token.name.as_ref().is_some_and(|name| name.ends_with(&ending))).await?;
     match tokens.as_slice() {
         [] => {
             let message = "no token is being issued under this key: it may be finished already";
-            Err(Failure::new(ErrorKind::NotFound, message.to_owned()))
+            Err(Failure::new(ErrorKind::NotFound, message))
         }
         [token] => {
-            let name = name(token);
-            let fields = BodyFields { name: name.as_deref(), ..BodyFields::default() };
-            Ok(steps::update(call, &collection, reported(call, token)?.target(), &fields).await?.token)
+            let name = token.name.as_deref().and_then(|name| name.strip_suffix(&ending));
+            let fields = BodyFields { name, ..BodyFields::default() };
+            service_tokens::change(call, call.reported(token)?, fields).await
         }
         several => {
-            let message = format!(
-                "{} tokens are being issued under this key: {}; call `issue` with it again, which leaves one, and store \
-                 its secret",
-                several.len(),
-                ids(call, several)
-            );
-            Err(Failure::new(ErrorKind::Conflict, message))
+            let count = several.len();
+            let message = format!("{count} tokens are being issued under this key: {}", ids(several));
+            let mut failure = Failure::new(ErrorKind::Conflict, message);
+            failure.add("call `issue` with it again, which leaves one, and store its secret");
+            Err(failure)
         }
     }
 }
 
 /// Returns how working names under a key end.
-fn ending(key: &str) -> Result<String, Invalid> {
+fn ending(key: &str) -> Result<String> {
     if is_key(key) {
         Ok([BEFORE_KEY, key, AFTER_KEY].concat())
     } else {
         let rule = format_args!("a key has 1 to {KEY_LIMIT} of A-Z a-z 0-9 . _ -");
-        Err(Invalid::argument("key", key, rule))
+        Err(Failure::argument("key", key, rule))
     }
 }
 
@@ -86,26 +76,25 @@ fn is_key(key: &str) -> bool {
 }
 
 /// Returns the name of a token until it is finished.
-fn working_name(name: &str, key: &str) -> Result<String, Invalid> {
+fn working_name(name: &str, key: &str) -> Result<String> {
     let inner = name.strip_suffix(AFTER_KEY).and_then(|name| name.rsplit_once(BEFORE_KEY));
     if inner.is_some_and(|(_, key)| is_key(key)) {
-        return Err(Invalid::argument("name", name, "it ends as the working names of `issue` do"));
+        return Err(Failure::argument("name", name, "it ends as the working names of `issue` do"));
     }
     let working_name = [name, &ending(key)?].concat();
-    let length = working_name.chars().count();
-    if length > arguments::NAME_LIMIT {
-        let limit = arguments::NAME_LIMIT;
+    let (length, limit) = (working_name.chars().count(), arguments::NAME_LIMIT);
+    if length > limit {
         let rule =
             format_args!("with its key it becomes a working name of {length} characters, and {limit} is the most");
-        return Err(Invalid::argument("name", name, rule));
+        return Err(Failure::argument("name", name, rule));
     }
     Ok(working_name)
 }
 
-/// What a call has found out so far.
+/// What is to be made, and what a call has found out so far.
 struct Work<'a> {
-    collection: &'a Collection<'a>,
-    working_name: &'a str,
+    /// With the working name.
+    fields: BodyFields<'a>,
     /// Whether this call has made a token or a secret that nobody has.
     outcome: Outcome,
     /// Whether a create of this call was lost, so that a token which is found later may be its.
@@ -116,27 +105,28 @@ struct Work<'a> {
 
 impl Work<'_> {
     /// Looks for the token, and gives it a secret or makes it.
-    async fn attempt<H: Host>(&mut self, call: &Call<'_, H>, params: &CreateParams) -> Result<IssuedToken> {
+    async fn attempt(&mut self, call: &Call<'_, impl Host>) -> Result<IssuedToken> {
         let tokens = self.tokens(call).await?;
-        let Some((token, others)) = tokens.split_first() else { return self.create(call, params).await };
-        self.token_id = call.unchanged(&token.id);
+        let Some((token, others)) = tokens.split_first() else { return self.create(call).await };
+        self.token_id = Some(token.id.clone());
         if self.may_have_created {
             self.outcome = Outcome::Applied;
         }
-        delete(call, self.collection, others).await?;
-        let rotated = steps::rotate(call, self.collection, reported(call, token)?.target(), None).await;
+        delete(call, others.iter()).await?;
+        let rotated = service_tokens::rotate(call, call.reported(token)?, None).await;
         rotated.inspect_err(|failure| self.note(failure))
     }
 
     /// Makes the token. A create whose answer was lost may have arrived in the meantime, so what else has the working
     /// name is deleted then.
-    async fn create<H: Host>(&mut self, call: &Call<'_, H>, params: &CreateParams) -> Result<IssuedToken> {
-        let fields = BodyFields { name: Some(self.working_name), ..params.into() };
-        match steps::create(call, self.collection, &fields).await {
+    async fn create(&mut self, call: &Call<'_, impl Host>) -> Result<IssuedToken> {
+        match service_tokens::create(call, self.fields).await {
             Ok(issued) => {
                 if self.may_have_created {
                     // The token and its secret are here, whatever becomes of this; `finish-issue` reports what is left.
-                    self.delete_others(call, &issued.token.id).await.unwrap_or_default();
+                    let tokens = self.tokens(call).await.unwrap_or_default();
+                    let others = tokens.iter().filter(|token| token.id != issued.token.id);
+                    delete(call, others).await.unwrap_or_default();
                 }
                 Ok(issued)
             }
@@ -152,18 +142,10 @@ impl Work<'_> {
         }
     }
 
-    async fn delete_others<H: Host>(&self, call: &Call<'_, H>, keep: &str) -> Result<()> {
-        let mut others = self.tokens(call).await?;
-        others.retain(|token| token.id != keep);
-        delete(call, self.collection, &others).await
-    }
-
     /// Returns the tokens under the working name. All tokens are asked for: how the API compares names is not
     /// documented.
-    async fn tokens<H: Host>(&self, call: &Call<'_, H>) -> Result<Vec<ServiceToken>> {
-        let mut tokens = every(call, self.collection, Query::default()).await?.value;
-        tokens.retain(|token| token.name.as_deref() == Some(self.working_name));
-        Ok(tokens)
+    async fn tokens(&self, call: &Call<'_, impl Host>) -> Result<Vec<ServiceToken>> {
+        every(call, |token| token.name.as_deref() == self.fields.name).await
     }
 
     /// Remembers what a failed request may have made.
@@ -181,11 +163,11 @@ impl Work<'_> {
     /// Returns the failure of a call that did not finish: what there is, and how to go on.
     fn unfinished(self, mut failure: Box<Failure>) -> Box<Failure> {
         failure.error.outcome = self.outcome;
-        if let Some(id) = &self.token_id {
-            failure.add(&format!("token {id} is under the working name"));
-        }
         if self.outcome != Outcome::NotApplied || failure.class != FailureClass::Final {
             failure.add("to go on, call `issue` again with the same key");
+        }
+        if let Some(id) = &self.token_id {
+            failure.add(&format!("token {id} is under the working name"));
         }
         failure.error.token_id = self.token_id.or(failure.error.token_id);
         failure
@@ -193,10 +175,10 @@ impl Work<'_> {
 }
 
 /// Deletes tokens that a create with a lost answer has left.
-async fn delete<H: Host>(call: &Call<'_, H>, collection: &Collection<'_>, tokens: &[ServiceToken]) -> Result<()> {
+async fn delete<'a>(call: &Call<'_, impl Host>, tokens: impl Iterator<Item = &'a ServiceToken>) -> Result<()> {
     for token in tokens {
-        match steps::delete(call, collection, reported(call, token)?.target()).await {
-            Err(failure) if !steps::is_gone(&failure) => return Err(failure),
+        match service_tokens::delete(call, call.reported(token)?).await {
+            Err(failure) if !service_tokens::is_gone(&failure) => return Err(failure),
             _ => {}
         }
     }
@@ -226,7 +208,7 @@ mod tests {
 
     fn run_with(host: &ScriptedHost, options: RequestOptions) -> Result<IssuedToken, Error> {
         let params = params("ci");
-        host.run(Function::Issue, options, async |call| issue(call, "a", &params, "k").await)
+        host.run(Function::Issue, options, async |call| issue(call, &params, "k").await)
     }
 
     fn run(host: &ScriptedHost) -> Result<IssuedToken, Error> {
@@ -396,7 +378,7 @@ mod tests {
             ("", "k", "issue: name is empty"),
         ] {
             let params = params(name);
-            let run = host.run(Function::Issue, options(), async |call| issue(call, "a", &params, key).await);
+            let run = host.run(Function::Issue, options(), async |call| issue(call, &params, key).await);
             let error = run.expect_err("accepted");
             assert!(error.message.starts_with(expected), "{}", error.message);
             assert_eq!((error.kind, error.attempts), (ErrorKind::InvalidArgument, 0));
@@ -407,7 +389,7 @@ mod tests {
 
     fn finish_with(replies: Vec<Reply>) -> (Result<ServiceToken, Error>, ScriptedHost) {
         let host = ScriptedHost::with_replies(replies);
-        let result = host.run(Function::FinishIssue, options(), async |call| finish(call, "a", "k").await);
+        let result = host.run(Function::FinishIssue, options(), async |call| finish(call, "k").await);
         (result, host)
     }
 

@@ -1,63 +1,51 @@
 //! `list-all`: every page, once, and then an end.
 //!
-//! The official clients ask for pages until an empty one comes, for ever where a server ignores `page`. This one ends
-//! at the last page that the answers name, at an empty page, at a page that brings no new token, and at a hard cap,
-//! which is an error: a list is whole or it is none. Pages whose number is known beforehand are fetched several at a
-//! time.
+//! It ends at the last page that the answers name, at an empty page, at a page that brings no new token (a server may
+//! ignore `page`), and at a hard cap, which is an error: a list is whole or it is none. Pages whose number is known
+//! beforehand are fetched several at a time.
 
-use std::collections::HashSet;
-use std::hash::{BuildHasher, DefaultHasher, Hasher};
+use std::cell::Cell;
+use std::collections::BTreeSet;
 
-use crate::contract::types::{ErrorKind, ListAllParams, Scope, ServiceToken, TokenPage};
+use crate::contract::types::{ErrorKind, ServiceToken, TokenPage};
 use crate::exchange::concurrent::{AT_ONCE, all};
-use crate::exchange::{Call, Host};
-use crate::operations::steps;
-use crate::operations::steps::Answered;
-use crate::request::{Collection, Query, arguments};
-use crate::response::{Budget, Failure, Result};
+use crate::exchange::{Call, Head, Host};
+use crate::failure::{Failure, Result};
+use crate::operations::service_tokens::list;
+use crate::request::Query;
+use crate::response::TOKENS_LIMIT;
 
 /// About as many as the rate limit allows requests in five minutes.
 const PAGES_LIMIT: u32 = 1000;
 /// About how much the pages under way may take together. Answers have a hard limit of 8 MiB.
 const UNDER_WAY: usize = 6 * 1024 * 1024;
 
-/// Returns all tokens of a scope.
-pub async fn list_all(call: &Call<'_, impl Host>, scope: &Scope, params: &ListAllParams) -> Result<Vec<ServiceToken>> {
-    let ListAllParams { name, search, per_page } = params;
-    let collection = call.collection(scope)?;
-    arguments::filters(name.as_deref(), search.as_deref(), *per_page)?;
-    let query = Query { name: name.as_deref(), search: search.as_deref(), per_page: *per_page, page: None };
-    Ok(every(call, &collection, query).await?.value)
+/// Returns all tokens of the scope that a query selects.
+pub async fn list_all(call: &Call<'_, impl Host>, query: Query<'_>) -> Result<Vec<ServiceToken>> {
+    Ok(with_head(call, query).await?.0)
 }
 
-/// Returns all tokens of a collection, as a part of a call. Names are compared again: how the API compares them is not
-/// documented.
-pub async fn every<H: Host>(
-    call: &Call<'_, H>,
-    collection: &Collection<'_>,
-    query: Query<'_>,
-) -> Result<Answered<Vec<ServiceToken>, H::Headers>> {
-    let mut tokens = every_page(call, collection, query).await?;
-    if query.name.is_some() {
-        tokens.value.retain(|token| token.name.as_deref() == query.name);
-    }
+/// Returns those of all tokens of the scope for which a condition holds.
+pub async fn every(
+    call: &Call<'_, impl Host>,
+    condition: impl FnMut(&ServiceToken) -> bool,
+) -> Result<Vec<ServiceToken>> {
+    let mut tokens = list_all(call, Query::default()).await?;
+    tokens.retain(condition);
     Ok(tokens)
 }
 
-async fn every_page<H: Host>(
-    call: &Call<'_, H>,
-    collection: &Collection<'_>,
-    query: Query<'_>,
-) -> Result<Answered<Vec<ServiceToken>, H::Headers>> {
-    let budget = Budget::default();
-    let fetch = |page: Option<u32>| steps::list(call, collection, Query { page, ..query }, &budget);
-    let mut gathered = Gathered::new(call.host().now().0);
-    let before = budget.left();
-    let Answered { value: first, head } = fetch(None).await?;
+/// Returns all tokens that a query selects, and the head of the first answer. Names are compared again: how the API
+/// compares them is not documented.
+pub async fn with_head(call: &Call<'_, impl Host>, query: Query<'_>) -> Result<(Vec<ServiceToken>, Head)> {
+    let tokens_left = Cell::new(TOKENS_LIMIT);
+    let fetch = |page: Option<u32>| list(call, Query { page, ..query }, &tokens_left);
+    let (first, head) = fetch(None).await?;
     // Fewer where pages are large.
-    let size = before.saturating_sub(budget.left());
+    let size = TOKENS_LIMIT.saturating_sub(tokens_left.get());
     let at_once = UNDER_WAY.checked_div(size).unwrap_or(AT_ONCE).clamp(1, AT_ONCE);
     let at_once = u32::try_from(at_once).unwrap_or(1);
+    let mut gathered = Gathered::default();
     let mut last = 1_u32;
     let mut known_pages = gathered.add(first, last);
     while let Some(known) = known_pages {
@@ -69,43 +57,28 @@ async fn every_page<H: Host>(
         }
         let pages = all((next..=last).map(|number| fetch(Some(number))).collect()).await;
         for (number, page) in (next..=last).zip(pages) {
-            known_pages = gathered.add(page?.value, number);
+            known_pages = gathered.add(page?.0, number);
             if known_pages.is_none() {
                 break;
             }
         }
     }
-    Ok(Answered { value: gathered.tokens, head })
+    let mut tokens = gathered.tokens;
+    tokens.retain(|token| query.name.is_none() || token.name.as_deref() == query.name);
+    Ok((tokens, head))
 }
 
 /// The tokens of the pages so far, each once, where it came first.
+#[derive(Default)]
 struct Gathered {
     tokens: Vec<ServiceToken>,
-    ids: HashSet<String, Seed>,
-}
-
-/// A seed of hashes that a server does not know, so that it cannot choose ids whose hashes collide.
-struct Seed(u64);
-
-impl BuildHasher for Seed {
-    type Hasher = DefaultHasher;
-
-    fn build_hasher(&self) -> DefaultHasher {
-        let mut hasher = DefaultHasher::new();
-        hasher.write_u64(self.0);
-        hasher
-    }
+    ids: BTreeSet<String>,
 }
 
 impl Gathered {
-    fn new(seed: u64) -> Self {
-        Self { tokens: Vec::new(), ids: HashSet::with_hasher(Seed(seed)) }
-    }
-
     /// Adds the page of this number. Returns up to which page all are known to exist, if there is one after this.
     fn add(&mut self, page: TokenPage, number: u32) -> Option<u32> {
         let before = self.tokens.len();
-        self.ids.reserve(page.tokens.len());
         for token in page.tokens {
             if self.ids.insert(token.id.clone()) {
                 self.tokens.push(token);
@@ -120,9 +93,9 @@ impl Gathered {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::types::{Error, RequestOptions};
-    use crate::exchange::scripted_host::{Reply, ScriptedHost, Sent, account, options};
-    use crate::request::Function;
+    use crate::contract::types::{Error, ListAllParams, RequestOptions};
+    use crate::exchange::scripted_host::{Reply, ScriptedHost, Sent, options};
+    use crate::request::{Function, arguments};
 
     fn page_of(ids: &[&str], info: &str) -> Reply {
         let tokens: Vec<String> = ids.iter().map(|id| format!(r#"{{"id":"{id}","name":"n{id}"}}"#)).collect();
@@ -137,7 +110,8 @@ mod tests {
     fn run(host: &ScriptedHost, name: Option<&str>) -> Result<Vec<String>, Error> {
         let options = RequestOptions { max_retries: Some(0), ..options() };
         let params = ListAllParams { name: name.map(str::to_owned), search: None, per_page: Some(2) };
-        let tokens = host.run(Function::ListAll, options, async |call| list_all(call, &account(), &params).await)?;
+        let tokens =
+            host.run(Function::ListAll, options, async |call| list_all(call, arguments::list_all(&params)?).await)?;
         Ok(tokens.into_iter().map(|token| token.id).collect())
     }
 

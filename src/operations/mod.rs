@@ -3,7 +3,6 @@
 //!
 //! Every function checks all of its arguments before anything is sent.
 
-pub mod clock;
 #[cfg(test)]
 mod echo;
 pub mod ensure;
@@ -13,5 +12,3 @@ pub mod issue;
 pub mod list_all;
 pub mod overlap;
 pub mod service_tokens;
-pub mod steps;
-pub mod switch;

@@ -6,10 +6,11 @@
 use crate::contract::lifecycle::OverlappingToken;
 use crate::contract::types::{ErrorKind, IssuedToken, Outcome, Scope, ServiceToken, UpdatedToken};
 use crate::exchange::{Call, Host};
-use crate::operations::steps::Answered;
-use crate::operations::{clock, steps};
-use crate::request::{BodyFields, Collection, Target, TokenId, arguments};
-use crate::response::{Failure, FailureClass, Result};
+use crate::failure::{Failure, FailureClass, Result};
+use crate::operations::expiring::now;
+use crate::operations::service_tokens;
+use crate::request::{BodyFields, Target, arguments};
+use crate::response::redactor::cut;
 use crate::timestamp::Timestamp;
 
 /// What to do where it is not known whether a rotation happened.
@@ -17,87 +18,102 @@ const LOOK: &str = "look at it with `get` before anything else";
 /// A time that has passed by every clock. The API ends an old secret whose time has passed, and asking twice does no
 /// harm.
 const LONG_AGO: &str = "2000-01-01T00:00:00Z";
+/// How many bytes of the message of one failure stand in that of another.
+const REASON_LIMIT: usize = 500;
 
 /// Rotates the secret of a token and lets the old one pass for this many seconds.
+///
+/// Where the version of the secret is known, the rotation is an update to the next one, which can be sent again if a
+/// look shows that it did not happen. Otherwise it is the operation `rotate` of an account, sent once.
 pub async fn rotate(
     call: &Call<'_, impl Host>,
-    scope: &Scope,
-    id: &str,
+    target: Target<'_>,
     overlap_seconds: u32,
     end_running_overlap: bool,
 ) -> Result<OverlappingToken> {
-    let (collection, id) = (call.collection(scope)?, TokenId::new(id)?);
     arguments::overlap_seconds(overlap_seconds)?;
-    let Answered { value: token, head } = steps::get(call, &collection, id.target()).await?;
-    let (now, _) = clock::now(call, &head);
+    let (token, head) = service_tokens::look(call, target).await?;
+    let (now, _) = now(call, &head);
     if !end_running_overlap {
-        refuse_running_overlap(call, &token, id.target(), now)?;
+        refuse_running_overlap(&token, target, now)?;
     }
-    let end = now.after(overlap_seconds);
-    let (now_text, end_text) = (text(now)?, text(end)?);
-    let rotation = Rotation { collection: &collection, target: id.target(), now, now_text, end, end_text };
-    match token.client_secret_version.and_then(|version| version.checked_add(1)) {
-        Some(version) => rotation.to_version(call, version).await,
-        None => rotation.once(call, &token).await,
+    let version = token.client_secret_version.and_then(|version| version.checked_add(1));
+    let rotation = Rotation { target, version, now, end: text(now.after(overlap_seconds))? };
+    if version.is_none() && matches!(call.settings.scope, Scope::Zone(_)) {
+        let message =
+            "the API does not show the `client-secret-version` of this token, and a zone has no other rotation";
+        return Err(about(target, ErrorKind::Rejected, message));
+    }
+    // How often it was sent, and how often that may have rotated the secret.
+    let (mut sent, mut lost) = (0_u32, 0_u32);
+    loop {
+        let failure = match rotation.send(call).await {
+            Ok(updated) => return rotation.judge(updated, lost > 0),
+            Err(failure) => failure,
+        };
+        sent = sent.saturating_add(1);
+        match failure.error.outcome {
+            Outcome::Applied => return Err(rotation.failed(failure, Finding::Rotation(rotation.end.clone()), lost)),
+            Outcome::NotApplied if lost == 0 => return Err(failure),
+            Outcome::NotApplied => {}
+            Outcome::Unknown => lost = lost.saturating_add(1),
+        }
+        let finding = match service_tokens::get(call, target).await {
+            Ok(after) => rotation.finding(&token, &after),
+            Err(look) => Finding::Nothing(cut(call.message(&look), REASON_LIMIT)),
+        };
+        let may_repeat = version.is_some()
+            && matches!(finding, Finding::NoRotation)
+            && failure.class == FailureClass::Passing
+            && sent <= call.settings.retries;
+        if !may_repeat || !call.pause(sent, failure.asked_wait).await {
+            return Err(rotation.failed(failure, finding, lost));
+        }
     }
 }
 
 /// Ends the old secret of a rotation now.
-pub async fn end(call: &Call<'_, impl Host>, scope: &Scope, id: &str) -> Result<ServiceToken> {
-    let (collection, id) = (call.collection(scope)?, TokenId::new(id)?);
-    move_end(call, &collection, id.target(), LONG_AGO).await
+pub async fn end(call: &Call<'_, impl Host>, target: Target<'_>) -> Result<ServiceToken> {
+    move_end(call, target, LONG_AGO).await
 }
 
 /// Lets the old secret of a rotation pass for this many seconds from now.
-pub async fn extend(call: &Call<'_, impl Host>, scope: &Scope, id: &str, overlap_seconds: u32) -> Result<ServiceToken> {
-    let (collection, id) = (call.collection(scope)?, TokenId::new(id)?);
+pub async fn extend(call: &Call<'_, impl Host>, target: Target<'_>, overlap_seconds: u32) -> Result<ServiceToken> {
     arguments::overlap_seconds(overlap_seconds)?;
-    let Answered { value: token, head } = steps::get(call, &collection, id.target()).await?;
-    let (now, _) = clock::now(call, &head);
+    let (token, head) = service_tokens::look(call, target).await?;
+    let (now, _) = now(call, &head);
     if let Some(end) = overlap_end(&token).filter(|end| *end <= now) {
         let message = format!("the old secret ended at {}, and what has ended does not come back", text(end)?);
-        return Err(conflict(call, message, id.target()));
+        return Err(about(target, ErrorKind::Conflict, message));
     }
-    move_end(call, &collection, id.target(), &text(now.after(overlap_seconds))?).await
+    move_end(call, target, &text(now.after(overlap_seconds))?).await
 }
 
-async fn move_end<H: Host>(
-    call: &Call<'_, H>,
-    collection: &Collection<'_>,
-    target: Target<'_>,
-    end: &str,
-) -> Result<ServiceToken> {
+async fn move_end(call: &Call<'_, impl Host>, target: Target<'_>, end: &str) -> Result<ServiceToken> {
     let fields = BodyFields { previous_client_secret_expires_at: Some(end), ..BodyFields::default() };
-    Ok(steps::update(call, collection, target, &fields).await?.token)
+    service_tokens::change(call, target, fields).await
 }
 
 /// Refuses a rotation that would end a secret which machines may still use.
-fn refuse_running_overlap(
-    call: &Call<'_, impl Host>,
-    token: &ServiceToken,
-    target: Target<'_>,
-    now: Timestamp,
-) -> Result<()> {
-    let Some(shown) = token.previous_client_secret_expires_at.as_deref().filter(|shown| !shown.is_empty()) else {
-        return Ok(());
-    };
+fn refuse_running_overlap(token: &ServiceToken, target: Target<'_>, now: Timestamp) -> Result<()> {
+    let shown = token.previous_client_secret_expires_at.as_deref().unwrap_or_default();
     let end = Timestamp::from_rfc3339(shown);
-    if end.is_some_and(|end| end <= now) {
+    if shown.is_empty() || end.is_some_and(|end| end <= now) {
         return Ok(());
     }
-    let message = format!(
-        "an overlap is running until {}: a rotation ends the old secret, which machines may still use; call \
-         `end-overlap` once none does, or pass `end-running-overlap`",
-        call.clean(shown)
-    );
-    let mut failure = conflict(call, message, target);
+    let mut failure = about(target, ErrorKind::Conflict, format!("an overlap is running until {shown}"));
     failure.error.previous_secret_expires_at = end.and_then(Timestamp::to_rfc3339);
+    failure.advice.push_str(
+        ": a rotation ends the old secret, which machines may still use; call `end-overlap` once none does, or pass \
+         `end-running-overlap`",
+    );
     Err(failure)
 }
 
-fn conflict(call: &Call<'_, impl Host>, message: String, target: Target<'_>) -> Box<Failure> {
-    let mut failure = Failure::new(ErrorKind::Conflict, message);
-    failure.error.token_id = call.unchanged(target.id());
+/// Makes a failure that concerns a token.
+fn about(target: Target<'_>, kind: ErrorKind, message: impl Into<String>) -> Box<Failure> {
+    let mut failure = Failure::new(kind, message);
+    failure.error.token_id = Some(target.id().to_owned());
     failure
 }
 
@@ -109,170 +125,122 @@ fn overlap_end(token: &ServiceToken) -> Option<Timestamp> {
 /// Returns a time as text.
 fn text(time: Timestamp) -> Result<String> {
     let message = "the clock shows a time outside of the years 0 to 9999";
-    time.to_rfc3339().ok_or_else(|| Failure::new(ErrorKind::InvalidResponse, message.to_owned()))
+    time.to_rfc3339().ok_or_else(|| Failure::new(ErrorKind::InvalidResponse, message))
 }
 
 /// A rotation that is to be made.
 struct Rotation<'a> {
-    collection: &'a Collection<'a>,
     target: Target<'a>,
+    /// The version of the new secret. None: the API does not show versions.
+    version: Option<u32>,
     now: Timestamp,
-    now_text: String,
     /// Until when the old secret is to pass.
-    end: Timestamp,
-    end_text: String,
+    end: String,
+}
+
+/// What is known about a rotation whose new secret did not come.
+enum Finding {
+    /// It happened, and the old secret passes until then.
+    Rotation(String),
+    /// The token was rotated more than once.
+    Rotations,
+    /// The token shows no rotation.
+    NoRotation,
+    /// The token could not be looked at, for this reason.
+    Nothing(String),
 }
 
 impl Rotation<'_> {
-    /// Rotates by an update to the next version. After a lost answer the token is looked at; if it shows no rotation,
-    /// the update is sent again.
-    async fn to_version<H: Host>(&self, call: &Call<'_, H>, version: u32) -> Result<OverlappingToken> {
-        let fields = BodyFields {
-            client_secret_version: Some(version),
-            previous_client_secret_expires_at: Some(&self.end_text),
-            ..BodyFields::default()
-        };
-        // How often it was sent, and how often that may have rotated the secret.
-        let (mut sent, mut lost) = (0_u32, 0_u32);
-        loop {
-            let failure = match steps::update(call, self.collection, self.target, &fields).await {
-                Ok(updated) => return self.judge(call, updated, version, lost > 0),
-                Err(failure) => failure,
+    async fn send(&self, call: &Call<'_, impl Host>) -> Result<UpdatedToken> {
+        if self.version.is_some() {
+            let fields = BodyFields {
+                client_secret_version: self.version,
+                previous_client_secret_expires_at: Some(&self.end),
+                ..BodyFields::default()
             };
-            sent = sent.saturating_add(1);
-            match failure.error.outcome {
-                Outcome::Applied => return Err(Self::applied(failure, Some(self.end))),
-                Outcome::NotApplied if lost == 0 => return Err(failure),
-                Outcome::NotApplied => {}
-                Outcome::Unknown => lost = lost.saturating_add(1),
-            }
-            let token = match steps::get(call, self.collection, self.target).await {
-                Ok(token) => token.value,
-                Err(look) => return Err(self.not_looked_at(failure, &look, lost)),
-            };
-            match token.client_secret_version {
-                Some(shown) if shown > version => return Err(Self::applied(failure, None)),
-                Some(shown) if shown == version => {
-                    return Err(Self::applied(failure, overlap_end(&token).or(Some(self.end))));
-                }
-                _ => {}
-            }
-            let may_repeat = failure.class == FailureClass::Passing && sent <= call.settings().retries;
-            if !may_repeat || !call.pause(sent, failure.asked_wait).await {
-                return Err(self.unknown(failure, lost));
-            }
+            service_tokens::update(call, self.target, fields).await
+        } else {
+            let IssuedToken { token, client_secret } =
+                service_tokens::rotate(call, self.target, Some(&self.end)).await?;
+            Ok(UpdatedToken { token, client_secret: Some(client_secret) })
         }
     }
 
-    /// Returns what the answer to an update shows. `is_repeat`: whether an earlier update may have arrived.
-    fn judge(
-        &self,
-        call: &Call<'_, impl Host>,
-        UpdatedToken { token, client_secret }: UpdatedToken,
-        version: u32,
-        is_repeat: bool,
-    ) -> Result<OverlappingToken> {
+    /// Returns what an answer shows. `is_repeat`: whether an earlier request may have arrived.
+    fn judge(&self, UpdatedToken { token, client_secret }: UpdatedToken, is_repeat: bool) -> Result<OverlappingToken> {
         let shown = token.client_secret_version;
         if let Some(client_secret) = client_secret {
-            let is_one_rotation = shown.is_none_or(|shown| shown <= version);
-            return Ok(self.overlapping(IssuedToken { token, client_secret }, is_one_rotation));
+            // After more than one rotation the old secret has ended, whatever the answer says about the one after it.
+            let is_one_rotation = self.version.is_none_or(|version| shown.is_none_or(|shown| shown <= version));
+            let shown_end = token.previous_client_secret_expires_at.as_ref().unwrap_or(&self.end);
+            let previous_secret_expires_at =
+                if is_one_rotation { shown_end.clone() } else { self.now.to_rfc3339().unwrap_or_default() };
+            let issued = IssuedToken { token, client_secret };
+            return Ok(OverlappingToken { issued, previous_secret_expires_at });
         }
-        let (kind, outcome, what) = match shown {
-            Some(shown) if shown == version && is_repeat => (
-                ErrorKind::Connection,
-                Outcome::Applied,
-                "an earlier attempt made the rotation, and its answer was lost",
-            ),
-            Some(shown) if shown == version => (
-                ErrorKind::Conflict,
-                Outcome::Applied,
-                "the token was rotated, and the answer has no secret: another caller may have done it at the same time",
-            ),
-            _ => (
-                ErrorKind::InvalidResponse,
-                Outcome::Unknown,
-                "the answer has no secret and does not show the version that was asked for",
-            ),
-        };
-        let mut failure = Failure::new(kind, what.to_owned());
-        failure.error.token_id = call.unchanged(self.target.id());
-        failure.error.outcome = outcome;
-        if outcome == Outcome::Applied {
-            return Err(Self::applied(failure, overlap_end(&token).or(Some(self.end))));
-        }
-        failure.add(LOOK);
-        Err(failure)
-    }
-
-    /// Rotates by the operation `rotate`, which makes a new secret each time, so it is sent once. After a lost answer
-    /// the token is looked at.
-    async fn once<H: Host>(&self, call: &Call<'_, H>, before: &ServiceToken) -> Result<OverlappingToken> {
-        if !self.collection.is_account {
-            let message =
-                "the API does not show the `client-secret-version` of this token, and a zone has no other rotation";
-            let mut failure = Failure::new(ErrorKind::Rejected, message.to_owned());
-            failure.error.token_id = call.unchanged(self.target.id());
+        if shown.is_none() || shown != self.version {
+            let message = "the answer has no secret and does not show the version that was asked for";
+            let mut failure = about(self.target, ErrorKind::InvalidResponse, message);
+            failure.error.outcome = Outcome::Unknown;
+            failure.add(LOOK);
             return Err(failure);
         }
-        let failure = match steps::rotate(call, self.collection, self.target, Some(&self.end_text)).await {
-            Ok(issued) => return Ok(self.overlapping(issued, true)),
-            Err(failure) => failure,
+        let (kind, message) = if is_repeat {
+            (ErrorKind::Connection, "an earlier attempt made the rotation, and its answer was lost")
+        } else {
+            let message =
+                "the token was rotated, and the answer has no secret: another caller may have done it at the same time";
+            (ErrorKind::Conflict, message)
         };
-        match failure.error.outcome {
-            Outcome::NotApplied => Err(failure),
-            Outcome::Applied => Err(Self::applied(failure, Some(self.end))),
-            Outcome::Unknown => match steps::get(call, self.collection, self.target).await {
-                Err(look) => Err(self.not_looked_at(failure, &look, 1)),
-                // An overlap that was not there before, or ends otherwise than before, is that of a rotation.
-                Ok(Answered { value: after, .. }) => match overlap_end(&after) {
-                    Some(end) if end > self.now && Some(end) != overlap_end(before) => {
-                        Err(Self::applied(failure, Some(end)))
-                    }
-                    _ => Err(self.unknown(failure, 1)),
-                },
-            },
-        }
+        Err(self.failed(about(self.target, kind, message), Finding::Rotation(self.shown_end(&token)), 1))
     }
 
-    /// Returns the result. After more than one rotation the old secret has ended, whatever the answer says about the
-    /// one after it.
-    fn overlapping(&self, issued: IssuedToken, is_one_rotation: bool) -> OverlappingToken {
-        let shown = issued.token.previous_client_secret_expires_at.as_ref();
-        let end = if is_one_rotation { shown.unwrap_or(&self.end_text) } else { &self.now_text };
-        OverlappingToken { previous_secret_expires_at: end.clone(), issued }
+    /// Returns what a look at the token afterwards shows.
+    fn finding(&self, before: &ServiceToken, after: &ServiceToken) -> Finding {
+        let is_rotation = match (self.version, after.client_secret_version) {
+            (Some(version), Some(shown)) if shown > version => return Finding::Rotations,
+            (Some(version), shown) => shown == Some(version),
+            // An overlap that was not there before, or ends otherwise than before, is that of a rotation.
+            (None, _) => {
+                let end = overlap_end(after);
+                end.is_some_and(|end| end > self.now) && end != overlap_end(before)
+            }
+        };
+        if is_rotation { Finding::Rotation(self.shown_end(after)) } else { Finding::NoRotation }
     }
 
-    /// The rotation happened and its secret is lost. `end`: until when the old secret passes; none if it has been
-    /// rotated away.
-    fn applied(mut failure: Box<Failure>, end: Option<Timestamp>) -> Box<Failure> {
-        failure.error.outcome = Outcome::Applied;
-        let end = end.and_then(Timestamp::to_rfc3339);
-        match &end {
-            Some(end) => failure.add(&format!(
-                "the rotation happened and its secret is lost; the old secret passes until {end}, and a further \
-                 rotation ends it: extend the overlap, or replace the token, before then"
-            )),
-            None => failure.add("the token was rotated more than once since: the old secret has ended"),
-        }
+    /// Returns until when the old secret passes after the rotation: what the token shows, or what was asked for.
+    fn shown_end(&self, token: &ServiceToken) -> String {
+        overlap_end(token).and_then(Timestamp::to_rfc3339).unwrap_or_else(|| self.end.clone())
+    }
+
+    /// Completes a failure with what is known about the rotation. Where one request may have made it (`lost` is 1), the
+    /// old secret passes until the end of the overlap in either case.
+    fn failed(&self, mut failure: Box<Failure>, finding: Finding, lost: u32) -> Box<Failure> {
+        let (outcome, end, what) = match finding {
+            Finding::Rotation(end) => {
+                let what = format!(
+                    "the rotation happened and its secret is lost; the old secret passes until {end}, and a further \
+                     rotation ends it: extend the overlap, or replace the token, before then"
+                );
+                (Outcome::Applied, Some(end), what)
+            }
+            Finding::Rotations => {
+                let what = "the token was rotated more than once since: the old secret has ended".to_owned();
+                (Outcome::Applied, None, what)
+            }
+            Finding::NoRotation => {
+                let what = "the token, looked at afterwards, showed no rotation, but a late one may follow";
+                (Outcome::Unknown, (lost == 1).then(|| self.end.clone()), format!("{what}; {LOOK}"))
+            }
+            Finding::Nothing(reason) => {
+                let what = format!("the token could not be looked at afterwards ({reason}); {LOOK}");
+                (Outcome::Unknown, (lost == 1).then(|| self.end.clone()), what)
+            }
+        };
+        failure.error.outcome = outcome;
         failure.error.previous_secret_expires_at = end;
-        failure
-    }
-
-    /// It is not known whether the rotation happened. Where one request may have made it, the old secret passes until
-    /// the end of the overlap in either case.
-    fn unknown(&self, mut failure: Box<Failure>, requests: u32) -> Box<Failure> {
-        failure.error.outcome = Outcome::Unknown;
-        failure.add("the token, looked at afterwards, showed no rotation, but a late one may follow");
-        failure.add(LOOK);
-        failure.error.previous_secret_expires_at = (requests == 1).then(|| self.end_text.clone());
-        failure
-    }
-
-    fn not_looked_at(&self, mut failure: Box<Failure>, look: &Failure, requests: u32) -> Box<Failure> {
-        failure.error.outcome = Outcome::Unknown;
-        failure.add(&format!("the token could not be looked at afterwards ({})", look.error.message));
-        failure.add(LOOK);
-        failure.error.previous_secret_expires_at = (requests == 1).then(|| self.end_text.clone());
+        failure.add(&what);
         failure
     }
 }
@@ -292,7 +260,9 @@ mod tests {
     }
 
     fn rotate_in(scope: &Scope, host: &ScriptedHost, end_running: bool) -> Result<OverlappingToken, Error> {
-        host.run(Function::RotateWithOverlap, options(), async |call| rotate(call, scope, "i", 3600, end_running).await)
+        host.run_in(scope.clone(), Function::RotateWithOverlap, Some(options()), async |call| {
+            rotate(call, call.target("i")?, 3600, end_running).await
+        })
     }
 
     /// A token as the API shows it: its version, its secret, and the end of its overlap.
@@ -457,11 +427,13 @@ mod tests {
     fn an_overlap_of_no_time_is_refused_before_anything_is_sent() {
         let host = ScriptedHost::default();
         let run = host
-            .run(Function::RotateWithOverlap, options(), async |call| rotate(call, &account(), "i", 0, false).await);
+            .run(Function::RotateWithOverlap, options(), async |call| rotate(call, call.target("i")?, 0, false).await);
         let error = run.expect_err("accepted");
         assert_eq!((error.kind, error.attempts), (ErrorKind::InvalidArgument, 0));
         assert!(error.message.starts_with("rotate-with-overlap: overlap-seconds is 0"), "{}", error.message);
-        let run = host.run(Function::ExtendOverlap, options(), async |call| extend(call, &account(), "i", 0).await);
+        let run = host.run_in(zone(), Function::ExtendOverlap, Some(options()), async |call| {
+            extend(call, call.target("i")?, 0).await
+        });
         assert!(run.expect_err("accepted").message.starts_with("extend-overlap: overlap-seconds is 0"));
     }
 
@@ -469,8 +441,8 @@ mod tests {
     fn a_rotation_is_not_begun_without_time_for_an_answer() {
         let options = RequestOptions { timeout_ms: Some(1000), attempt_timeout_ms: Some(1000), ..options() };
         let host = ScriptedHost::with_replies([shown(Some(2), None, None).after(900)]);
-        let run =
-            host.run(Function::RotateWithOverlap, options, async |call| rotate(call, &account(), "i", 60, false).await);
+        let run = host
+            .run(Function::RotateWithOverlap, options, async |call| rotate(call, call.target("i")?, 60, false).await);
         let error = run.expect_err("too late");
         assert_eq!((error.kind, error.outcome, error.attempts), (ErrorKind::Timeout, Outcome::NotApplied, 1));
     }
@@ -486,8 +458,11 @@ mod tests {
     #[test]
     fn an_overlap_is_ended_by_a_time_long_ago_and_extended_from_now() {
         let host = ScriptedHost::with_rule(|_| shown(Some(2), None, Some("2026-11-24T10:00:01Z")));
-        host.run(Function::EndOverlap, options(), async |call| end(call, &zone(), "i").await).expect("ended");
-        let run = host.run(Function::ExtendOverlap, options(), async |call| extend(call, &zone(), "i", 3600).await);
+        host.run_in(zone(), Function::EndOverlap, Some(options()), async |call| end(call, call.target("i")?).await)
+            .expect("ended");
+        let run = host.run_in(zone(), Function::ExtendOverlap, Some(options()), async |call| {
+            extend(call, call.target("i")?, 3600).await
+        });
         run.expect("extended");
         assert_eq!(
             host.lines(),
@@ -504,7 +479,9 @@ mod tests {
         let long = format!("2026-11-24T10:00:00.{}Z", "9".repeat(100_000));
         for ended in ["2026-11-24T10:00:00Z", "2000-01-01T00:00:00Z", &long] {
             let host = ScriptedHost::with_replies([shown(Some(2), None, Some(ended))]);
-            let run = host.run(Function::ExtendOverlap, options(), async |call| extend(call, &zone(), "i", 60).await);
+            let run = host.run_in(zone(), Function::ExtendOverlap, Some(options()), async |call| {
+                extend(call, call.target("i")?, 60).await
+            });
             let error = run.expect_err("ended");
             assert_eq!((error.kind, error.outcome), (ErrorKind::Conflict, Outcome::NotApplied));
             assert!(error.message.len() < 200, "{}", error.message.len());

@@ -1,83 +1,124 @@
-//! The functions of `service-tokens` that are one request each.
+//! The functions of `service-tokens`, one request each: make it, send it, read the token of its answer. What they take
+//! has been checked.
 
-use crate::contract::types::{
-    CreateParams, Deletion, IssuedToken, ListPageParams, PreviousSecret, Scope, ServiceToken, TokenPage, UpdateParams,
-    UpdatedToken,
-};
-use crate::exchange::{Call, Host};
-use crate::operations::steps;
-use crate::request::{Query, TokenId, arguments};
-use crate::response::{Budget, Result};
+use std::cell::Cell;
 
-/// Returns one page of the tokens of a scope.
-pub async fn list_page(call: &Call<'_, impl Host>, scope: &Scope, params: &ListPageParams) -> Result<TokenPage> {
-    let ListPageParams { name, search, page, per_page } = params;
-    let collection = call.collection(scope)?;
-    arguments::filters(name.as_deref(), search.as_deref(), *per_page)?;
-    arguments::from_one("page", *page)?;
-    let query = Query { name: name.as_deref(), search: search.as_deref(), page: *page, per_page: *per_page };
-    Ok(steps::list(call, &collection, query, &Budget::default()).await?.value)
+use crate::contract::types::{Deletion, ErrorKind, IssuedToken, Outcome, ServiceToken, TokenPage, UpdatedToken};
+use crate::exchange::{Call, Head, Host};
+use crate::failure::{Failure, Result};
+use crate::request::{BodyFields, Effect, Method, Query, Request, Target};
+use crate::response::{ResultReading, TOKENS_LIMIT, with_id};
+
+/// Returns one page of the tokens of the scope.
+pub async fn list_page(call: &Call<'_, impl Host>, query: Query<'_>) -> Result<TokenPage> {
+    Ok(list(call, query, &Cell::new(TOKENS_LIMIT)).await?.0)
+}
+
+/// Returns one page of the tokens of the scope, and the head of the answer. `tokens_left`: the memory that tokens may
+/// take, less by what these take afterwards.
+pub async fn list(
+    call: &Call<'_, impl Host>,
+    query: Query<'_>,
+    tokens_left: &Cell<usize>,
+) -> Result<(TokenPage, Head)> {
+    let request = Request::new(&call.settings, (Effect::Read, Method::Get, &query.text()), None, None);
+    let ((tokens, size, numbers), head) = call.send(&request, Some(tokens_left), |result, _| result.tokens()).await?;
+    tokens_left.set(tokens_left.get().saturating_sub(size));
+    let [page, per_page, count, total_count, total_pages] = numbers;
+    let page = page.or(query.page);
+    let mut page = TokenPage { tokens, page, per_page, count, total_count, total_pages, next_page: None };
+    page.next_page = next_page(&page);
+    Ok((page, head))
+}
+
+/// Returns the page after this one, as far as the answer tells: by the number of pages, else by the number of tokens,
+/// else by whether this page is full. An empty page is the last one whatever the numbers say.
+fn next_page(page: &TokenPage) -> Option<u32> {
+    let number = page.page.unwrap_or(1);
+    let size = page.per_page.filter(|size| *size > 0);
+    let pages = page.total_pages.or_else(|| Some(page.total_count?.div_ceil(size?)));
+    let is_full = || size.is_some_and(|size| usize::try_from(size).is_ok_and(|size| page.tokens.len() >= size));
+    let has_next = !page.tokens.is_empty() && pages.map_or_else(is_full, |pages| number < pages);
+    number.checked_add(1).filter(|_| has_next)
 }
 
 /// Returns one token.
-pub async fn get(call: &Call<'_, impl Host>, scope: &Scope, id: &str) -> Result<ServiceToken> {
-    let (collection, id) = (call.collection(scope)?, TokenId::new(id)?);
-    Ok(steps::get(call, &collection, id.target()).await?.value)
+pub async fn get(call: &Call<'_, impl Host>, target: Target<'_>) -> Result<ServiceToken> {
+    Ok(look(call, target).await?.0)
+}
+
+/// Returns one token, and the head of the answer, which tells the time.
+pub async fn look(call: &Call<'_, impl Host>, target: Target<'_>) -> Result<(ServiceToken, Head)> {
+    let request = Request::new(&call.settings, (Effect::Read, Method::Get, ""), Some(target), None);
+    let (updated, head) = call.send(&request, None, ResultReading::token).await?;
+    Ok((updated.token, head))
 }
 
 /// Makes a token.
-pub async fn create(call: &Call<'_, impl Host>, scope: &Scope, params: &CreateParams) -> Result<IssuedToken> {
-    let collection = call.collection(scope)?;
-    arguments::create_params(params)?;
-    steps::create(call, &collection, &params.into()).await
+pub async fn create(call: &Call<'_, impl Host>, fields: BodyFields<'_>) -> Result<IssuedToken> {
+    let request = Request::new(&call.settings, (Effect::MakeSecret, Method::Post, ""), None, Some(&fields));
+    Ok(call.send(&request, None, ResultReading::issued).await?.0)
 }
 
-/// Changes a token.
-pub async fn update(
-    call: &Call<'_, impl Host>,
-    scope: &Scope,
-    id: &str,
-    params: &UpdateParams,
-) -> Result<UpdatedToken> {
-    let (collection, id) = (call.collection(scope)?, TokenId::new(id)?);
-    arguments::update_params(params)?;
-    steps::update(call, &collection, id.target(), &params.into()).await
+/// Changes a token. With a secret version it may make a new secret.
+pub async fn update(call: &Call<'_, impl Host>, target: Target<'_>, fields: BodyFields<'_>) -> Result<UpdatedToken> {
+    let effect = if fields.client_secret_version.is_some() { Effect::MakeSecret } else { Effect::Change };
+    let request = Request::new(&call.settings, (effect, Method::Put, ""), Some(target), Some(&fields));
+    Ok(call.send(&request, None, ResultReading::token).await?.0)
 }
 
-/// Revokes a token.
-pub async fn delete(call: &Call<'_, impl Host>, scope: &Scope, id: &str) -> Result<Deletion> {
-    let (collection, id) = (call.collection(scope)?, TokenId::new(id)?);
-    steps::delete(call, &collection, id.target()).await
+/// Changes a token in a way that makes no secret.
+pub async fn change(call: &Call<'_, impl Host>, target: Target<'_>, fields: BodyFields<'_>) -> Result<ServiceToken> {
+    Ok(update(call, target, fields).await?.token)
+}
+
+/// Switches a token on or off.
+pub async fn switch(call: &Call<'_, impl Host>, target: Target<'_>, enabled: bool) -> Result<ServiceToken> {
+    change(call, target, BodyFields { enabled: Some(enabled), ..BodyFields::default() }).await
+}
+
+/// Revokes a token. One that is not found after an attempt that may have deleted it is gone already.
+pub async fn delete(call: &Call<'_, impl Host>, target: Target<'_>) -> Result<Deletion> {
+    let request = Request::new(&call.settings, (Effect::Change, Method::Delete, ""), Some(target), None);
+    let deleted = |result: ResultReading, asked: Option<&str>| match asked {
+        Some(asked) if result.is_nothing() => Ok(with_id(asked)),
+        _ => Ok(result.token(asked)?.token),
+    };
+    match call.send(&request, None, deleted).await {
+        Ok((token, _)) => Ok(Deletion::Deleted(token)),
+        Err(failure) if failure.error.outcome == Outcome::Unknown && is_gone(&failure) => Ok(Deletion::AlreadyGone),
+        Err(failure) => Err(failure),
+    }
 }
 
 /// Extends the lifetime of a token by a year.
-pub async fn refresh(call: &Call<'_, impl Host>, account: &str, id: &str) -> Result<ServiceToken> {
-    let (collection, id) = (call.account(account)?, TokenId::new(id)?);
-    steps::refresh(call, &collection, id.target()).await
+pub async fn refresh(call: &Call<'_, impl Host>, target: Target<'_>) -> Result<ServiceToken> {
+    let request = Request::new(&call.settings, (Effect::Change, Method::Post, "/refresh"), Some(target), None);
+    Ok(call.send(&request, None, ResultReading::token).await?.0.token)
 }
 
-/// Gives a token a new secret.
-pub async fn rotate(
-    call: &Call<'_, impl Host>,
-    account: &str,
-    id: &str,
-    previous: &PreviousSecret,
-) -> Result<IssuedToken> {
-    let (collection, id) = (call.account(account)?, TokenId::new(id)?);
-    let end = match previous {
-        PreviousSecret::ExpiresNow => None,
-        PreviousSecret::ExpiresAt(time) => Some(time.as_str()),
-    };
-    end.map_or(Ok(()), |time| arguments::time("previous.expires-at", time).map(drop))?;
-    steps::rotate(call, &collection, id.target(), end).await
+/// Gives a token a new secret. `end`: until when the old one passes; none ends it.
+pub async fn rotate(call: &Call<'_, impl Host>, target: Target<'_>, end: Option<&str>) -> Result<IssuedToken> {
+    let fields = BodyFields { previous_client_secret_expires_at: end, ..BodyFields::default() };
+    let request =
+        Request::new(&call.settings, (Effect::MakeSecret, Method::Post, "/rotate"), Some(target), Some(&fields));
+    Ok(call.send(&request, None, ResultReading::issued).await?.0)
+}
+
+/// Returns whether the API says that there is no such token. A 404 about the account or the zone (codes 7000 and 7003)
+/// says nothing about the token.
+pub fn is_gone(failure: &Failure) -> bool {
+    let error = &failure.error;
+    let is_about_the_route = error.api_errors.iter().any(|error| matches!(error.code, Some(7000 | 7003)));
+    (error.kind, error.status) == (ErrorKind::NotFound, Some(404)) && !is_about_the_route
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::types::{Error, ErrorKind, Outcome};
-    use crate::exchange::scripted_host::{CREDENTIAL, Reply, ScriptedHost, account, options};
-    use crate::request::Function;
+    use crate::contract::types::{CreateParams, Error, ListPageParams, PreviousSecret, Scope, UpdateParams};
+    use crate::exchange::scripted_host::{CREDENTIAL, Reply, ScriptedHost, options};
+    use crate::request::{Function, arguments};
 
     const ID: &str = "f174e90a-fafe-4643-bbbc-4a0ed4fc8415";
 
@@ -108,7 +149,8 @@ mod tests {
     fn delete_with(replies: Vec<Reply>) -> (Result<Deletion, Error>, ScriptedHost) {
         let host = ScriptedHost::with_replies(replies);
         let zone = Scope::Zone("z".into());
-        let result = host.run(Function::Delete, options(), async |call| delete(call, &zone, ID).await);
+        let result =
+            host.run_in(zone, Function::Delete, Some(options()), async |call| delete(call, call.target(ID)?).await);
         (result, host)
     }
 
@@ -121,17 +163,28 @@ mod tests {
                 },
             );
         let list = ListPageParams { name: Some("a b&c".into()), search: None, page: Some(2), per_page: Some(50) };
-        host.run(Function::ListPage, options(), async |call| list_page(call, &account(), &list).await).expect("a page");
-        host.run(Function::Get, options(), async |call| get(call, &account(), ID).await).expect("a token");
+        host.run(Function::ListPage, options(), async |call| list_page(call, arguments::list_page(&list)?).await)
+            .expect("a page");
+        host.run(Function::Get, options(), async |call| get(call, call.target(ID)?).await).expect("a token");
         let params = CreateParams { enabled: Some(false), ..create_params("n\"") };
-        host.run(Function::Create, options(), async |call| create(call, &account(), &params).await).expect("a token");
+        host.run(Function::Create, options(), async |call| create(call, arguments::create(&params)?).await)
+            .expect("a token");
         let changes = UpdateParams { client_secret_version: Some(3), ..no_changes() };
-        host.run(Function::Update, options(), async |call| update(call, &account(), ID, &changes).await).expect("it");
-        host.run(Function::Delete, options(), async |call| delete(call, &account(), ID).await).expect("it");
-        host.run(Function::Refresh, options(), async |call| refresh(call, "a", ID).await).expect("it");
+        host.run(Function::Update, options(), async |call| {
+            update(call, call.target(ID)?, arguments::update(&changes)?).await
+        })
+        .expect("it");
+        host.run(Function::Delete, options(), async |call| delete(call, call.target(ID)?).await).expect("it");
+        host.run(Function::Refresh, options(), async |call| refresh(call, call.target(ID)?).await).expect("it");
         let (now, later) = (PreviousSecret::ExpiresNow, PreviousSecret::ExpiresAt("2030-01-01T00:00:00Z".into()));
-        host.run(Function::Rotate, options(), async |call| rotate(call, "a", ID, &now).await).expect("it");
-        host.run(Function::Rotate, options(), async |call| rotate(call, "a", ID, &later).await).expect("it");
+        host.run(Function::Rotate, options(), async |call| {
+            rotate(call, call.target(ID)?, arguments::previous_secret(&now)?).await
+        })
+        .expect("it");
+        host.run(Function::Rotate, options(), async |call| {
+            rotate(call, call.target(ID)?, arguments::previous_secret(&later)?).await
+        })
+        .expect("it");
         assert_eq!(
             host.lines(),
             [
@@ -164,15 +217,19 @@ mod tests {
             assert!(error.message.starts_with(expected), "{}", error.message);
         };
         let nothing = no_changes();
-        let run = host.run(Function::Update, options(), async |call| update(call, &account(), ID, &nothing).await);
+        let run = host.run(Function::Update, options(), async |call| {
+            update(call, call.target(ID)?, arguments::update(&nothing)?).await
+        });
         refuse(run.map(drop), "update: params has no field");
         let previous = PreviousSecret::ExpiresAt("tomorrow".into());
-        let run = host.run(Function::Rotate, options(), async |call| rotate(call, "a", ID, &previous).await);
+        let run = host.run(Function::Rotate, options(), async |call| {
+            rotate(call, call.target(ID)?, arguments::previous_secret(&previous)?).await
+        });
         refuse(run.map(drop), "rotate: previous.expires-at is \"tomorrow\"");
-        let run = host.run(Function::Delete, options(), async |call| delete(call, &account(), "").await);
+        let run = host.run(Function::Delete, options(), async |call| delete(call, call.target("")?).await);
         refuse(run.map(drop), "delete: id is empty");
         let client_id = "88bf3b6d86161464f6509f7219099e57.access";
-        let run = host.run(Function::Get, options(), async |call| get(call, &account(), client_id).await);
+        let run = host.run(Function::Get, options(), async |call| get(call, call.target(client_id)?).await);
         refuse(run.map(drop), "get: id is \"88bf3b6d86161464f6509f7219099e57.access\": that is a client id");
         assert!(host.sent().is_empty());
     }
@@ -219,11 +276,10 @@ mod tests {
     #[test]
     fn an_answer_about_another_token_is_no_answer() {
         let host = ScriptedHost::with_rule(|_| token("another"));
-        let run = host.run(Function::Get, options(), async |call| get(call, &account(), ID).await);
+        let run = host.run(Function::Get, options(), async |call| get(call, call.target(ID)?).await);
         let error = run.expect_err("accepted");
         assert_eq!((error.kind, error.outcome), (ErrorKind::InvalidResponse, Outcome::NotApplied));
-        let run = host
-            .run(Function::Rotate, options(), async |call| rotate(call, "a", ID, &PreviousSecret::ExpiresNow).await);
+        let run = host.run(Function::Rotate, options(), async |call| rotate(call, call.target(ID)?, None).await);
         let error = run.expect_err("accepted");
         assert_eq!((error.kind, error.outcome), (ErrorKind::InvalidResponse, Outcome::Applied));
         assert_eq!((error.token_id.as_deref(), error.attempts), (Some(ID), 1));
@@ -238,7 +294,7 @@ mod tests {
     fn a_created_token_without_its_secret_is_an_error_that_names_it() {
         let host = ScriptedHost::with_replies([Reply::result(r#"{"id":"new"}"#)]);
         let params = create_params("n");
-        let run = host.run(Function::Create, options(), async |call| create(call, &account(), &params).await);
+        let run = host.run(Function::Create, options(), async |call| create(call, arguments::create(&params)?).await);
         let error = run.expect_err("accepted");
         assert_eq!((error.kind, error.outcome), (ErrorKind::InvalidResponse, Outcome::Applied));
         assert_eq!(error.token_id.as_deref(), Some("new"));
@@ -248,9 +304,7 @@ mod tests {
     fn no_message_after_a_lost_rotation_says_to_rotate_again() {
         for reply in [Reply::lost(), Reply::new(500, "{}"), Reply::new(200, ""), Reply::result("{}")] {
             let host = ScriptedHost::with_replies([reply]);
-            let run = host.run(Function::Rotate, options(), async |call| {
-                rotate(call, "a", ID, &PreviousSecret::ExpiresNow).await
-            });
+            let run = host.run(Function::Rotate, options(), async |call| rotate(call, call.target(ID)?, None).await);
             let error = run.expect_err("lost");
             assert_ne!(error.outcome, Outcome::NotApplied);
             assert!(!error.message.contains("again") && !error.message.contains("retry"), "{}", error.message);

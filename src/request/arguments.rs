@@ -1,83 +1,105 @@
-//! The rules of arguments that are no identifiers.
+//! The rules of arguments that are no identifiers. What passes becomes a part of a request.
 
 use crate::contract::lifecycle::RefreshParams;
-use crate::contract::types::{CreateParams, UpdateParams};
-use crate::request::{Invalid, go_duration};
+use crate::contract::types::{CreateParams, ErrorKind, ListAllParams, ListPageParams, PreviousSecret, UpdateParams};
+use crate::failure::{Failure, Result};
+use crate::request::{BodyFields, Query, go_duration};
 use crate::timestamp::Timestamp;
 
+/// The most characters of a name and of a client id.
 pub const NAME_LIMIT: usize = 350;
+/// The most characters to search for, so that they fit into a URL.
 const SEARCH_LIMIT: usize = 1024;
 /// A refresh gives 365 days; a day between is enough for clocks that differ.
 const LONGEST_WINDOW: u32 = 364 * 86_400;
 
-/// Checks a name: 1 to 350 characters.
-pub fn name(name: &str) -> Result<(), Invalid> {
+/// Checks a name.
+pub fn name(name: &str) -> Result<()> {
     text("name", name, NAME_LIMIT)
 }
 
-/// Checks a client id: 1 to 350 characters.
-pub fn client_id(client_id: &str) -> Result<(), Invalid> {
-    text("client-id", client_id, NAME_LIMIT)
-}
-
-/// Checks a text to search for: 1 to 1024 characters, so that it fits into a URL.
-pub fn search(search: &str) -> Result<(), Invalid> {
-    text("search", search, SEARCH_LIMIT)
-}
-
-fn text(argument: &str, text: &str, limit: usize) -> Result<(), Invalid> {
+/// Checks a text: one character at least, and so many at most.
+pub fn text(argument: &str, text: &str, limit: usize) -> Result<()> {
     match text.chars().count() {
-        0 => Err(Invalid::argument(argument, text, "leave it out or give it at least one character")),
+        0 => Err(Failure::argument(argument, text, "leave it out or give it at least one character")),
         length if length > limit => {
-            Err(Invalid::argument(argument, text, format_args!("at most {limit} characters, this has {length}")))
+            Err(Failure::argument(argument, text, format_args!("at most {limit} characters, this has {length}")))
         }
         _ => Ok(()),
     }
 }
 
-/// Checks what `list-page` and `list-all` filter by.
-pub fn filters(name: Option<&str>, search: Option<&str>, per_page: Option<u32>) -> Result<(), Invalid> {
-    name.map_or(Ok(()), self::name)?;
-    search.map_or(Ok(()), self::search)?;
-    from_one("per-page", per_page)
+/// Checks what `list-page` is to list.
+pub fn list_page(params: &ListPageParams) -> Result<Query<'_>> {
+    let ListPageParams { name, search, page, per_page } = params;
+    let query = Query { name: name.as_deref(), search: search.as_deref(), page: *page, per_page: *per_page };
+    list(query)
 }
 
-/// Checks a number that starts at one.
-pub fn from_one(argument: &str, number: Option<u32>) -> Result<(), Invalid> {
-    match number {
-        Some(0) => Err(Invalid::number(argument, 0, "counting starts at 1")),
-        _ => Ok(()),
+/// Checks what `list-all` is to list.
+pub fn list_all(params: &ListAllParams) -> Result<Query<'_>> {
+    let ListAllParams { name, search, per_page } = params;
+    list(Query { name: name.as_deref(), search: search.as_deref(), page: None, per_page: *per_page })
+}
+
+fn list(query: Query<'_>) -> Result<Query<'_>> {
+    query.name.map_or(Ok(()), name)?;
+    query.search.map_or(Ok(()), |search| text("search", search, SEARCH_LIMIT))?;
+    for (argument, number) in [("per-page", query.per_page), ("page", query.page)] {
+        if number == Some(0) {
+            return Err(Failure::number(argument, 0, "counting starts at 1"));
+        }
     }
+    Ok(query)
 }
 
 /// Checks what a token is made from.
-pub fn create_params(params: &CreateParams) -> Result<(), Invalid> {
-    name(&params.name)?;
-    changes(params.duration.as_deref(), params.previous_client_secret_expires_at.as_deref())
+pub fn create(params: &CreateParams) -> Result<BodyFields<'_>> {
+    let CreateParams { name, duration, enabled, client_secret_version, previous_client_secret_expires_at } = params;
+    body(BodyFields {
+        name: Some(name),
+        duration: duration.as_deref(),
+        enabled: *enabled,
+        client_secret_version: *client_secret_version,
+        previous_client_secret_expires_at: previous_client_secret_expires_at.as_deref(),
+    })
 }
 
 /// Checks what is to be changed, which must be something.
-pub fn update_params(params: &UpdateParams) -> Result<(), Invalid> {
+pub fn update(params: &UpdateParams) -> Result<BodyFields<'_>> {
     let UpdateParams { name, duration, enabled, client_secret_version, previous_client_secret_expires_at } = params;
-    let is_empty = name.is_none()
-        && duration.is_none()
-        && enabled.is_none()
-        && client_secret_version.is_none()
-        && previous_client_secret_expires_at.is_none();
-    if is_empty {
-        return Err(Invalid::arguments("params has no field: there is nothing to change"));
+    let fields = BodyFields {
+        name: name.as_deref(),
+        duration: duration.as_deref(),
+        enabled: *enabled,
+        client_secret_version: *client_secret_version,
+        previous_client_secret_expires_at: previous_client_secret_expires_at.as_deref(),
+    };
+    if fields == BodyFields::default() {
+        let message = "params has no field: there is nothing to change";
+        return Err(Failure::new(ErrorKind::InvalidArgument, message));
     }
-    name.as_deref().map_or(Ok(()), self::name)?;
-    changes(duration.as_deref(), previous_client_secret_expires_at.as_deref())
+    body(fields)
 }
 
-fn changes(duration: Option<&str>, previous: Option<&str>) -> Result<(), Invalid> {
-    duration.map_or(Ok(()), self::duration)?;
-    previous.map_or(Ok(()), |time| self::time("previous-client-secret-expires-at", time).map(drop))
+fn body(fields: BodyFields<'_>) -> Result<BodyFields<'_>> {
+    fields.name.map_or(Ok(()), name)?;
+    fields.duration.map_or(Ok(()), duration)?;
+    let end = fields.previous_client_secret_expires_at;
+    end.map_or(Ok(()), |end| time("previous-client-secret-expires-at", end).map(drop))?;
+    Ok(fields)
+}
+
+/// Checks until when the old secret is to pass after a rotation; none ends it.
+pub fn previous_secret(previous: &PreviousSecret) -> Result<Option<&str>> {
+    match previous {
+        PreviousSecret::ExpiresNow => Ok(None),
+        PreviousSecret::ExpiresAt(end) => time("previous.expires-at", end).map(|_| Some(end.as_str())),
+    }
 }
 
 /// Checks a duration in the grammar of Go that the API uses, or `forever`.
-pub fn duration(duration: &str) -> Result<(), Invalid> {
+fn duration(duration: &str) -> Result<()> {
     if duration == "forever" {
         return Ok(());
     }
@@ -89,38 +111,38 @@ pub fn duration(duration: &str) -> Result<(), Invalid> {
         }
         Some(_) => return Ok(()),
     };
-    Err(Invalid::argument("duration", duration, rule))
+    Err(Failure::argument("duration", duration, rule))
 }
 
 /// Reads a time in RFC 3339.
-pub fn time(argument: &str, text: &str) -> Result<Timestamp, Invalid> {
+pub fn time(argument: &str, text: &str) -> Result<Timestamp> {
     let rule = "a time is written as in RFC 3339: \"2030-01-31T12:00:00Z\"";
-    Timestamp::from_rfc3339(text).ok_or_else(|| Invalid::argument(argument, text, rule))
+    Timestamp::from_rfc3339(text).ok_or_else(|| Failure::argument(argument, text, rule))
 }
 
 /// Checks which tokens are to be refreshed.
-pub fn refresh_params(params: &RefreshParams) -> Result<(), Invalid> {
+pub fn refresh(params: &RefreshParams) -> Result<()> {
     if params.within_seconds > LONGEST_WINDOW {
         let rule = format_args!(
             "at most {LONGEST_WINDOW}, 364 days, since refreshing gives a year: else each run would refresh every token"
         );
-        return Err(Invalid::number("within-seconds", params.within_seconds, rule));
+        return Err(Failure::number("within-seconds", params.within_seconds, rule));
     }
     params.name.as_deref().map_or(Ok(()), name)
 }
 
 /// Checks the length of an overlap: at least a second.
-pub fn overlap_seconds(seconds: u32) -> Result<(), Invalid> {
+pub fn overlap_seconds(seconds: u32) -> Result<()> {
     let rule = "to end the old secret at once, call `end-overlap`, or `service-tokens.rotate` with `expires-now`";
-    if seconds == 0 { Err(Invalid::number("overlap-seconds", seconds, rule)) } else { Ok(()) }
+    if seconds == 0 { Err(Failure::number("overlap-seconds", seconds, rule)) } else { Ok(()) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn message<T>(result: Result<T, Invalid>) -> String {
-        result.map_or_else(|invalid| invalid.message, |_| "accepted".to_owned())
+    fn message<T>(result: Result<T>) -> String {
+        result.map_or_else(|failure| failure.error.message, |_| "accepted".to_owned())
     }
 
     #[test]
@@ -159,9 +181,10 @@ mod tests {
 
     #[test]
     fn pages_and_overlaps_start_at_one() {
-        assert!(message(from_one("page", Some(0))).starts_with("page is 0"));
-        assert_eq!(message(from_one("page", Some(1))), "accepted");
-        assert_eq!(message(from_one("page", None)), "accepted");
+        let page = |page| ListPageParams { name: None, search: None, page, per_page: None };
+        assert!(message(list_page(&page(Some(0)))).starts_with("page is 0"));
+        assert_eq!(message(list_page(&page(Some(1)))), "accepted");
+        assert_eq!(message(list_page(&page(None))), "accepted");
         assert!(message(overlap_seconds(0)).starts_with("overlap-seconds is 0"));
         assert_eq!(message(overlap_seconds(1)), "accepted");
     }
@@ -175,7 +198,7 @@ mod tests {
             client_secret_version: None,
             previous_client_secret_expires_at: None,
         };
-        assert!(message(update_params(&nothing)).contains("nothing to change"));
-        assert_eq!(message(update_params(&UpdateParams { enabled: Some(true), ..nothing })), "accepted");
+        assert!(message(update(&nothing)).contains("nothing to change"));
+        assert_eq!(message(update(&UpdateParams { enabled: Some(true), ..nothing })), "accepted");
     }
 }

@@ -1,35 +1,25 @@
 //! What whoever deployed the component allows: variables of the environment that confine its credential.
 
-use crate::contract::types::Scope;
-use crate::request::ids::scope_path;
-use crate::request::invalid::quoted;
-use crate::request::{Environment, Function, Invalid};
+use crate::contract::types::{ErrorKind, Scope};
+use crate::failure::{Failure, Result};
+use crate::request::ids::check_scope;
+use crate::request::quoted::quoted;
+use crate::request::{Environment, Function};
 
 const SCOPE: &str = "CLOUDFLARE_ACCESS_SCOPE";
 const OPERATIONS: &str = "CLOUDFLARE_ACCESS_OPERATIONS";
 
-/// The scope and the functions that a call may use. Each is none where everything is allowed.
+/// The scope and the functions that a call may use. Each is none where everything is allowed, as it is for a caller
+/// that brings a credential of its own.
 #[derive(Default)]
 pub struct Authority {
     scope: Option<Scope>,
-    operations: Option<Vec<Permission>>,
-}
-
-/// One word of `CLOUDFLARE_ACCESS_OPERATIONS`.
-enum Permission {
-    /// All functions that change nothing.
-    Read,
-    Function(Function),
+    operations: Option<Vec<Function>>,
 }
 
 impl Authority {
-    /// Allows everything: for a caller that brings a credential of its own.
-    pub fn unconfined() -> Self {
-        Self::default()
-    }
-
     /// Takes what the environment allows.
-    pub fn from_environment(environment: &Environment) -> Result<Self, Invalid> {
+    pub fn from_environment(environment: &Environment) -> Result<Self> {
         Ok(Self {
             scope: environment.get(SCOPE).map(scope).transpose()?,
             operations: environment.get(OPERATIONS).map(operations).transpose()?,
@@ -37,58 +27,51 @@ impl Authority {
     }
 
     /// Checks that a function may be called on the tokens of a scope.
-    pub fn admit(&self, function: Function, scope: &Scope) -> Result<(), Invalid> {
-        let allows = |permission: &Permission| match permission {
-            Permission::Read => function.only_reads(),
-            Permission::Function(allowed) => *allowed == function,
-        };
-        if self.operations.as_ref().is_some_and(|operations| !operations.iter().any(allows)) {
-            return Err(Invalid::denied(format!("{OPERATIONS} does not allow this function")));
+    pub fn admit(&self, function: Function, scope: &Scope) -> Result<()> {
+        let denied = |message| Err(Failure::new(ErrorKind::DeniedByHost, message));
+        if self.operations.as_ref().is_some_and(|operations| !operations.contains(&function)) {
+            return denied(format!("{OPERATIONS} does not allow this function"));
         }
-        if self.scope.as_ref().is_some_and(|allowed| !is_same(allowed, scope)) {
-            return Err(Invalid::denied(format!("{SCOPE} allows another account or zone only")));
+        match (&self.scope, scope) {
+            (None, _) => Ok(()),
+            (Some(Scope::Account(allowed)), Scope::Account(id)) if allowed == id => Ok(()),
+            (Some(Scope::Zone(allowed)), Scope::Zone(id)) if allowed == id => Ok(()),
+            (Some(_), _) => denied(format!("{SCOPE} allows another account or zone only")),
         }
-        Ok(())
-    }
-}
-
-/// Returns whether both are the same account or zone.
-fn is_same(first: &Scope, second: &Scope) -> bool {
-    match (first, second) {
-        (Scope::Account(first), Scope::Account(second)) | (Scope::Zone(first), Scope::Zone(second)) => first == second,
-        _ => false,
     }
 }
 
 /// Reads `account:<id>` or `zone:<id>`.
-fn scope(value: &str) -> Result<Scope, Invalid> {
+fn scope(value: &str) -> Result<Scope> {
     let rule = "write `account:<id>` or `zone:<id>`";
-    let scope = match value.split_once(':') {
-        Some(("account", id)) => Scope::Account(id.to_owned()),
-        Some(("zone", id)) => Scope::Zone(id.to_owned()),
-        _ => return Err(Invalid::configuration(format!("{SCOPE} is {}: {rule}", quoted(value)))),
+    let (scope, id) = match value.split_once(':') {
+        Some(("account", id)) => (Scope::Account(id.to_owned()), id),
+        Some(("zone", id)) => (Scope::Zone(id.to_owned()), id),
+        _ => return Err(Failure::configuration(format!("{SCOPE} is {}: {rule}", quoted(value)))),
     };
-    let (Scope::Account(id) | Scope::Zone(id)) = &scope;
-    let is_id = id.chars().all(|character| character.is_ascii_alphanumeric());
-    match scope_path(&scope) {
-        Ok(_) if is_id => Ok(scope),
-        Ok(_) => {
-            Err(Invalid::configuration(format!("{SCOPE} is {}: an id has letters and digits; {rule}", quoted(value))))
-        }
-        Err(invalid) => Err(Invalid::configuration(format!("{SCOPE}: {}", invalid.message))),
+    check_scope(&scope).map_err(|failure| Failure::configuration(format!("{SCOPE}: {}", failure.error.message)))?;
+    if id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        Ok(scope)
+    } else {
+        let rule = format!("{SCOPE} is {}: an id has letters and digits; {rule}", quoted(value));
+        Err(Failure::configuration(rule))
     }
 }
 
-/// Reads names of functions and `read`, separated by commas.
-fn operations(value: &str) -> Result<Vec<Permission>, Invalid> {
-    let permission = |word: &str| match word {
-        "read" => Ok(Permission::Read),
-        _ => Function::named(word).map(Permission::Function).ok_or_else(|| {
-            let rule = "no function has this name; write names of functions, or `read`, separated by commas";
-            Invalid::configuration(format!("{OPERATIONS} has {}: {rule}", quoted(word)))
-        }),
-    };
-    value.split(',').map(str::trim).map(permission).collect()
+/// Reads names of functions, and `read` for all that change nothing, separated by commas.
+fn operations(value: &str) -> Result<Vec<Function>> {
+    let mut allowed = Vec::new();
+    for word in value.split(',').map(str::trim) {
+        match Function::named(word) {
+            Some(function) => allowed.push(function),
+            None if word == "read" => allowed.extend(Function::ALL.iter().filter(|function| function.only_reads())),
+            None => {
+                let rule = "no function has this name; write names of functions, or `read`, separated by commas";
+                return Err(Failure::configuration(format!("{OPERATIONS} has {}: {rule}", quoted(word))));
+            }
+        }
+    }
+    Ok(allowed)
 }
 
 #[cfg(test)]
@@ -98,8 +81,8 @@ mod tests {
 
     const ACCOUNT: &str = "023e105f4ecef8ad9ca31a8372d0c353";
 
-    fn authority(variable: &str, value: &str) -> Result<Authority, Invalid> {
-        Authority::from_environment(&Environment::new(vec![(variable.into(), value.into())]))
+    fn authority(variable: &str, value: &str) -> Result<Authority> {
+        Authority::from_environment(&Environment(vec![(variable.into(), value.into())]))
     }
 
     fn account() -> Scope {
@@ -110,8 +93,8 @@ mod tests {
     fn without_a_word_of_the_deployer_everything_is_allowed() {
         let account = account();
         for &function in Function::ALL {
-            assert_eq!(authority(OPERATIONS, " ").expect("accepted").admit(function, &account), Ok(()));
-            assert_eq!(Authority::unconfined().admit(function, &account), Ok(()));
+            assert!(authority(OPERATIONS, " ").expect("accepted").admit(function, &account).is_ok());
+            assert!(Authority::default().admit(function, &account).is_ok());
         }
     }
 
@@ -132,19 +115,19 @@ mod tests {
         assert_eq!(allowed("get, refresh-expiring\n"), [Function::Get, Function::RefreshExpiring]);
         let denied = authority(OPERATIONS, "read").expect("accepted").admit(Function::Delete, &account);
         let denied = denied.expect_err("admitted");
-        assert_eq!(denied.kind, ErrorKind::DeniedByHost);
-        assert!(denied.message.contains(OPERATIONS));
+        assert_eq!(denied.error.kind, ErrorKind::DeniedByHost);
+        assert!(denied.error.message.contains(OPERATIONS));
     }
 
     #[test]
     fn a_scope_allows_itself_alone() {
         let authority = authority(SCOPE, &format!(" account:{ACCOUNT}\r\n")).expect("accepted");
         let admit = |scope: Scope| authority.admit(Function::Get, &scope);
-        assert_eq!(admit(Scope::Account(ACCOUNT.into())), Ok(()));
+        assert!(admit(Scope::Account(ACCOUNT.into())).is_ok());
         for other in [Scope::Zone(ACCOUNT.into()), Scope::Account("x".into()), Scope::Account(ACCOUNT.to_uppercase())] {
             let denied = admit(other).expect_err("admitted");
-            assert_eq!(denied.kind, ErrorKind::DeniedByHost);
-            assert!(denied.message.contains(SCOPE));
+            assert_eq!(denied.error.kind, ErrorKind::DeniedByHost);
+            assert!(denied.error.message.contains(SCOPE));
         }
     }
 
@@ -168,8 +151,8 @@ mod tests {
             (OPERATIONS, "*"),
         ] {
             let invalid = authority(variable, value).err().expect("accepted");
-            assert_eq!(invalid.kind, ErrorKind::InvalidConfiguration, "{value}");
-            assert!(invalid.message.starts_with(variable), "{value}: {}", invalid.message);
+            assert_eq!(invalid.error.kind, ErrorKind::InvalidConfiguration, "{value}");
+            assert!(invalid.error.message.starts_with(variable), "{value}: {}", invalid.error.message);
         }
     }
 }

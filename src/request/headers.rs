@@ -1,8 +1,8 @@
 //! The headers that the options add to a request.
 
 use crate::contract::types::Header;
-use crate::request::Invalid;
-use crate::request::invalid::looks_like_a_credential;
+use crate::failure::{Failure, Result};
+use crate::request::quoted::looks_like_a_credential;
 
 /// All headers together, in bytes and in number. A host may end the component over a larger block.
 const SIZE_LIMIT: usize = 16 * 1024;
@@ -21,20 +21,34 @@ pub struct AdditionalHeaders {
 }
 
 impl AdditionalHeaders {
-    /// Checks the headers of the options.
-    pub fn given(given: Vec<Header>) -> Result<Self, Invalid> {
+    /// Checks the headers of the options. Of a wrong name only the part that could be one is shown, since a whole header
+    /// pasted there holds a value, and nothing where it could be a credential.
+    pub fn given(given: Vec<Header>) -> Result<Self> {
+        let refuse = |message: String| Err(Failure::configuration(format!("headers: {message}")));
         let size: usize = given.iter().map(|header| header.name.len().saturating_add(header.value.len())).sum();
         let count = given.len();
         if count > COUNT_LIMIT || size > SIZE_LIMIT {
-            return Err(Invalid::configuration(format!(
-                "headers: {count} with {size} bytes, and at most {COUNT_LIMIT} with {SIZE_LIMIT} bytes can be sent"
-            )));
+            return refuse(format!(
+                "{count} with {size} bytes, and at most {COUNT_LIMIT} with {SIZE_LIMIT} bytes can be sent"
+            ));
         }
+        let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
         let mut headers = Self::default();
         for Header { name, value } in given {
             let name = name.to_ascii_lowercase();
-            check_name(&name)?;
-            // A credential in the place of the name is not shown.
+            if name.is_empty() {
+                return refuse("a name is empty".to_owned());
+            }
+            if let Some(length) = name.bytes().position(|byte| !is_token(byte)) {
+                return refuse(format!(
+                    "a name has a character that no name has, after {length} good ones: name and value are two fields"
+                ));
+            }
+            if RESERVED.split(' ').any(|reserved| reserved == name) {
+                return refuse(format!(
+                    "{name} is set by the component or by HTTP itself; credentials go into `endpoint.credentials`"
+                ));
+            }
             let shown = if looks_like_a_credential(&name) { "a value" } else { &name };
             check_value(&format!("headers: {shown}"), &value)?;
             match name.as_str() {
@@ -46,31 +60,11 @@ impl AdditionalHeaders {
     }
 }
 
-/// Checks the name of a header. Of a wrong one only the part that could be a name is shown: a whole header pasted here
-/// holds a value.
-fn check_name(name: &str) -> Result<(), Invalid> {
-    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    if name.is_empty() {
-        return Err(Invalid::configuration("headers: a name is empty"));
-    }
-    if let Some(length) = name.bytes().position(|byte| !is_token(byte)) {
-        return Err(Invalid::configuration(format!(
-            "headers: a name has a character that no name has, after {length} good ones: name and value are two fields"
-        )));
-    }
-    if RESERVED.split(' ').any(|reserved| reserved == name) {
-        return Err(Invalid::configuration(format!(
-            "headers: {name} is set by the component or by HTTP itself; credentials go into `endpoint.credentials`"
-        )));
-    }
-    Ok(())
-}
-
 /// Accepts visible ASCII and spaces. The value may be secret, so the message tells only where it breaks the rule.
-pub fn check_value(source: &str, value: &str) -> Result<(), Invalid> {
+pub fn check_value(source: &str, value: &str) -> Result<()> {
     match value.bytes().position(|byte| !matches!(byte, b' '..=b'~')) {
         None => Ok(()),
-        Some(length) => Err(Invalid::configuration(format!(
+        Some(length) => Err(Failure::configuration(format!(
             "{source} has a character that no header can carry, after {length} good ones (a line break?)"
         ))),
     }
@@ -100,7 +94,7 @@ mod tests {
             ("", "c", "a name is empty"),
             ("x a", "c", "a character that no name has, after 1 good ones"),
         ] {
-            let message = AdditionalHeaders::given(vec![header(name, value)]).expect_err("accepted").message;
+            let message = AdditionalHeaders::given(vec![header(name, value)]).expect_err("accepted").error.message;
             assert!(message.contains(expected), "{message}");
         }
     }
@@ -108,7 +102,7 @@ mod tests {
     #[test]
     fn a_value_that_is_pasted_into_a_name_is_not_shown() {
         let pasted = header("X-Proxy-Secret: hunter2hunter2", "");
-        let message = AdditionalHeaders::given(vec![pasted]).expect_err("accepted").message;
+        let message = AdditionalHeaders::given(vec![pasted]).expect_err("accepted").error.message;
         assert!(message.contains("name and value are two fields") && !message.contains("hunter2"), "{message}");
     }
 
@@ -123,7 +117,7 @@ mod tests {
     #[test]
     fn there_are_not_too_many_and_not_too_large_ones() {
         let many = (0..65).map(|_| header("x", "")).collect();
-        assert!(AdditionalHeaders::given(many).expect_err("accepted").message.contains("65 with 65 bytes"));
+        assert!(AdditionalHeaders::given(many).expect_err("accepted").error.message.contains("65 with 65 bytes"));
         let large = vec![header("x", &"y".repeat(SIZE_LIMIT))];
         assert!(AdditionalHeaders::given(large).is_err());
     }

@@ -1,14 +1,11 @@
 //! Identifiers: of accounts and zones, and of tokens.
-//!
-//! A [`TokenId`] is an argument and is judged as one. A [`ReportedId`] comes from an answer: nothing about it is the
-//! caller's fault, so it is only made fit for a path. Each becomes a [`Target`], which requests are about.
 
 use std::borrow::Cow;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::contract::types::{Scope, ServiceToken};
-use crate::request::{Invalid, Settings};
+use crate::failure::{Failure, Result};
 
 /// Everything but the unreserved characters of RFC 3986, so that no identifier can end its path segment.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -22,62 +19,18 @@ pub fn encoded(text: &str) -> Cow<'_, str> {
     utf8_percent_encode(text, RESERVED).into()
 }
 
-/// The tokens of an account or a zone, and how they are reached.
-pub struct Collection<'a> {
-    pub settings: &'a Settings,
-    /// Below the base URL.
-    pub path: String,
-    pub is_account: bool,
-}
-
-impl<'a> Collection<'a> {
-    pub fn new(settings: &'a Settings, scope: &Scope) -> Result<Self, Invalid> {
-        Ok(Self { settings, path: scope_path(scope)?, is_account: matches!(scope, Scope::Account(_)) })
+/// Returns the name of the argument that a scope is, and its id.
+pub fn scope_argument(scope: &Scope) -> (&'static str, &str) {
+    match scope {
+        Scope::Account(id) => ("account", id),
+        Scope::Zone(id) => ("zone", id),
     }
 }
 
-/// Checks a scope, and returns the path of its tokens below the base URL.
-pub fn scope_path(scope: &Scope) -> Result<String, Invalid> {
-    let (argument, before, id) = match scope {
-        Scope::Account(id) => ("account", "/accounts/", id),
-        Scope::Zone(id) => ("zone", "/zones/", id),
-    };
-    check(argument, id, SCOPE_LIMIT)?;
-    Ok([before, &encoded(id), "/access/service_tokens"].concat())
-}
-
-/// The id of a token, given by the caller.
-pub struct TokenId<'a>(&'a str);
-
-impl<'a> TokenId<'a> {
-    /// Checks an id. A client id is refused as what it is.
-    pub fn new(id: &'a str) -> Result<Self, Invalid> {
-        if is_client_id(id) {
-            let rule = "that is a client id; give the token's `id`, which `lifecycle.find` finds by its client id";
-            return Err(Invalid::argument("id", id, rule));
-        }
-        check("id", id, TOKEN_LIMIT)?;
-        Ok(Self(id))
-    }
-
-    pub fn target(&self) -> Target<'a> {
-        Target(self.0)
-    }
-}
-
-/// The id of a token, from an answer.
-pub struct ReportedId<'a>(&'a str);
-
-impl<'a> ReportedId<'a> {
-    /// Takes the id of a token. None if no path can hold it: a step in a path such as `..`, or more than anybody's id.
-    pub fn of(token: &'a ServiceToken) -> Option<Self> {
-        let can_be_sent = !matches!(token.id.as_str(), "" | "." | "..") && token.id.len() <= REPORTED_LIMIT;
-        can_be_sent.then_some(Self(&token.id))
-    }
-
-    pub fn target(&self) -> Target<'a> {
-        Target(self.0)
-    }
+/// Checks the id of an account or a zone.
+pub fn check_scope(scope: &Scope) -> Result<()> {
+    let (argument, id) = scope_argument(scope);
+    check(argument, id, SCOPE_LIMIT)
 }
 
 /// The token that a request is about.
@@ -85,36 +38,46 @@ impl<'a> ReportedId<'a> {
 pub struct Target<'a>(&'a str);
 
 impl<'a> Target<'a> {
-    pub fn id(self) -> &'a str {
-        self.0
+    /// Checks the id that a caller gives. A client id is refused as what it is.
+    pub fn asked(id: &'a str) -> Result<Self> {
+        if is_client_id(id) {
+            let rule = "that is a client id; give the token's `id`, which `lifecycle.find` finds by its client id";
+            return Err(Failure::argument("id", id, rule));
+        }
+        check("id", id, TOKEN_LIMIT)?;
+        Ok(Self(id))
     }
 
-    pub fn segment(self) -> Cow<'a, str> {
-        encoded(self.0)
+    /// Takes the id of a token of an answer, about which nothing is the caller's fault. None if no path can hold it: a
+    /// step in a path such as `..`, or more than anybody's id.
+    pub fn reported(token: &'a ServiceToken) -> Option<Self> {
+        let can_be_sent = !matches!(token.id.as_str(), "" | "." | "..") && token.id.len() <= REPORTED_LIMIT;
+        can_be_sent.then_some(Self(&token.id))
+    }
+
+    pub fn id(self) -> &'a str {
+        self.0
     }
 }
 
 /// Returns whether two ids name the same token. UUIDs are the same in either case, and with or without their dashes.
 pub fn is_same_token(first: &str, second: &str) -> bool {
-    let meant =
-        |id: &str| id.bytes().filter(|byte| *byte != b'-').map(|byte| byte.to_ascii_lowercase()).collect::<Vec<_>>();
+    let meant = |id: &str| id.replace('-', "").to_ascii_lowercase();
     first == second || meant(first) == meant(second)
 }
 
 /// Checks an identifier that becomes one path segment.
-fn check(argument: &str, id: &str, limit: usize) -> Result<(), Invalid> {
+fn check(argument: &str, id: &str, limit: usize) -> Result<()> {
+    let length = id.chars().count();
     if id.is_empty() {
-        return Err(Invalid::argument(argument, id, "an identifier is needed, as the dashboard shows it"));
-    }
-    if id == "." || id == ".." {
-        return Err(Invalid::argument(argument, id, "that is a step in a path, not an identifier"));
-    }
-    match id.chars().count() {
-        length if length > limit => {
-            let rule = format_args!("an identifier has at most {limit} characters, this one has {length}");
-            Err(Invalid::argument(argument, id, rule))
-        }
-        _ => Ok(()),
+        Err(Failure::argument(argument, id, "an identifier is needed, as the dashboard shows it"))
+    } else if id == "." || id == ".." {
+        Err(Failure::argument(argument, id, "that is a step in a path, not an identifier"))
+    } else if length > limit {
+        let rule = format_args!("an identifier has at most {limit} characters, this one has {length}");
+        Err(Failure::argument(argument, id, rule))
+    } else {
+        Ok(())
     }
 }
 
@@ -131,8 +94,8 @@ mod tests {
     use super::*;
     use crate::response::with_id;
 
-    fn message<T>(result: Result<T, Invalid>) -> String {
-        result.map_or_else(|invalid| invalid.message, |_| "accepted".to_owned())
+    fn message<T>(result: Result<T>) -> String {
+        result.map_or_else(|failure| failure.error.message, |_| "accepted".to_owned())
     }
 
     #[test]
@@ -149,32 +112,32 @@ mod tests {
             ("...", "..."),
             ("a_b~c", "a_b~c"),
         ] {
-            assert_eq!(TokenId::new(id).expect("accepted").target().segment(), segment);
-            assert_eq!(ReportedId::of(&with_id(id)).expect("usable").target().segment(), segment);
+            assert_eq!(encoded(Target::asked(id).expect("accepted").id()), segment);
+            assert_eq!(encoded(Target::reported(&with_id(id)).expect("usable").id()), segment);
         }
     }
 
     #[test]
     fn wrong_identifiers_are_refused_by_what_is_wrong_with_them() {
-        assert_eq!(message(TokenId::new("")), "id is empty: an identifier is needed, as the dashboard shows it");
-        assert_eq!(message(TokenId::new("..")), "id is \"..\": that is a step in a path, not an identifier");
-        assert!(message(TokenId::new(&"x".repeat(37))).ends_with("at most 36 characters, this one has 37"));
-        assert!(message(scope_path(&Scope::Account("x".repeat(33)))).starts_with("account is \"xxx"));
-        assert!(message(scope_path(&Scope::Zone(".".into()))).starts_with("zone is \".\""));
+        assert_eq!(message(Target::asked("")), "id is empty: an identifier is needed, as the dashboard shows it");
+        assert_eq!(message(Target::asked("..")), "id is \"..\": that is a step in a path, not an identifier");
+        assert!(message(Target::asked(&"x".repeat(37))).ends_with("at most 36 characters, this one has 37"));
+        assert!(message(check_scope(&Scope::Account("x".repeat(33)))).starts_with("account is \"xxx"));
+        assert!(message(check_scope(&Scope::Zone(".".into()))).starts_with("zone is \".\""));
     }
 
     #[test]
     fn a_client_id_is_called_one() {
         for id in ["88bf3b6d86161464f6509f7219099e57.access", "88bf3b6d86161464f6509f7219099e57.access.example.com"] {
-            assert!(message(TokenId::new(id)).contains("that is a client id"), "{id}");
+            assert!(message(Target::asked(id)).contains("that is a client id"), "{id}");
         }
-        assert_eq!(message(TokenId::new("x.access")), "accepted");
+        assert_eq!(message(Target::asked("x.access")), "accepted");
     }
 
     #[test]
     fn an_account_id_that_looks_like_a_credential_is_not_shown() {
         let credential = "cfut_0123456789abcdefghijABCDEFGHIJ0123456789deadbeef";
-        let refusal = message(scope_path(&Scope::Account(credential.into())));
+        let refusal = message(check_scope(&Scope::Account(credential.into())));
         assert!(refusal.contains("could be a credential") && refusal.contains("at most 32"), "{refusal}");
         assert!(!refusal.contains("0123456789"), "{refusal}");
     }
@@ -182,10 +145,10 @@ mod tests {
     #[test]
     fn an_id_of_an_answer_is_not_judged_as_an_argument() {
         for id in ["x".repeat(37), "88bf3b6d86161464f6509f7219099e57.access".into(), "y".repeat(1024)] {
-            assert_eq!(ReportedId::of(&with_id(&id)).expect("usable").target().id(), id);
+            assert_eq!(Target::reported(&with_id(&id)).expect("usable").id(), id);
         }
         for id in [String::new(), ".".into(), "..".into(), "z".repeat(1025)] {
-            assert!(ReportedId::of(&with_id(&id)).is_none(), "{id}");
+            assert!(Target::reported(&with_id(&id)).is_none(), "{id}");
         }
     }
 

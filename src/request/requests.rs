@@ -1,13 +1,12 @@
-//! The seven requests of the API: method, path, query, headers and body.
+//! What is sent to the API: method, path, query, headers and body.
 //!
 //! Only what the caller gave is sent. Every request says its length, body or not: without it a host announces a body of
 //! unknown length, even on a DELETE, which some servers refuse.
 
 use serde::Serialize;
 
-use crate::contract::types::{CreateParams, UpdateParams};
-use crate::request::ids::encoded;
-use crate::request::{BaseUrl, Collection, Credentials, Effect, Settings, Target};
+use crate::request::ids::{encoded, scope_argument};
+use crate::request::{BaseUrl, Credentials, Settings, Target};
 
 const USER_AGENT: &str = concat!("cloudflare-access/", env!("CARGO_PKG_VERSION"));
 
@@ -18,6 +17,28 @@ pub enum Method {
     Post,
     Put,
     Delete,
+}
+
+/// What sending a request does to the account, which decides what may follow a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Nothing changes.
+    Read,
+    /// Something changes, and sending it twice does no more than sending it once.
+    Change,
+    /// A token or a secret is made each time it is sent, or only the first time, but only the answer to that time
+    /// carries it.
+    MakeSecret,
+}
+
+impl Effect {
+    /// Returns whether it must not be sent again once it may have been processed.
+    pub fn is_sent_once(self) -> bool {
+        self == Self::MakeSecret
+    }
+
+    #[cfg(test)]
+    pub const ALL: [Self; 3] = [Self::Read, Self::Change, Self::MakeSecret];
 }
 
 /// A request, ready to be sent as often as its effect allows. No `Debug`: the headers hold the credential.
@@ -35,7 +56,7 @@ pub struct Request<'a> {
 }
 
 /// The bodies of `create`, `update` and `rotate`, which share their fields. A field that is none is not sent.
-#[derive(Clone, Copy, Default, Serialize)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct BodyFields<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<&'a str>,
@@ -49,30 +70,6 @@ pub struct BodyFields<'a> {
     pub previous_client_secret_expires_at: Option<&'a str>,
 }
 
-impl<'a> From<&'a CreateParams> for BodyFields<'a> {
-    fn from(params: &'a CreateParams) -> Self {
-        Self {
-            name: Some(&params.name),
-            duration: params.duration.as_deref(),
-            enabled: params.enabled,
-            client_secret_version: params.client_secret_version,
-            previous_client_secret_expires_at: params.previous_client_secret_expires_at.as_deref(),
-        }
-    }
-}
-
-impl<'a> From<&'a UpdateParams> for BodyFields<'a> {
-    fn from(params: &'a UpdateParams) -> Self {
-        Self {
-            name: params.name.as_deref(),
-            duration: params.duration.as_deref(),
-            enabled: params.enabled,
-            client_secret_version: params.client_secret_version,
-            previous_client_secret_expires_at: params.previous_client_secret_expires_at.as_deref(),
-        }
-    }
-}
-
 /// Which tokens of a scope, and which page of them.
 #[derive(Clone, Copy, Default)]
 pub struct Query<'a> {
@@ -84,74 +81,42 @@ pub struct Query<'a> {
 
 impl Query<'_> {
     /// Returns the query as it stands behind a path: empty, or from its question mark on.
-    fn text(&self) -> String {
-        let [page, per_page] = [self.page, self.per_page].map(|number| number.map(|number| number.to_string()));
+    pub fn text(&self) -> String {
+        let number = |number: Option<u32>| number.map(|number| number.to_string().into());
         let parameters = [
-            ("name", self.name),
-            ("search", self.search),
-            ("page", page.as_deref()),
-            ("per_page", per_page.as_deref()),
+            ("name", self.name.map(encoded)),
+            ("search", self.search.map(encoded)),
+            ("page", number(self.page)),
+            ("per_page", number(self.per_page)),
         ];
         let mut text = String::new();
-        for (name, value) in parameters.into_iter().filter_map(|(name, value)| Some((name, value?))) {
-            text.push(if text.is_empty() { '?' } else { '&' });
-            text.extend([name, "=", &encoded(value)]);
+        for (name, value) in parameters {
+            if let Some(value) = value {
+                text.extend([if text.is_empty() { "?" } else { "&" }, name, "=", &value]);
+            }
         }
         text
     }
 }
 
-/// Makes the request for one page of the tokens of a scope.
-pub fn list<'a>(collection: &Collection<'a>, query: Query<'_>) -> Request<'a> {
-    request(collection, (Effect::Read, Method::Get, &query.text()), None, None)
-}
-
-/// Makes the request for one token.
-pub fn get<'a>(collection: &Collection<'a>, target: Target<'a>) -> Request<'a> {
-    request(collection, (Effect::Read, Method::Get, ""), Some(target), None)
-}
-
-/// Makes the request that makes a token.
-pub fn create<'a>(collection: &Collection<'a>, fields: &BodyFields<'_>) -> Request<'a> {
-    request(collection, (Effect::MakeSecret, Method::Post, ""), None, Some(fields))
-}
-
-/// Makes the request that changes a token. With a secret version it may make a new secret.
-pub fn update<'a>(collection: &Collection<'a>, target: Target<'a>, fields: &BodyFields<'_>) -> Request<'a> {
-    let effect = if fields.client_secret_version.is_some() { Effect::MakeSecret } else { Effect::Change };
-    request(collection, (effect, Method::Put, ""), Some(target), Some(fields))
-}
-
-/// Makes the request that deletes a token.
-pub fn delete<'a>(collection: &Collection<'a>, target: Target<'a>) -> Request<'a> {
-    request(collection, (Effect::Change, Method::Delete, ""), Some(target), None)
-}
-
-/// Makes the request that extends the lifetime of a token.
-pub fn refresh<'a>(collection: &Collection<'a>, target: Target<'a>) -> Request<'a> {
-    request(collection, (Effect::Change, Method::Post, "/refresh"), Some(target), None)
-}
-
-/// Makes the request that gives a token a new secret. `end`: until when the old one passes; none ends it.
-pub fn rotate<'a>(collection: &Collection<'a>, target: Target<'a>, end: Option<&str>) -> Request<'a> {
-    let fields = BodyFields { previous_client_secret_expires_at: end, ..BodyFields::default() };
-    request(collection, (Effect::MakeSecret, Method::Post, "/rotate"), Some(target), Some(&fields))
-}
-
-/// `after`: what follows the path of the collection and the token.
-fn request<'a>(
-    collection: &Collection<'a>,
-    (effect, method, after): (Effect, Method, &str),
-    target: Option<Target<'a>>,
-    fields: Option<&BodyFields<'_>>,
-) -> Request<'a> {
-    let settings = collection.settings;
-    let (slash, segment) = target.map_or_else(Default::default, |target| ("/", target.segment()));
-    let path_with_query = [&settings.base.path, &collection.path, slash, &segment, after].concat();
-    // Strings, numbers and booleans always have a JSON form.
-    let body = fields.map(|fields| serde_json::to_vec(fields).unwrap_or_default());
-    let headers = headers(settings, body.as_deref());
-    Request { effect, method, base: &settings.base, path_with_query, headers, body, target }
+impl<'a> Request<'a> {
+    /// Makes a request about a token of the scope, or about all of them. `after`: what follows in the path.
+    pub fn new(
+        settings: &'a Settings,
+        (effect, method, after): (Effect, Method, &str),
+        target: Option<Target<'a>>,
+        fields: Option<&BodyFields<'_>>,
+    ) -> Self {
+        let (slash, segment) = target.map_or_else(Default::default, |target| ("/", encoded(target.id())));
+        let (scope, id) = scope_argument(&settings.scope);
+        let base = &settings.base;
+        let path_with_query =
+            [&base.path, "/", scope, "s/", &encoded(id), "/access/service_tokens", slash, &segment, after].concat();
+        // Strings, numbers and booleans always have a JSON form.
+        let body = fields.map(|fields| serde_json::to_vec(fields).unwrap_or_default());
+        let headers = headers(settings, body.as_deref());
+        Self { effect, method, base, path_with_query, headers, body, target }
+    }
 }
 
 fn headers(settings: &Settings, body: Option<&[u8]>) -> Vec<(String, Vec<u8>)> {
@@ -164,10 +129,10 @@ fn headers(settings: &Settings, body: Option<&[u8]>) -> Vec<(String, Vec<u8>)> {
         add("content-type", "application/json");
     }
     match &settings.credentials {
-        Credentials::ApiToken(token) => add("authorization", &["Bearer ", token.reveal()].concat()),
+        Credentials::ApiToken(token) => add("authorization", &["Bearer ", token].concat()),
         Credentials::ApiKey { email, key } => {
             add("x-auth-email", email);
-            add("x-auth-key", key.reveal());
+            add("x-auth-key", key);
         }
         Credentials::Host => {}
     }

@@ -6,9 +6,11 @@
 
 use std::time::Duration;
 
-use crate::contract::types::RequestOptions;
-use crate::request::invalid::quoted;
-use crate::request::{AdditionalHeaders, Authority, BaseUrl, Credentials, Environment, Invalid};
+use crate::contract::types::{ErrorKind, RequestOptions, Scope};
+use crate::failure::{Failure, Result};
+use crate::request::ids::{check_scope, scope_argument};
+use crate::request::quoted::quoted;
+use crate::request::{AdditionalHeaders, Authority, BaseUrl, Credentials, Function};
 
 const DEFAULT_BASE_URL: &str = "https://api.cloudflare.com/client/v4";
 const FEDRAMP_BASE_URL: &str = "https://api.fed.cloudflare.com/client/v4";
@@ -16,15 +18,31 @@ const BASE_URL: &str = "CLOUDFLARE_BASE_URL";
 const API_BASE_URL: &str = "CLOUDFLARE_API_BASE_URL";
 const REGION: &str = "CLOUDFLARE_COMPLIANCE_REGION";
 
-const DEFAULT_TIMEOUT_MS: u32 = 60_000;
+const DEFAULT_TIMEOUT: Duration = Duration::from_mins(1);
 const DEFAULT_RETRIES: u32 = 2;
 const RETRIES_LIMIT: u32 = 10;
+/// A shorter text is none, and may well be a part of an identifier.
+const SHORTEST_CREDENTIAL: usize = 4;
 /// Values of additional headers may be credentials for a proxy. Shorter ones are none, and would make holes in every
 /// text.
 const SHORTEST_SECRET: usize = 8;
 
+/// The environment variables that the host grants. White space and a byte-order mark at the ends of a value are what
+/// files and shells leave there, and are taken off.
+pub struct Environment(pub Vec<(String, String)>);
+
+impl Environment {
+    /// Returns the value of a variable. One without a value counts as absent.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        let (_, value) = self.0.iter().find(|(variable, _)| variable == name)?;
+        let value = value.trim_matches(|character: char| character.is_whitespace() || character == '\u{feff}');
+        Some(value).filter(|value| !value.is_empty())
+    }
+}
+
 /// Everything that a call needs besides its arguments.
 pub struct Settings {
+    pub scope: Scope,
     pub base: BaseUrl,
     pub credentials: Credentials,
     pub authority: Authority,
@@ -38,41 +56,26 @@ pub struct Settings {
 impl Settings {
     /// Resolves the settings of a call. The environment is read only where the options leave something to it.
     pub fn resolve(
+        scope: Scope,
         options: Option<RequestOptions>,
         environment: impl FnOnce() -> Vec<(String, String)>,
-    ) -> Result<Self, Invalid> {
+    ) -> Result<Self> {
         let RequestOptions { endpoint, timeout_ms, attempt_timeout_ms, max_retries, headers } =
-            options.unwrap_or_else(no_options);
-        let (credentials, base, authority) = match endpoint {
-            None => {
-                let environment = Environment::new(environment());
-                let credentials = Credentials::from_environment(&environment)?;
-                (credentials, base_url(&environment)?, Authority::from_environment(&environment)?)
-            }
-            Some(endpoint) => {
-                let credentials = Credentials::given(endpoint.credentials)?;
-                let base = endpoint.base_url.map(|url| BaseUrl::parse("endpoint.base-url", &url)).transpose()?;
-                match (base, credentials == Credentials::Host) {
-                    (Some(base), false) => (credentials, base, Authority::unconfined()),
-                    (base, is_confined) => {
-                        let environment = Environment::new(environment());
-                        let base = base.map_or_else(|| base_url(&environment), Ok)?;
-                        let authority = if is_confined {
-                            Authority::from_environment(&environment)?
-                        } else {
-                            Authority::unconfined()
-                        };
-                        (credentials, base, authority)
-                    }
-                }
-            }
-        };
+            options.unwrap_or_default();
+        let (own, url) = endpoint.map_or((None, None), |endpoint| (Some(endpoint.credentials), endpoint.base_url));
+        let own = own.map(Credentials::given).transpose()?;
+        let base = url.map(|url| BaseUrl::parse("endpoint.base-url", &url)).transpose()?;
+        let is_confined = own.as_ref().is_none_or(|own| *own == Credentials::Host);
+        let environment = Environment(if is_confined || base.is_none() { environment() } else { Vec::new() });
+        let credentials = own.map_or_else(|| Credentials::from_environment(&environment), Ok)?;
+        let base = base.map_or_else(|| base_url(&environment), Ok)?;
+        let authority = if is_confined { Authority::from_environment(&environment)? } else { Authority::default() };
         Ok(Self {
+            scope,
             base,
             credentials,
             authority,
-            timeout: milliseconds("timeout-ms", timeout_ms)?
-                .unwrap_or(Duration::from_millis(DEFAULT_TIMEOUT_MS.into())),
+            timeout: milliseconds("timeout-ms", timeout_ms)?.unwrap_or(DEFAULT_TIMEOUT),
             attempt_timeout: milliseconds("attempt-timeout-ms", attempt_timeout_ms)?,
             retries: retries(max_retries)?,
             headers: AdditionalHeaders::given(headers.unwrap_or_default())?,
@@ -81,39 +84,49 @@ impl Settings {
 
     /// Returns what must not appear in anything that the caller sees: the credential, and the values of additional
     /// headers.
-    pub fn secrets(&self) -> Vec<&str> {
-        let mut secrets = Vec::new();
-        self.credentials.add_secrets(&mut secrets);
+    pub fn secrets(&self) -> impl Iterator<Item = &str> {
         let values = self.headers.others.iter().map(|(_, value)| value.as_str());
-        secrets.extend(values.filter(|value| value.len() >= SHORTEST_SECRET));
-        secrets
+        self.credentials.secrets().chain(values.filter(|value| value.len() >= SHORTEST_SECRET))
+    }
+
+    /// Checks the scope, and that the function may be called in it.
+    pub fn check_scope(&self, function: Function) -> Result<()> {
+        let (argument, id) = scope_argument(&self.scope);
+        self.check_id(argument, id)?;
+        check_scope(&self.scope)?;
+        self.authority.admit(function, &self.scope)
+    }
+
+    /// Refuses an identifier that holds the credential, since it would stand in the path of a request.
+    pub fn check_id(&self, argument: &str, id: &str) -> Result<()> {
+        if self.credentials.secrets().any(|secret| secret.len() >= SHORTEST_CREDENTIAL && id.contains(secret)) {
+            let message = format!("{argument} holds the credential of the call: give the identifier");
+            return Err(Failure::new(ErrorKind::InvalidArgument, message));
+        }
+        Ok(())
     }
 }
 
-/// Returns options that say nothing: the environment and the defaults decide.
-pub fn no_options() -> RequestOptions {
-    RequestOptions { endpoint: None, timeout_ms: None, attempt_timeout_ms: None, max_retries: None, headers: None }
-}
-
 /// Returns the base URL of the environment. Whichever variables name one must name the same.
-fn base_url(environment: &Environment) -> Result<BaseUrl, Invalid> {
+fn base_url(environment: &Environment) -> Result<BaseUrl> {
     let region = match environment.get(REGION) {
         None | Some("public") => None,
-        Some("fedramp_high") => Some((REGION, FEDRAMP_BASE_URL)),
+        Some("fedramp_high") => Some(FEDRAMP_BASE_URL),
         Some(value) => {
             let rule = "the values are `fedramp_high` and `public`";
-            return Err(Invalid::configuration(format!("{REGION} is {}: {rule}", quoted(value))));
+            return Err(Failure::configuration(format!("{REGION} is {}: {rule}", quoted(value))));
         }
     };
-    let variable = |name| environment.get(name).map(|url| (name, url));
     let mut found: Option<(&str, BaseUrl)> = None;
-    for (source, url) in [variable(BASE_URL), variable(API_BASE_URL), region].into_iter().flatten() {
+    for (source, url) in
+        [(BASE_URL, environment.get(BASE_URL)), (API_BASE_URL, environment.get(API_BASE_URL)), (REGION, region)]
+    {
+        let Some(url) = url else { continue };
         let base = BaseUrl::parse(source, url)?;
         match &found {
             Some((other, first)) if *first != base => {
-                return Err(Invalid::configuration(format!(
-                    "{other} and {source} name different addresses of the API: unset one"
-                )));
+                let message = format!("{other} and {source} name different addresses of the API: unset one");
+                return Err(Failure::configuration(message));
             }
             _ => found = Some((source, base)),
         }
@@ -121,18 +134,18 @@ fn base_url(environment: &Environment) -> Result<BaseUrl, Invalid> {
     found.map_or_else(|| BaseUrl::parse("the default", DEFAULT_BASE_URL), |(_, base)| Ok(base))
 }
 
-fn milliseconds(option: &str, given: Option<u32>) -> Result<Option<Duration>, Invalid> {
+fn milliseconds(option: &str, given: Option<u32>) -> Result<Option<Duration>> {
     match given {
-        Some(0) => Err(Invalid::number(option, 0, "no call is that fast, give milliseconds from 1")),
+        Some(0) => Err(Failure::number(option, 0, "no call is that fast, give milliseconds from 1")),
         given => Ok(given.map(|milliseconds| Duration::from_millis(milliseconds.into()))),
     }
 }
 
-fn retries(given: Option<u32>) -> Result<u32, Invalid> {
+fn retries(given: Option<u32>) -> Result<u32> {
     match given {
         Some(number) if number > RETRIES_LIMIT => {
             let rule = format_args!("at most {RETRIES_LIMIT}, since every try counts against the API's rate limit");
-            Err(Invalid::number("max-retries", number, rule))
+            Err(Failure::number("max-retries", number, rule))
         }
         given => Ok(given.unwrap_or(DEFAULT_RETRIES)),
     }
@@ -141,28 +154,31 @@ fn retries(given: Option<u32>) -> Result<u32, Invalid> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::types::{Credentials as GivenCredentials, Endpoint, ErrorKind, Header, Scope};
-    use crate::request::Function;
+    use crate::contract::types::{Credentials as GivenCredentials, Endpoint, ErrorKind, Header};
 
     const TOKEN: (&str, &str) = ("CLOUDFLARE_API_TOKEN", "t0ken");
+
+    fn scope() -> Scope {
+        Scope::Account("a".into())
+    }
 
     fn owned(variables: &[(&str, &str)]) -> Vec<(String, String)> {
         variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
     }
 
-    fn with_environment(variables: &[(&str, &str)]) -> Result<Settings, Invalid> {
-        Settings::resolve(None, || owned(variables))
+    fn with_environment(variables: &[(&str, &str)]) -> Result<Settings> {
+        Settings::resolve(scope(), None, || owned(variables))
     }
 
     fn endpoint(credentials: GivenCredentials, base_url: Option<&str>) -> RequestOptions {
         let endpoint = Endpoint { credentials, base_url: base_url.map(str::to_owned) };
-        RequestOptions { endpoint: Some(endpoint), ..no_options() }
+        RequestOptions { endpoint: Some(endpoint), ..RequestOptions::default() }
     }
 
-    fn refusal(result: Result<Settings, Invalid>) -> String {
+    fn refusal(result: Result<Settings>) -> String {
         let invalid = result.err().expect("accepted");
-        assert!(matches!(invalid.kind, ErrorKind::InvalidConfiguration | ErrorKind::InvalidArgument));
-        invalid.message
+        assert!(matches!(invalid.error.kind, ErrorKind::InvalidConfiguration | ErrorKind::InvalidArgument));
+        invalid.error.message
     }
 
     fn url(base: &BaseUrl) -> String {
@@ -212,20 +228,23 @@ mod tests {
             || owned(&[TOKEN, (BASE_URL, "https://a.example"), ("CLOUDFLARE_API_KEY", "k3y"), (REGION, "x")]);
         let own = GivenCredentials::ApiToken("other".into());
         let given = endpoint(own.clone(), Some("http://localhost:8787/client/v4/"));
-        let settings = Settings::resolve(Some(given), || panic!("the environment is read")).expect("accepted");
+        let settings = Settings::resolve(scope(), Some(given), || panic!("the environment is read")).expect("accepted");
         assert_eq!(url(&settings.base), "http://localhost:8787/client/v4");
-        assert_eq!(settings.secrets(), ["other"]);
-        assert!(refusal(Settings::resolve(Some(endpoint(own.clone(), None)), variables)).contains(REGION));
+        assert_eq!(settings.secrets().collect::<Vec<_>>(), ["other"]);
+        assert!(refusal(Settings::resolve(scope(), Some(endpoint(own.clone(), None)), variables)).contains(REGION));
         let without_region = || owned(&[TOKEN, (BASE_URL, "https://a.example")]);
-        let settings = Settings::resolve(Some(endpoint(own, None)), without_region).expect("accepted");
-        assert_eq!((url(&settings.base).as_str(), settings.secrets()), ("https://a.example", vec!["other"]));
+        let settings = Settings::resolve(scope(), Some(endpoint(own, None)), without_region).expect("accepted");
+        assert_eq!(
+            (url(&settings.base).as_str(), settings.secrets().collect::<Vec<_>>()),
+            ("https://a.example", vec!["other"])
+        );
     }
 
     #[test]
     fn the_deployer_confines_its_own_credential_and_that_of_the_host_and_no_other() {
         let variables = || owned(&[TOKEN, ("CLOUDFLARE_ACCESS_OPERATIONS", "read")]);
         let is_admitted = |options| {
-            let settings = Settings::resolve(options, variables).expect("accepted");
+            let settings = Settings::resolve(scope(), options, variables).expect("accepted");
             settings.authority.admit(Function::Delete, &Scope::Account("a".into())).is_ok()
         };
         let own = || GivenCredentials::ApiToken("other".into());
@@ -244,9 +263,9 @@ mod tests {
             (RequestOptions { attempt_timeout_ms: Some(0), ..host() }, "attempt-timeout-ms is 0"),
             (RequestOptions { max_retries: Some(11), ..host() }, "max-retries is 11: at most 10"),
         ] {
-            assert!(refusal(Settings::resolve(Some(given), Vec::new)).starts_with(expected));
+            assert!(refusal(Settings::resolve(scope(), Some(given), Vec::new)).starts_with(expected));
         }
-        let settings = Settings::resolve(Some(host()), Vec::new).expect("accepted");
+        let settings = Settings::resolve(scope(), Some(host()), Vec::new).expect("accepted");
         assert_eq!((settings.timeout, settings.retries), (Duration::from_mins(1), 2));
     }
 
@@ -255,7 +274,23 @@ mod tests {
         let header = |name: &str, value: &str| Header { name: name.into(), value: value.into() };
         let headers = Some(vec![header("x-proxy", "hunter2hunter2"), header("x-short", "1234567")]);
         let own = endpoint(GivenCredentials::ApiToken("t".into()), Some("https://a.example"));
-        let settings = Settings::resolve(Some(RequestOptions { headers, ..own }), Vec::new).expect("accepted");
-        assert_eq!(settings.secrets(), ["t", "hunter2hunter2"]);
+        let settings = Settings::resolve(scope(), Some(RequestOptions { headers, ..own }), Vec::new).expect("accepted");
+        assert_eq!(settings.secrets().collect::<Vec<_>>(), ["t", "hunter2hunter2"]);
+    }
+
+    #[test]
+    fn what_files_and_shells_leave_at_the_ends_is_taken_off() {
+        for value in ["tok", "tok\n", "tok\r\n", "\u{feff}tok", " tok\t", "\u{a0}tok\r"] {
+            let environment = Environment(vec![("A".into(), "x".into()), ("B".into(), value.into())]);
+            assert_eq!(environment.get("B"), Some("tok"), "{value:?}");
+        }
+    }
+
+    #[test]
+    fn a_variable_without_a_value_is_absent() {
+        for value in ["", " ", "\r\n", "\u{feff}"] {
+            let environment = Environment(vec![("B".into(), value.into())]);
+            assert_eq!((environment.get("B"), environment.get("C")), (None, None), "{value:?}");
+        }
     }
 }

@@ -8,61 +8,52 @@ use http::StatusCode;
 
 use crate::contract::types::{ApiError, ErrorKind};
 
-/// A kind, and what to do about it where that is not plain from the message.
-pub type Meaning = (ErrorKind, Option<&'static str>);
+/// A kind, and what to do about it; empty where that is plain from the message.
+pub type Meaning = (ErrorKind, &'static str);
 
 const CLIENT_ID: &str = "check the id: it is the token's `id`, not its name and not its client id";
 
 /// Returns what errors of the API mean.
 pub fn meaning(status: u16, errors: &[ApiError]) -> Meaning {
-    errors.iter().find_map(|error| by_code(status, error)).unwrap_or_else(|| (by_status(status), None))
+    errors.iter().find_map(|error| by_code(status, error)).unwrap_or_else(|| (by_status(status), ""))
 }
 
 fn by_code(status: u16, error: &ApiError) -> Option<Meaning> {
     // The interface of DNS over HTTPS has no code for it.
     if error.message.contains("service_token_not_found") {
-        return Some((ErrorKind::NotFound, Some(CLIENT_ID)));
+        return Some((ErrorKind::NotFound, CLIENT_ID));
     }
     Some(match error.code? {
-        971 | 10100 => (ErrorKind::RateLimited, None),
+        971 | 10100 => (ErrorKind::RateLimited, ""),
         _ if status >= 500 => return None,
         6003 => (
             ErrorKind::Unauthenticated,
-            Some(
-                "check the credential: quotation marks around it, a prefix such as `Bearer`, stray characters, or a \
-                 placeholder that was never replaced",
-            ),
+            "check the credential: quotation marks around it, a prefix such as `Bearer`, stray characters, or a \
+             placeholder that was never replaced",
         ),
-        7000 | 7003 => (ErrorKind::NotFound, Some("check the account or zone id and the base URL")),
-        9103 | 9106 | 9109 => {
-            (ErrorKind::Unauthenticated, Some("check the credential, and that it is for this account"))
-        }
-        9999 => (ErrorKind::Forbidden, Some("Access is not enabled for this account: set up Zero Trust first")),
+        7000 | 7003 => (ErrorKind::NotFound, "check the account or zone id and the base URL"),
+        9103 | 9106 | 9109 => (ErrorKind::Unauthenticated, "check the credential, and that it is for this account"),
+        9999 => (ErrorKind::Forbidden, "Access is not enabled for this account: set up Zero Trust first"),
         10000 if status == 405 => (
             ErrorKind::Unauthenticated,
-            Some("this endpoint takes no API token: use the account instead of the zone, or the global API key"),
+            "this endpoint takes no API token: use the account instead of the zone, or the global API key",
         ),
         10000 => (
             ErrorKind::Unauthenticated,
-            Some(
-                "the credential is wrong; or it is for another account; or its IP filter excludes this address; or it \
-                 lacks the permission \"Access: Service Tokens Read\" (to list and get) or \"Access: Service Tokens \
-                 Write\" (for everything), which an OAuth token has only where the scope was asked for at log-in",
-            ),
+            "the credential is wrong; or it is for another account; or its IP filter excludes this address; or it \
+             lacks the permission \"Access: Service Tokens Read\" (to list and get) or \"Access: Service Tokens \
+             Write\" (for everything), which an OAuth token has only where the scope was asked for at log-in",
         ),
-        10001 if error.message.to_ascii_lowercase().contains("internal error") => (ErrorKind::Unavailable, None),
-        10001 => (ErrorKind::Forbidden, Some("this kind of credential may not do this")),
-        12130 => (
-            ErrorKind::Rejected,
-            Some("check the id and the values, and the number of tokens: 50 an account by default"),
-        ),
-        12135 => (ErrorKind::NotFound, Some(CLIENT_ID)),
+        10001 if error.message.to_ascii_lowercase().contains("internal error") => (ErrorKind::Unavailable, ""),
+        10001 => (ErrorKind::Forbidden, "this kind of credential may not do this"),
+        12130 => {
+            (ErrorKind::Rejected, "check the id and the values, and the number of tokens: 50 an account by default")
+        }
+        12135 => (ErrorKind::NotFound, CLIENT_ID),
         12139 => (
             ErrorKind::InUse,
-            Some(
-                "take the token out of every policy, group and SCIM configuration first; if only its secret was lost, \
-                 it need not be deleted: look at it, then give it a new secret with `rotate`",
-            ),
+            "take the token out of every policy, group and SCIM configuration first; if only its secret was lost, it \
+             need not be deleted: look at it, then give it a new secret with `rotate`",
         ),
         _ => return None,
     })
@@ -140,10 +131,10 @@ mod tests {
             for status in [200, 400, 403, 404] {
                 let (found, found_hint) = meaning(status, &[error(1000, "other"), error(code, message)]);
                 assert_eq!(found, kind, "{code} at {status}");
-                assert!(found_hint.unwrap_or_default().contains(hint), "{code}");
+                assert!(found_hint.contains(hint), "{code}");
             }
         }
-        assert!(meaning(405, &[error(10000, "")]).1.expect("a hint").contains("instead of the zone"));
+        assert!(meaning(405, &[error(10000, "")]).1.contains("instead of the zone"));
         assert_eq!(
             meaning(400, &[ApiError { code: None, ..error(0, "access.api.error.service_token_not_found") }]).0,
             NotFound
@@ -178,10 +169,8 @@ mod tests {
 
     #[test]
     fn no_hint_advises_to_rotate_without_looking() {
-        for code in
-            (0..13_000).filter(|code| meaning(400, &[error(*code, "")]).1.is_some_and(|hint| hint.contains("rotate")))
-        {
-            let hint = meaning(400, &[error(code, "")]).1.expect("a hint");
+        for code in (0..13_000).filter(|code| meaning(400, &[error(*code, "")]).1.contains("rotate")) {
+            let hint = meaning(400, &[error(code, "")]).1;
             assert!(hint.contains("look at it, then"), "{hint}");
         }
     }

@@ -8,12 +8,11 @@ use proptest::sample::{Index, select};
 use serde_json::Value;
 
 use crate::contract::types::UpdatedToken;
-use crate::exchange::scripted_host::{CREDENTIAL, account, options};
-use crate::exchange::{Answer, Headers};
-use crate::request::invalid::is_unprintable;
-use crate::request::requests::list;
-use crate::request::{Collection, Query, Request, Settings};
-use crate::response::{Budget, Redactor, ResultValue, Success, accept};
+use crate::exchange::scripted_host::{CREDENTIAL, account, head, options};
+use crate::exchange::{Answer, Head, Headers};
+use crate::request::quoted::is_unprintable;
+use crate::request::{Effect, Function, Method, Request, Settings};
+use crate::response::{Redactor, Success, TOKENS_LIMIT, accept, classify};
 
 const REAL: [&str; 4] = [
     include_str!("testdata/create.json"),
@@ -114,15 +113,22 @@ impl Headers for AnyHeaders {
     }
 }
 
+fn settings() -> Settings {
+    Settings::resolve(account(), Some(options()), Vec::new).expect("settings")
+}
+
+/// Returns the request for a list.
+fn list(settings: &Settings) -> Request<'_> {
+    Request::new(settings, (Effect::Read, Method::Get, ""), None, None)
+}
+
 /// Does everything that is done with an answer, and checks what must hold of it.
 fn decode(status: u16, header: &str, body: &[u8]) {
-    let settings = Settings::resolve(Some(options()), Vec::new).expect("settings");
-    let collection = Collection::new(&settings, &account()).expect("a scope");
-    let request: Request<'_> = list(&collection, Query::default());
-    let redactor = || Redactor::new(settings.secrets());
+    let settings = settings();
+    let request = list(&settings);
     let accept = || {
-        let answer = Answer { status, headers: AnyHeaders(header.to_owned()), body: body.to_vec() };
-        accept(answer, &request, &Budget::default(), redactor)
+        let head = Head { status, headers: Box::new(AnyHeaders(header.to_owned())) };
+        accept(Answer { head, body: body.to_vec() }, &request, TOKENS_LIMIT)
     };
     match accept() {
         Ok(success) => {
@@ -131,21 +137,22 @@ fn decode(status: u16, header: &str, body: &[u8]) {
             // text.
             assert!(strict.is_none_or(|answer| answer["success"] == true), "a yes that is none");
             assert!((200..300).contains(&status));
-            decode_result(success, || accept().ok().expect("the same answer"));
+            decode_result(success, || accept().expect("the same answer"));
         }
-        Err(error) => {
-            let error = error.into_failure(&request, false, None, &redactor()).error;
+        Err(failure) => {
+            let redactor = Redactor::new(settings.secrets().map(str::to_owned));
+            let error = redactor.error(Function::ListPage, *classify::completed(failure, &request, false));
             let shown = format!("{error:?}");
             assert!(!shown.contains(CREDENTIAL), "{shown}");
             assert!(!error.message.contains(is_unprintable), "{:?}", error.message);
             assert!(error.api_errors.iter().all(|error| !error.message.contains(is_unprintable)));
-            assert!(error.message.len() < 10_000, "{}", error.message);
+            assert!(error.message.len() <= 2000, "{}", error.message);
         }
     }
 }
 
 /// Reads a result in every way in which one is read.
-fn decode_result(first: Success<AnyHeaders>, again: impl Fn() -> Success<AnyHeaders>) {
+fn decode_result(first: Success, again: impl Fn() -> Success) {
     for asked in [None, Some("asked")] {
         if let Ok(UpdatedToken { token, .. }) = again().result.token(asked) {
             assert!(!token.id.is_empty());
@@ -155,15 +162,15 @@ fn decode_result(first: Success<AnyHeaders>, again: impl Fn() -> Success<AnyHead
             assert!(!issued.client_secret.is_empty());
         }
     }
-    if let ResultValue::Tokens(_) = &first.result
-        && let Ok((tokens, size)) = first.result.tokens()
-    {
+    if let Ok((tokens, size, _)) = first.result.tokens() {
         assert!(tokens.iter().all(|token| !token.id.is_empty()));
-        assert!(size <= Budget::default().left());
+        assert!(size <= TOKENS_LIMIT);
     }
 }
 
 proptest! {
+    #![proptest_config(crate::property_tests::config())]
+
     #[test]
     fn real_answers_with_damage_are_decoded_to_something(
         real in select(REAL.to_vec()), damages in vec(damage(), 0..6), status in 100_u16..1000, header in ".{0,12}",
@@ -187,20 +194,14 @@ proptest! {
 #[test]
 fn real_answers_are_understood() {
     for (body, is_good) in REAL.into_iter().zip([true, true, false, false]) {
-        let settings = Settings::resolve(Some(options()), Vec::new).expect("settings");
-        let collection = Collection::new(&settings, &account()).expect("a scope");
-        let answer = Answer { status: 200, headers: Vec::new(), body: body.as_bytes().to_vec() };
-        let request = list(&collection, Query::default());
-        assert_eq!(accept(answer, &request, &Budget::default(), || Redactor::new([])).is_ok(), is_good, "{body}");
+        let answer = Answer { head: head(200), body: body.as_bytes().to_vec() };
+        assert_eq!(accept(answer, &list(&settings()), TOKENS_LIMIT).is_ok(), is_good, "{body}");
     }
 }
 
 #[test]
 fn bytes_that_are_no_text_are_no_answer() {
     let body = b"{\"success\":true,\"messages\":[\"\xff\"],\"result\":{\"id\":\"i\",\"client_secret\":\"s\"}}";
-    let settings = Settings::resolve(Some(options()), Vec::new).expect("settings");
-    let collection = Collection::new(&settings, &account()).expect("a scope");
-    let answer = Answer { status: 200, headers: Vec::new(), body: body.to_vec() };
-    let request = list(&collection, Query::default());
-    assert!(accept(answer, &request, &Budget::default(), || Redactor::new([])).is_err());
+    let answer = Answer { head: head(200), body: body.to_vec() };
+    assert!(accept(answer, &list(&settings()), TOKENS_LIMIT).is_err());
 }

@@ -1,24 +1,22 @@
 //! The envelope around every answer of the API: `success`, `result`, `result_info`, `errors`.
 //!
-//! Real answers deviate: keys are missing, `errors` is null, an error stands there without an envelope. The result is
-//! read in place; the other parts stay slices of the body until someone needs them, so a hostile body costs little
-//! memory beyond itself.
+//! Real answers deviate: keys are missing, `errors` is null. The result is read in place; the errors stay a slice of the
+//! body until someone needs them, so a hostile body costs little memory beyond itself.
 
 use std::fmt;
+use std::mem::replace;
 
 use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::error::Category;
 
-use crate::response::token::ResultSeed;
-use crate::response::{Json, ResultValue};
+use crate::response::{Json, ResultReading};
 
 /// The body of an answer, taken apart.
 pub struct Envelope<'a> {
     /// None where the key is missing or its value is no truth value.
     pub success: Option<bool>,
-    pub result: ResultValue,
+    pub result: ResultReading,
     pub errors: Option<Json<'a>>,
-    info: Option<Json<'a>>,
 }
 
 /// How a body is not an envelope.
@@ -30,16 +28,6 @@ pub enum Foreign {
     NotJson,
     /// JSON that is no envelope: `null`, a list, an object with two values for one key.
     OtherJson,
-}
-
-/// Where a page of a list stands, as far as the answer says.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct PageInfo {
-    pub page: Option<u32>,
-    pub per_page: Option<u32>,
-    pub count: Option<u32>,
-    pub total_count: Option<u32>,
-    pub total_pages: Option<u32>,
 }
 
 /// Reads the body of an answer, in which tokens may take this many bytes.
@@ -57,17 +45,6 @@ pub fn read(body: &str, tokens_limit: usize) -> Result<Envelope<'_>, Foreign> {
     })
 }
 
-impl Envelope<'_> {
-    /// Returns where a page of a list stands.
-    pub fn page_info(&self) -> PageInfo {
-        let Some(info) = self.info else { return PageInfo::default() };
-        let fields = info.fields(["page", "per_page", "count", "total_count", "total_pages"]);
-        let [page, per_page, count, total_count, total_pages] =
-            fields.map(|number| number.and_then(Json::whole_number));
-        PageInfo { page, per_page, count, total_count, total_pages }
-    }
-}
-
 struct EnvelopeVisitor {
     tokens_limit: usize,
 }
@@ -80,13 +57,13 @@ impl<'de> Visitor<'de> for EnvelopeVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Envelope<'de>, A::Error> {
-        let mut result = None;
-        let (mut success, mut info, mut errors) = (None, None, None);
+        let (mut result, mut has_result) = (ResultReading::new(self.tokens_limit), false);
+        let (mut success, mut info, mut errors) = (None, None::<Json<'de>>, None);
         while let Some(key) = map.next_key::<Json<'de>>()? {
             let is_second = match &*key.key() {
                 "result" => {
-                    let seed = ResultSeed { tokens_limit: self.tokens_limit };
-                    result.replace(map.next_value_seed(seed)?).is_some()
+                    map.next_value_seed(&mut result)?;
+                    replace(&mut has_result, true)
                 }
                 "success" => success.replace(map.next_value()?).is_some(),
                 "result_info" => info.replace(map.next_value()?).is_some(),
@@ -100,22 +77,21 @@ impl<'de> Visitor<'de> for EnvelopeVisitor {
                 return Err(A::Error::custom("two values for one key"));
             }
         }
-        Ok(Envelope {
-            success: success.and_then(Json::boolean),
-            result: result.unwrap_or(ResultValue::Nothing),
-            errors,
-            info,
-        })
+        if let Some(info) = info {
+            let numbers = info.fields(["page", "per_page", "count", "total_count", "total_pages"]);
+            result.page_numbers = numbers.map(|number| number.and_then(Json::whole_number));
+        }
+        Ok(Envelope { success: success.and_then(Json::boolean), result, errors })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::response::Budget;
+    use crate::response::TOKENS_LIMIT;
 
     fn envelope(body: &str) -> Result<Envelope<'_>, Foreign> {
-        read(body, Budget::default().left())
+        read(body, TOKENS_LIMIT)
     }
 
     #[test]
@@ -125,14 +101,14 @@ mod tests {
             "result_info":{"page":1,"per_page":20.0,"count":"3","total_pages":null,"extra":[]}}"#;
         let envelope = envelope(body).expect("an envelope");
         assert_eq!(envelope.success, Some(true));
-        assert_eq!(envelope.page_info(), PageInfo { page: Some(1), per_page: Some(20), ..PageInfo::default() });
+        assert_eq!(envelope.result.page_numbers, [Some(1), Some(20), None, None, None]);
         assert_eq!(envelope.result.token(None).ok().expect("a token").token.id, "x");
     }
 
     #[test]
     fn a_result_that_is_null_or_missing_is_nothing() {
         for body in [r#"{"success":true,"result":null}"#, r#"{"success":true}"#] {
-            assert!(matches!(envelope(body).expect("an envelope").result, ResultValue::Nothing));
+            assert!(envelope(body).expect("an envelope").result.is_nothing());
         }
     }
 

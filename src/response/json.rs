@@ -1,14 +1,13 @@
 //! JSON as an answer writes it: a value is a slice of the answer until someone needs what is in it.
 //!
-//! `serde_json` passes over a value without recursion and checks its syntax on the way, so nesting costs a byte of
-//! memory for each level and no stack. What a value means is read leniently: what has another type is none, never an
-//! error of the whole answer.
+//! `serde_json` passes over a value without recursion, so nesting costs no stack. What a value means is read leniently:
+//! what has another type is none, never an error of the whole answer.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// One value, checked, without white space around it.
@@ -28,30 +27,21 @@ impl<'a> Json<'a> {
     }
 
     /// Returns the text of a string.
-    pub fn text(self) -> Option<String> {
+    pub fn text(self) -> Option<Cow<'a, str>> {
         let inner = self.source().strip_prefix('"')?.strip_suffix('"')?;
-        if inner.contains('\\') { self.unescaped() } else { Some(inner.to_owned()) }
+        if inner.as_bytes().contains(&b'\\') {
+            serde_json::from_str(self.source()).ok().map(Cow::Owned)
+        } else {
+            Some(Cow::Borrowed(inner))
+        }
     }
 
     /// Returns the key that a string is. One that is no text (an escaped half of a surrogate pair) is what stands
     /// between the quotes.
     pub fn key(self) -> Cow<'a, str> {
-        let inner = self.inner();
-        if inner.contains('\\') {
-            self.unescaped().map_or(Cow::Borrowed(inner), Cow::Owned)
-        } else {
-            Cow::Borrowed(inner)
-        }
-    }
-
-    /// Returns what stands between the quotes of a string, as the answer writes it.
-    pub fn inner(self) -> &'a str {
-        let source = self.source();
-        source.get(1..source.len().saturating_sub(1)).unwrap_or_default()
-    }
-
-    fn unescaped(self) -> Option<String> {
-        serde_json::from_str(self.source()).ok()
+        let inner = self.source().get(1..self.source().len().saturating_sub(1)).unwrap_or_default();
+        let has_escapes = inner.as_bytes().contains(&b'\\');
+        if has_escapes { self.text().unwrap_or(Cow::Borrowed(inner)) } else { Cow::Borrowed(inner) }
     }
 
     /// Returns a number without a sign that is whole: `3`, or `3.0` as clients with only one kind of number write it.
@@ -62,11 +52,7 @@ impl<'a> Json<'a> {
 
     /// Returns whether it is `true` or `false`.
     pub fn boolean(self) -> Option<bool> {
-        match self.source() {
-            "true" => Some(true),
-            "false" => Some(false),
-            _ => None,
-        }
+        self.source().parse().ok()
     }
 
     pub fn is_null(self) -> bool {
@@ -77,61 +63,59 @@ impl<'a> Json<'a> {
     /// none for what is no object or has two values for one of the keys.
     pub fn fields<const N: usize>(self, keys: [&str; N]) -> [Option<Self>; N] {
         let mut found = [None; N];
-        let visitor = Fields { keys: &keys, found: &mut found };
-        match serde_json::Deserializer::from_str(self.source()).deserialize_map(visitor) {
-            Ok(()) => found.map(|value| value.filter(|value| !value.is_null())),
-            Err(_) => [None; N],
+        // One more than there are keys: then one of them has a second value.
+        let fields =
+            if self.source().starts_with('{') { self.children(&keys, N.saturating_add(1)) } else { Vec::new() };
+        for (index, value) in fields {
+            match found.get_mut(index) {
+                Some(place @ None) => *place = Some(value),
+                _ => return [None; N],
+            }
         }
+        found.map(|value| value.filter(|value| !value.is_null()))
     }
 
     /// Returns the first elements of a list, at most this many. None for what is no list.
     pub fn elements(self, at_most: usize) -> Option<Vec<Self>> {
-        serde_json::Deserializer::from_str(self.source()).deserialize_seq(Elements(at_most)).ok()
+        let is_list = self.source().starts_with('[');
+        is_list.then(|| self.children(&[], at_most).into_iter().map(|(_, element)| element).collect())
+    }
+
+    fn children(self, keys: &[&str], at_most: usize) -> Vec<(usize, Self)> {
+        // The syntax has been checked, and what is neither an object nor a list has no children.
+        let visitor = Children { keys, at_most };
+        serde_json::Deserializer::from_str(self.source()).deserialize_any(visitor).unwrap_or_default()
     }
 }
 
-struct Fields<'k, 'a> {
+/// Reads the values under these keys of an object, each with the index of its key, or the elements of a list.
+struct Children<'k> {
     keys: &'k [&'k str],
-    found: &'k mut [Option<Json<'a>>],
+    at_most: usize,
 }
 
-impl<'a> Visitor<'a> for Fields<'_, 'a> {
-    type Value = ();
+impl<'a> Visitor<'a> for Children<'_> {
+    type Value = Vec<(usize, Json<'a>)>;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("an object")
+        formatter.write_str("an object or a list")
     }
 
-    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(key) = map.next_key::<Json<'a>>()? {
-            let value: Json<'a> = map.next_value()?;
+    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut fields = Vec::new();
+        while let Some((key, value)) = map.next_entry::<Json<'a>, Json<'a>>()? {
             let index = self.keys.iter().position(|wanted| *wanted == key.key());
-            if let Some(place) = index.and_then(|index| self.found.get_mut(index))
-                && place.replace(value).is_some()
-            {
-                return Err(A::Error::custom("two values for one key"));
-            }
+            fields.extend(index.filter(|_| fields.len() < self.at_most).map(|index| (index, value)));
         }
-        Ok(())
-    }
-}
-
-struct Elements(usize);
-
-impl<'a> Visitor<'a> for Elements {
-    type Value = Vec<Json<'a>>;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a list")
+        Ok(fields)
     }
 
     fn visit_seq<A: SeqAccess<'a>>(self, mut list: A) -> Result<Self::Value, A::Error> {
         let mut elements = Vec::new();
-        while elements.len() < self.0 {
-            match list.next_element()? {
-                Some(element) => elements.push(element),
-                None => return Ok(elements),
-            }
+        while elements.len() < self.at_most
+            && let Some(element) = list.next_element()?
+        {
+            elements.push((elements.len(), element));
         }
         while list.next_element::<IgnoredAny>()?.is_some() {}
         Ok(elements)

@@ -1,83 +1,73 @@
-//! The bytes of an answer become a result, or an error that tells what is known.
+//! The bytes of an answer become a result, or a failure that tells what is known.
 //!
 //! [`accept`] takes an answer apart: its envelope, and within it the result, which `token` turns into a token of the
-//! contract. What is no good answer becomes an `attempt_error`, classified with the help of the `catalogue`, and in the
-//! end a `failure`. Text of the server gets into an error through `server_text` alone.
+//! contract. What is no good answer is classified by `classify` with the help of the `catalogue`.
 
 pub mod api_errors;
-pub mod attempt_error;
 pub mod catalogue;
+pub mod classify;
 #[cfg(test)]
 mod decoder_fuzz;
 pub mod envelope;
-pub mod failure;
-pub mod head;
 pub mod json;
+pub mod redactor;
 pub mod retry_after;
-pub mod server_text;
 pub mod token;
 
-pub use attempt_error::AttemptError;
-pub use envelope::{Foreign, PageInfo};
-pub use failure::{Failure, FailureClass, Result};
-pub use head::{AnswerHead, ErrorHead};
+pub use envelope::Foreign;
 pub use json::Json;
-pub use server_text::{Cleaned, Redactor, ServerText};
-pub use token::{Budget, ResultValue, Unusable, with_id};
+pub use redactor::Redactor;
+pub use token::{ResultReading, TOKENS_LIMIT, Unusable, with_id};
 
-use crate::exchange::{Answer, Headers};
+use serde::Deserialize;
+
+use crate::exchange::{Answer, Head};
+use crate::failure::Result;
 use crate::request::{Method, Request};
 
 /// A longer body that is no UTF-8 is not the API's: its replacement could take several times the memory.
 const REPLACED_LIMIT: usize = 1024 * 1024;
-
-/// How many client secrets are looked for in a body that could not be read. The API's answers to one request show one.
-const SECRETS_LIMIT: usize = 100;
+/// How many client secrets are looked for in a body that is of no use. The API's answers to one request show one.
+const SECRETS_LIMIT: usize = 1000;
 
 /// A good answer: a 2xx status, and `success: true`.
-pub struct Success<H> {
-    pub head: AnswerHead<H>,
-    pub result: ResultValue,
-    pub info: PageInfo,
+pub struct Success {
+    pub head: Head,
+    pub body: String,
+    pub result: ResultReading,
 }
 
-/// Takes an answer apart. An empty body is a good answer to a DELETE.
-pub fn accept<H: Headers>(
-    answer: Answer<H>,
-    request: &Request<'_>,
-    budget: &Budget,
-    redactor: impl FnOnce() -> Redactor,
-) -> Result<Success<H>, Box<AttemptError>> {
-    let Answer { status, headers, body } = answer;
-    let head = AnswerHead { status, headers };
+/// Takes an answer apart, in which tokens may take this many bytes. An empty body is a good answer to a DELETE.
+pub fn accept(Answer { head, body }: Answer, request: &Request<'_>, tokens_limit: usize) -> Result<Success> {
     let (body, is_text) = text(body);
     if head.is_good() && request.method == Method::Delete && body.trim_ascii().is_empty() {
-        return Ok(Success { head, result: ResultValue::Nothing, info: PageInfo::default() });
+        return Ok(Success { head, body, result: ResultReading::new(tokens_limit) });
     }
-    let envelope = if is_text { envelope::read(&body, budget.left()) } else { Err(Foreign::NotJson) };
-    let envelope = match envelope {
-        Ok(envelope) => envelope,
-        Err(foreign) => {
-            return Err(AttemptError::foreign(&head, foreign, &body, &with_secrets_of(redactor(), &body)));
+    let envelope = if is_text { envelope::read(&body, tokens_limit) } else { Err(Foreign::NotJson) };
+    let mut failure = match envelope {
+        Ok(envelope) if envelope.success == Some(true) && head.is_good() => {
+            let result = envelope.result;
+            return Ok(Success { head, body, result });
         }
+        Ok(envelope) => {
+            // Success with an error status: trust the status.
+            let listed = envelope.errors.filter(|_| envelope.success != Some(true));
+            let mut errors = api_errors::listed(listed);
+            if envelope.success.is_none() && errors.is_empty() {
+                errors = api_errors::flat(&body);
+            }
+            let mut failure = if envelope.success.is_none() && errors.is_empty() {
+                classify::foreign(&head, Foreign::OtherJson, &body)
+            } else {
+                classify::refused(&head, errors)
+            };
+            failure.client_secrets = envelope.result.client_secrets;
+            failure
+        }
+        Err(foreign) => classify::foreign(&head, foreign, &body),
     };
-    if envelope.success == Some(true) && head.is_good() {
-        return Ok(Success { head, info: envelope.page_info(), result: envelope.result });
-    }
-    let redactor = redactor().and(envelope.result.client_secret());
-    let errors = match envelope.success {
-        // Success with an error status: trust the status.
-        Some(true) => Vec::new(),
-        Some(false) => api_errors::listed(envelope.errors, &redactor),
-        None => match api_errors::listed(envelope.errors, &redactor) {
-            errors if errors.is_empty() => api_errors::flat(&body, &redactor),
-            errors => errors,
-        },
-    };
-    if envelope.success.is_none() && errors.is_empty() {
-        return Err(AttemptError::foreign(&head, Foreign::OtherJson, &body, &with_secrets_of(redactor, &body)));
-    }
-    Err(AttemptError::refused(&head, errors, &redactor))
+    failure.client_secrets.extend(client_secrets(&body));
+    Err(failure)
 }
 
 /// Returns a body as text, and whether it is text. Bytes that are no UTF-8 are replaced, for the ray id that a page in
@@ -92,10 +82,12 @@ fn text(body: Vec<u8>) -> (String, bool) {
     }
 }
 
-/// Adds the client secrets that a body shows which could not be read: an error may repeat another part of the answer.
-fn with_secrets_of(redactor: Redactor, body: &str) -> Redactor {
-    let secret =
-        |after: &str| Some(after.trim_start_matches([' ', ':']).strip_prefix('"')?.split('"').next()?.to_owned());
-    let secrets = body.split("\"client_secret\"").skip(1).take(SECRETS_LIMIT).filter_map(secret);
-    secrets.fold(redactor, |redactor, secret| redactor.and(Some(&secret)))
+/// Returns the client secrets that a body shows, whether it can be read or not. A text that is cut short counts, too.
+pub fn client_secrets(body: &str) -> Vec<String> {
+    let secret = |after: &str| {
+        let json = after.trim_ascii_start().strip_prefix(':')?.trim_ascii_start();
+        let text = String::deserialize(&mut serde_json::Deserializer::from_str(json)).ok();
+        text.or_else(|| Some(json.strip_prefix('"')?.split('"').next()?.to_owned()))
+    };
+    body.split("\"client_secret\"").skip(1).take(SECRETS_LIMIT).filter_map(secret).collect()
 }

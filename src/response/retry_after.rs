@@ -9,7 +9,7 @@ use crate::exchange::Headers;
 use crate::timestamp::Timestamp;
 
 /// Returns the wait that an answer names, if it names one.
-pub fn asked_wait(headers: &impl Headers) -> Option<Duration> {
+pub fn asked_wait(headers: &dyn Headers) -> Option<Duration> {
     match headers.get("retry-after") {
         Some(value) => seconds(&value).or_else(|| until(&value, &headers.get("date")?)),
         None => headers.get("ratelimit").and_then(|value| ratelimit(&value)),

@@ -4,7 +4,6 @@
 //! `additional-fields` as JSON text. Only what a caller cannot do without is required: the id, and the secret where the
 //! request makes one. What is built is counted against a limit, since a few bytes of JSON can ask for many of memory.
 
-use std::cell::Cell;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -13,98 +12,70 @@ use crate::contract::types::{IssuedToken, JsonField, ServiceToken, UpdatedToken}
 use crate::request::ids::is_same_token;
 use crate::response::Json;
 
-/// How much memory the tokens of one call may take. An account has 50 tokens by default, at about 500 bytes each.
-const TOKENS_LIMIT: usize = 16 * 1024 * 1024;
+/// How much memory the tokens of one list may take. An account has 50 tokens by default, at about 500 bytes each.
+pub const TOKENS_LIMIT: usize = 16 * 1024 * 1024;
 /// What the allocator keeps for each text.
 const TEXT_OVERHEAD: usize = 16;
+/// A shorter text in place of a result is no secret.
+const SHORTEST_SECRET: usize = 8;
 
 const NOT_A_TOKEN: &str = "its result is not a token";
 const NO_RESULT: &str = "it has no result";
 const NO_ID: &str = "it has no id";
 const OVER_LIMIT: &str = "the tokens take more than 16 MiB: ask for one page at a time";
 
-/// The memory that a call may still use for tokens. Answers that are under way at once share it.
-pub struct Budget(Cell<usize>);
-
-impl Default for Budget {
-    fn default() -> Self {
-        Self(Cell::new(TOKENS_LIMIT))
-    }
+/// What the `result` of an envelope shows.
+pub struct ResultReading {
+    kind: Kind,
+    /// The token, or those of a list up to the first one that cannot be used. An id is empty where there is none.
+    tokens: Vec<ServiceToken>,
+    pub client_secrets: Vec<String>,
+    /// The memory that the tokens take, and may take.
+    size: usize,
+    limit: usize,
+    problem: Option<&'static str>,
+    pub page_numbers: PageNumbers,
 }
 
-impl Budget {
-    /// Returns how many bytes are left.
-    pub fn left(&self) -> usize {
-        self.0.get()
-    }
+/// Where a page of a list stands, as far as the answer says: `page`, `per_page`, `count`, `total_count` and
+/// `total_pages`.
+pub type PageNumbers = [Option<u32>; 5];
 
-    /// Takes the bytes of tokens that are kept.
-    pub fn spend(&self, bytes: usize) {
-        self.0.set(self.0.get().saturating_sub(bytes));
-    }
-}
-
-/// What the `result` of an envelope is.
-#[allow(clippy::large_enum_variant, reason = "there is one at a time, and it is taken apart at once")]
-pub enum ResultValue {
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
     /// Null, or missing.
     Nothing,
-    Token(TokenReading),
-    Tokens(TokensReading),
+    Token,
+    List,
     /// A text, a number, or a truth value.
     Other,
 }
 
-/// A token as an answer shows it, not yet checked.
-pub struct TokenReading {
-    /// The id is empty where the answer has none.
-    token: ServiceToken,
-    client_secret: Option<String>,
-    /// The memory that it takes.
-    size: usize,
-    problem: Option<&'static str>,
-}
-
-/// The tokens of a list, up to the first one that cannot be used.
-pub struct TokensReading {
-    tokens: Vec<ServiceToken>,
-    /// The memory that they take.
-    size: usize,
-    problem: Option<&'static str>,
-}
-
-/// Why a result cannot be used, and what of it could be read.
+/// Why a result cannot be used, and the id in it.
 pub struct Unusable {
     pub reason: &'static str,
     pub token_id: Option<String>,
-    pub client_secret: Option<String>,
 }
 
-impl From<&'static str> for Unusable {
-    fn from(reason: &'static str) -> Self {
-        Self { reason, token_id: None, client_secret: None }
+impl ResultReading {
+    /// Begins to read a result whose tokens may take this many bytes. So far there is none.
+    pub fn new(limit: usize) -> Self {
+        let (tokens, client_secrets, page_numbers) = (Vec::new(), Vec::new(), PageNumbers::default());
+        Self { kind: Kind::Nothing, tokens, client_secrets, size: 0, limit, problem: None, page_numbers }
     }
-}
 
-impl ResultValue {
-    /// Returns the secret in it, wherever it may be going.
-    pub fn client_secret(&self) -> Option<&str> {
-        match self {
-            Self::Token(reading) => reading.client_secret.as_deref(),
-            _ => None,
-        }
+    pub fn is_nothing(&self) -> bool {
+        self.kind == Kind::Nothing
     }
 
     /// Returns the token, and the secret where there is one. `asked`: the id that the token was asked for by, which
     /// stands in where the answer leaves it out. An answer about another token is of no use.
-    pub fn token(self, asked: Option<&str>) -> Result<UpdatedToken, Unusable> {
-        let TokenReading { mut token, client_secret, problem, .. } = match self {
-            Self::Token(reading) => reading,
-            Self::Nothing => return Err(NO_RESULT.into()),
-            Self::Tokens(_) | Self::Other => return Err(NOT_A_TOKEN.into()),
-        };
+    pub fn token(mut self, asked: Option<&str>) -> Result<UpdatedToken, Unusable> {
+        let reason = if self.is_nothing() { NO_RESULT } else { NOT_A_TOKEN };
+        let token = self.tokens.pop().filter(|_| self.kind == Kind::Token);
+        let mut token = token.ok_or(Unusable { reason, token_id: None })?;
         let problem = match asked {
-            _ if problem.is_some() => problem,
+            _ if self.problem.is_some() => self.problem,
             Some(asked) if token.id.is_empty() => {
                 token.id.push_str(asked);
                 None
@@ -114,10 +85,8 @@ impl ResultValue {
             _ => None,
         };
         match problem {
-            None => Ok(UpdatedToken { token, client_secret }),
-            Some(reason) => {
-                Err(Unusable { reason, token_id: Some(token.id).filter(|id| !id.is_empty()), client_secret })
-            }
+            None => Ok(UpdatedToken { token, client_secret: self.client_secrets.pop() }),
+            Some(reason) => Err(Unusable { reason, token_id: Some(token.id).filter(|id| !id.is_empty()) }),
         }
     }
 
@@ -126,220 +95,95 @@ impl ResultValue {
         let UpdatedToken { token, client_secret } = self.token(asked)?;
         match client_secret {
             Some(client_secret) => Ok(IssuedToken { token, client_secret }),
-            None => Err(Unusable { reason: "it has no client_secret", token_id: Some(token.id), client_secret: None }),
+            None => Err(Unusable { reason: "it has no client_secret", token_id: Some(token.id) }),
         }
     }
 
-    /// Returns the tokens of a list, and the memory that they take.
-    pub fn tokens(self) -> Result<(Vec<ServiceToken>, usize), Unusable> {
-        match self {
-            Self::Tokens(TokensReading { tokens, size, problem: None }) => Ok((tokens, size)),
-            Self::Tokens(TokensReading { problem: Some(problem), .. }) => Err(problem.into()),
-            Self::Nothing => Err(NO_RESULT.into()),
-            Self::Token(_) | Self::Other => Err("its result is not a list of tokens".into()),
+    /// Returns the tokens of a list, the memory that they take, and where the list stands among its pages.
+    pub fn tokens(self) -> Result<(Vec<ServiceToken>, usize, PageNumbers), Unusable> {
+        let reason = match (self.kind, self.problem) {
+            (Kind::List, None) => return Ok((self.tokens, self.size, self.page_numbers)),
+            (Kind::List, Some(problem)) => problem,
+            (Kind::Nothing, _) => NO_RESULT,
+            (Kind::Token | Kind::Other, _) => "its result is not a list of tokens",
+        };
+        Err(Unusable { reason, token_id: None })
+    }
+
+    /// Notes that a value of this kind is there: the result, or an element of it where that is a list.
+    fn meet(&mut self, kind: Kind) {
+        if self.kind != Kind::List {
+            self.kind = kind;
+        } else if kind != Kind::Token {
+            self.fail(NOT_A_TOKEN);
         }
     }
-}
 
-/// Returns a token of which nothing but the id is known.
-pub fn with_id(id: &str) -> ServiceToken {
-    ServiceToken {
-        id: id.to_owned(),
-        client_id: None,
-        name: None,
-        duration: None,
-        enabled: None,
-        expires_at: None,
-        created_at: None,
-        updated_at: None,
-        last_seen_at: None,
-        client_secret_version: None,
-        previous_client_secret_expires_at: None,
-        additional_fields: Vec::new(),
-    }
-}
-
-/// Reads a result whose tokens may take this many bytes. It fails only where the syntax of JSON is broken.
-pub struct ResultSeed {
-    pub tokens_limit: usize,
-}
-
-impl<'de> DeserializeSeed<'de> for ResultSeed {
-    type Value = ResultValue;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<ResultValue, D::Error> {
-        deserializer.deserialize_any(ResultVisitor { left: self.tokens_limit, may_be_a_list: true })
-    }
-}
-
-/// Reads a result, or an element of one that is a list.
-struct ResultVisitor {
-    /// The bytes that may still be taken.
-    left: usize,
-    may_be_a_list: bool,
-}
-
-impl<'de> DeserializeSeed<'de> for ResultVisitor {
-    type Value = ResultValue;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<ResultValue, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for ResultVisitor {
-    type Value = ResultValue;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("anything")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ResultValue, A::Error> {
-        let mut builder = TokenBuilder::new(self.left);
-        while let Some(key) = map.next_key::<Json<'de>>()? {
-            builder.take(key, map.next_value()?);
-        }
-        Ok(ResultValue::Token(builder.reading))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<ResultValue, A::Error> {
-        let (mut tokens, mut left, mut problem) = (Vec::new(), self.left, None);
-        while self.may_be_a_list && problem.is_none() {
-            match list.next_element_seed(ResultVisitor { left, may_be_a_list: false })? {
-                None => {
-                    let size = self.left.saturating_sub(left);
-                    return Ok(ResultValue::Tokens(TokensReading { tokens, size, problem }));
-                }
-                Some(ResultValue::Token(TokenReading { problem: Some(found), .. })) => problem = Some(found),
-                Some(ResultValue::Token(TokenReading { token, .. })) if token.id.is_empty() => problem = Some(NO_ID),
-                Some(ResultValue::Token(TokenReading { token, size, .. })) => {
-                    left = left.saturating_sub(size);
-                    tokens.push(token);
-                }
-                Some(_) => problem = Some(NOT_A_TOKEN),
-            }
-        }
-        while list.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(ResultValue::Tokens(TokensReading { tokens: Vec::new(), size: 0, problem }))
-    }
-
-    fn visit_unit<E>(self) -> Result<ResultValue, E> {
-        Ok(ResultValue::Nothing)
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<ResultValue, E> {
-        Ok(ResultValue::Other)
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<ResultValue, E> {
-        Ok(ResultValue::Other)
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<ResultValue, E> {
-        Ok(ResultValue::Other)
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<ResultValue, E> {
-        Ok(ResultValue::Other)
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<ResultValue, E> {
-        Ok(ResultValue::Other)
-    }
-}
-
-/// Puts the fields of a token together.
-struct TokenBuilder {
-    reading: TokenReading,
-    limit: usize,
-}
-
-impl TokenBuilder {
-    fn new(limit: usize) -> Self {
-        let reading = TokenReading { token: with_id(""), client_secret: None, size: 0, problem: None };
-        let mut builder = Self { reading, limit };
-        builder.spend(size_of::<ServiceToken>());
-        builder
-    }
-
-    /// Takes a field. A second value for the id or the secret leaves open which one counts, and makes the token
-    /// unusable.
-    fn take(&mut self, key: Json<'_>, value: Json<'_>) {
+    /// Takes a field of a token. A second value for the id or the secret leaves open which one counts, and makes the
+    /// token unusable. `secrets_before`: the number of secrets of the tokens before this one.
+    fn take(&mut self, token: &mut ServiceToken, secrets_before: usize, key: Json<'_>, value: Json<'_>) {
         self.spend(value.source().len().saturating_add(TEXT_OVERHEAD));
-        if self.reading.problem == Some(OVER_LIMIT) || self.take_known(key.inner(), value) {
+        if self.problem == Some(OVER_LIMIT) {
             return;
         }
+        let text = || value.text().map(String::from);
         let name = key.key();
-        if name == key.inner() || !self.take_known(&name, value) {
-            self.keep(&name, value);
-        }
-    }
-
-    /// Takes a field that a token has a place for. Returns whether it is one.
-    fn take_known(&mut self, name: &str, value: Json<'_>) -> bool {
-        let token = &mut self.reading.token;
-        let is_understood = match name {
-            "id" => self.take_id(value),
-            "client_secret" => self.take_secret(value),
-            "client_id" => put(&mut token.client_id, value.text()),
-            "name" => put(&mut token.name, value.text()),
-            "duration" => put(&mut token.duration, value.text()),
+        let is_understood = match &*name {
+            // What cannot be used of these two is kept by no field.
+            "id" | "client_secret" if value.is_null() => true,
+            "id" => {
+                match text() {
+                    None => self.fail("the value of id is not text"),
+                    Some(_) if !token.id.is_empty() => self.fail("it has two values for id"),
+                    Some(id) => token.id = id,
+                }
+                true
+            }
+            "client_secret" => {
+                let secret = text();
+                match &secret {
+                    None => self.fail("the value of client_secret is not text"),
+                    Some(secret) if secret.is_empty() => {}
+                    Some(_) if self.client_secrets.len() == secrets_before => {}
+                    Some(_) => self.fail("it has two values for client_secret"),
+                }
+                self.client_secrets.extend(secret.filter(|secret| !secret.is_empty()));
+                true
+            }
+            "client_id" => put(&mut token.client_id, text()),
+            "name" => put(&mut token.name, text()),
+            "duration" => put(&mut token.duration, text()),
             "enabled" => put(&mut token.enabled, value.boolean()),
-            "expires_at" => put(&mut token.expires_at, value.text()),
-            "created_at" => put(&mut token.created_at, value.text()),
-            "updated_at" => put(&mut token.updated_at, value.text()),
-            "last_seen_at" => put(&mut token.last_seen_at, value.text()),
+            "expires_at" => put(&mut token.expires_at, text()),
+            "created_at" => put(&mut token.created_at, text()),
+            "updated_at" => put(&mut token.updated_at, text()),
+            "last_seen_at" => put(&mut token.last_seen_at, text()),
             "client_secret_version" => put(&mut token.client_secret_version, value.whole_number()),
-            "previous_client_secret_expires_at" => put(&mut token.previous_client_secret_expires_at, value.text()),
-            _ => return false,
+            "previous_client_secret_expires_at" => put(&mut token.previous_client_secret_expires_at, text()),
+            _ => return self.keep(token, &name, value),
         };
         if !is_understood && !value.is_null() {
-            self.keep(name, value);
+            self.keep(token, &name, value);
         }
-        true
-    }
-
-    /// Takes the id. Returns true, since one that cannot be used is kept by no field.
-    fn take_id(&mut self, value: Json<'_>) -> bool {
-        match value.text() {
-            Some(id) if self.reading.token.id.is_empty() => self.reading.token.id = id,
-            Some(_) => self.fail("it has two values for id"),
-            None if value.is_null() => {}
-            None => self.fail("the value of id is not text"),
-        }
-        true
-    }
-
-    /// Takes the secret. Returns true, since one that cannot be used is kept by no field.
-    fn take_secret(&mut self, value: Json<'_>) -> bool {
-        match value.text() {
-            Some(secret) if secret.is_empty() => {}
-            Some(secret) if self.reading.client_secret.is_none() => self.reading.client_secret = Some(secret),
-            Some(_) => self.fail("it has two values for client_secret"),
-            None if value.is_null() => {}
-            None => self.fail("the value of client_secret is not text"),
-        }
-        true
     }
 
     /// Puts a field among the additional ones.
-    fn keep(&mut self, key: &str, value: Json<'_>) {
-        self.spend(size_of::<JsonField>().saturating_add(TEXT_OVERHEAD).saturating_add(key.len()));
-        if self.reading.problem != Some(OVER_LIMIT) {
-            let field = JsonField { name: key.to_owned(), json: value.source().to_owned() };
-            self.reading.token.additional_fields.push(field);
+    fn keep(&mut self, token: &mut ServiceToken, name: &str, value: Json<'_>) {
+        self.spend(size_of::<JsonField>().saturating_add(TEXT_OVERHEAD).saturating_add(name.len()));
+        if self.problem != Some(OVER_LIMIT) {
+            token.additional_fields.push(JsonField { name: name.to_owned(), json: value.source().to_owned() });
         }
     }
 
     fn spend(&mut self, bytes: usize) {
-        self.reading.size = self.reading.size.saturating_add(bytes);
-        if self.reading.size > self.limit {
-            self.reading.problem = Some(OVER_LIMIT);
+        self.size = self.size.saturating_add(bytes);
+        if self.size > self.limit {
+            self.problem = Some(OVER_LIMIT);
         }
     }
 
     fn fail(&mut self, problem: &'static str) {
-        self.reading.problem.get_or_insert(problem);
+        self.problem.get_or_insert(problem);
     }
 }
 
@@ -352,16 +196,87 @@ fn put<T>(field: &mut Option<T>, value: Option<T>) -> bool {
     is_taken
 }
 
+/// Returns a token of which nothing but the id is known.
+pub fn with_id(id: &str) -> ServiceToken {
+    ServiceToken { id: id.to_owned(), ..ServiceToken::default() }
+}
+
+/// Reads a result, or an element of one that is a list. It fails only where the syntax of JSON is broken.
+impl<'de> DeserializeSeed<'de> for &mut ResultReading {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+/// Visits values that hold nothing to read.
+macro_rules! visit_plain {
+    ($($visit:ident($($type:ty)?) => $kind:ident)*) => {
+        $(fn $visit<E>(self, $(_: $type)?) -> Result<(), E> {
+            self.meet(Kind::$kind);
+            Ok(())
+        })*
+    };
+}
+
+impl<'de> Visitor<'de> for &mut ResultReading {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("anything")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        self.meet(Kind::Token);
+        self.spend(size_of::<ServiceToken>());
+        let (mut token, secrets_before) = (ServiceToken::default(), self.client_secrets.len());
+        while let Some((key, value)) = map.next_entry()? {
+            self.take(&mut token, secrets_before, key, value);
+        }
+        if self.kind == Kind::List && token.id.is_empty() {
+            self.fail(NO_ID);
+        }
+        self.tokens.push(token);
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        self.meet(Kind::List);
+        while self.problem.is_none() && list.next_element_seed(&mut *self)?.is_some() {}
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<(), E> {
+        self.meet(Kind::Other);
+        if text.len() >= SHORTEST_SECRET {
+            self.client_secrets.push(text.to_owned());
+        }
+        Ok(())
+    }
+
+    visit_plain! {
+        visit_unit() => Nothing
+        visit_bool(bool) => Other
+        visit_i64(i64) => Other
+        visit_u64(u64) => Other
+        visit_f64(f64) => Other
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn read_within(text: &str, tokens_limit: usize) -> ResultValue {
+    fn read_within(text: &str, limit: usize) -> ResultReading {
+        let mut reading = ResultReading::new(limit);
         let mut deserializer = serde_json::Deserializer::from_str(text);
-        ResultSeed { tokens_limit }.deserialize(&mut deserializer).unwrap_or_else(|error| panic!("{error}"))
+        reading.deserialize(&mut deserializer).unwrap_or_else(|error| panic!("{error}"));
+        reading
     }
 
-    fn read(text: &str) -> ResultValue {
+    fn read(text: &str) -> ResultReading {
         read_within(text, TOKENS_LIMIT)
     }
 
@@ -484,7 +399,7 @@ mod tests {
 
     #[test]
     fn a_list_is_read_token_by_token_or_refused_with_the_reason() {
-        let (tokens, _) = read(r#"[{"id":"a"},{"id":"b","x":1}]"#).tokens().ok().expect("a list");
+        let (tokens, ..) = read(r#"[{"id":"a"},{"id":"b","x":1}]"#).tokens().ok().expect("a list");
         assert_eq!(tokens.iter().map(|token| token.id.as_str()).collect::<Vec<_>>(), ["a", "b"]);
         for (text, reason) in [
             (r#"[{"id":"a"},{"name":"b"}]"#, "it has no id"),
@@ -509,7 +424,7 @@ mod tests {
     #[test]
     fn the_memory_of_a_list_is_counted_and_its_limit_holds() {
         let text = format!("[{}]", [r#"{"id":"a","name":"b"}"#; 10].join(","));
-        let (_, size) = read(&text).tokens().ok().expect("a list");
+        let (_, size, _) = read(&text).tokens().ok().expect("a list");
         assert!(size >= 10 * size_of::<ServiceToken>());
         assert!(read_within(&text, size).tokens().is_ok());
         assert!(unusable(read_within(&text, size - 1).tokens()).0.contains("16 MiB"));

@@ -1,53 +1,12 @@
-//! The refusal of an argument or a setting, before anything is sent.
-//!
-//! Every refusal names what was refused, its value, and the rule. The value is shortened, in quotes, with control
-//! characters escaped, and left out where it could be a credential.
-
-use std::fmt;
-
-use crate::contract::types::ErrorKind;
+//! How a message shows the value of an argument or of a variable.
 
 /// The most characters of a value that a message shows.
 const SHOWN: usize = 60;
 /// The shortest credential of Cloudflare's older kinds. Identifiers are shorter: a UUID has 36 characters.
 const SHORTEST_CREDENTIAL: usize = 37;
 
-/// A refusal. Nothing was sent.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Invalid {
-    pub kind: ErrorKind,
-    pub message: String,
-}
-
-impl Invalid {
-    /// An argument breaks a rule.
-    pub fn argument(name: &str, value: &str, rule: impl fmt::Display) -> Self {
-        let value = if value.is_empty() { "empty".to_owned() } else { quoted(value) };
-        Self { kind: ErrorKind::InvalidArgument, message: format!("{name} is {value}: {rule}") }
-    }
-
-    /// A numeric argument breaks a rule.
-    pub fn number(name: &str, value: u32, rule: impl fmt::Display) -> Self {
-        Self { kind: ErrorKind::InvalidArgument, message: format!("{name} is {value}: {rule}") }
-    }
-
-    /// Something about the arguments as a whole breaks a rule.
-    pub fn arguments(message: impl Into<String>) -> Self {
-        Self { kind: ErrorKind::InvalidArgument, message: message.into() }
-    }
-
-    /// The credential, the base URL, a header or a variable of the environment breaks a rule.
-    pub fn configuration(message: impl Into<String>) -> Self {
-        Self { kind: ErrorKind::InvalidConfiguration, message: message.into() }
-    }
-
-    /// Whoever deployed the component does not allow the call.
-    pub fn denied(message: impl Into<String>) -> Self {
-        Self { kind: ErrorKind::DeniedByHost, message: message.into() }
-    }
-}
-
-/// Returns a value as a message shows it.
+/// Returns an argument as a message shows it: shortened, in quotes, with control characters escaped, and left out where
+/// it could be a credential.
 pub fn quoted(value: &str) -> String {
     if looks_like_a_credential(value) {
         return "a text that could be a credential and is not shown".to_owned();
