@@ -254,7 +254,7 @@ fn outgoing_request(request: &Request<'_>) -> Result<OutgoingRequest, Cause> {
     let scheme = if request.base.is_https { Scheme::Https } else { Scheme::Http };
     outgoing.set_method(&method).map_err(refused)?;
     outgoing.set_scheme(Some(&scheme)).map_err(refused)?;
-    outgoing.set_authority(Some(&request.base.authority)).map_err(refused)?;
+    outgoing.set_authority(Some(request.base.authority.as_str())).map_err(refused)?;
     outgoing.set_path_with_query(Some(&request.path_with_query)).map_err(refused)?;
     Ok(outgoing)
 }

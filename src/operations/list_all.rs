@@ -5,7 +5,8 @@
 //! beforehand are fetched several at a time.
 
 use std::cell::Cell;
-use std::collections::BTreeSet;
+use std::collections::HashSet;
+use std::hash::{BuildHasher, DefaultHasher, Hasher};
 
 use crate::contract::types::{ErrorKind, ServiceToken, TokenPage};
 use crate::exchange::concurrent::{AT_ONCE, all};
@@ -45,7 +46,7 @@ pub async fn with_head(call: &Call<'_, impl Host>, query: Query<'_>) -> Result<(
     let size = TOKENS_LIMIT.saturating_sub(tokens_left.get());
     let at_once = UNDER_WAY.checked_div(size).unwrap_or(AT_ONCE).clamp(1, AT_ONCE);
     let at_once = u32::try_from(at_once).unwrap_or(1);
-    let mut gathered = Gathered::default();
+    let mut gathered = Gathered { tokens: Vec::new(), ids: HashSet::with_hasher(Seed(call.host.now().0)) };
     let mut last = 1_u32;
     let mut known_pages = gathered.add(first, last);
     while let Some(known) = known_pages {
@@ -69,16 +70,30 @@ pub async fn with_head(call: &Call<'_, impl Host>, query: Query<'_>) -> Result<(
 }
 
 /// The tokens of the pages so far, each once, where it came first.
-#[derive(Default)]
 struct Gathered {
     tokens: Vec<ServiceToken>,
-    ids: BTreeSet<String>,
+    ids: HashSet<String, Seed>,
+}
+
+/// A seed of hashes that a server does not know, so that it cannot choose ids whose hashes collide.
+struct Seed(u64);
+
+impl BuildHasher for Seed {
+    type Hasher = DefaultHasher;
+
+    fn build_hasher(&self) -> DefaultHasher {
+        let mut hasher = DefaultHasher::new();
+        hasher.write_u64(self.0);
+        hasher
+    }
 }
 
 impl Gathered {
     /// Adds the page of this number. Returns up to which page all are known to exist, if there is one after this.
     fn add(&mut self, page: TokenPage, number: u32) -> Option<u32> {
         let before = self.tokens.len();
+        self.tokens.reserve(page.tokens.len());
+        self.ids.reserve(page.tokens.len());
         for token in page.tokens {
             if self.ids.insert(token.id.clone()) {
                 self.tokens.push(token);

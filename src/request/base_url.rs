@@ -14,7 +14,7 @@ const LIMIT: usize = 2048;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BaseUrl {
     pub is_https: bool,
-    pub authority: String,
+    pub authority: Authority,
     /// Without a slash at the end; empty for the root.
     pub path: String,
 }
@@ -30,7 +30,8 @@ impl BaseUrl {
             let rule = "has user information in it: credentials go into `credentials` or the environment";
             return Err(Failure::configuration(format!("{source} {rule}")));
         }
-        let (shown, query) = url.split_once(['?', '#']).map_or((url, None), |(start, query)| (start, Some(query)));
+        let query = url.bytes().position(|byte| matches!(byte, b'?' | b'#'));
+        let shown = url.get(..query.unwrap_or(url.len())).unwrap_or_default();
         let refuse = |rule| Failure::configuration(format!("{source} is {}: {rule}", quoted(shown)));
         if query.is_some() {
             return Err(refuse("it has a query or a fragment, and paths are added at its end"));
@@ -42,16 +43,16 @@ impl BaseUrl {
             Some("http") => false,
             _ => return Err(refuse("it must begin with https://")),
         };
-        let authority = uri.authority().filter(|authority| is_host_and_port(authority));
+        let path = uri.path().trim_end_matches('/').to_owned();
+        let authority = uri.into_parts().authority.filter(is_host_and_port);
         let authority = authority.ok_or_else(|| refuse("it names no host or no port"))?;
         if !is_https && !is_loopback(authority.host()) {
             return Err(refuse("plain http would show the credential to the network: use https"));
         }
-        let path = uri.path().trim_end_matches('/');
         if !path.is_ascii() {
             return Err(refuse("its path has a character that is to be percent-encoded"));
         }
-        Ok(Self { is_https, authority: authority.as_str().to_owned(), path: path.to_owned() })
+        Ok(Self { is_https, authority, path })
     }
 }
 
@@ -94,7 +95,7 @@ mod tests {
             ("http://[0:0:0:0:0:0:0:1]", false, "[0:0:0:0:0:0:0:1]", ""),
             ("https://[2606:4700::1]/v", true, "[2606:4700::1]", "/v"),
         ] {
-            let expected = BaseUrl { is_https, authority: authority.into(), path: path.into() };
+            let expected = BaseUrl { is_https, authority: authority.parse().unwrap(), path: path.into() };
             assert_eq!(BaseUrl::parse("u", url).expect(url), expected);
         }
     }
@@ -156,6 +157,7 @@ mod tests {
             let is_right = (is_https || is_loopback) && port.is_none_or(|port| (1..65_536).contains(&port));
             prop_assert_eq!(parsed.is_ok(), is_right, "{:?}", parsed);
             if let Ok(parsed) = parsed {
+                let authority = authority.parse().unwrap();
                 prop_assert_eq!(parsed, BaseUrl { is_https, authority, path: path.trim_end_matches('/').to_owned() });
             }
         }
@@ -164,7 +166,7 @@ mod tests {
         fn whatever_is_accepted_is_https_or_loopback(url in "(https?://)?[a-z0-9.:%@?#\\[\\]/-]{0,20}") {
             if let Ok(parsed) = BaseUrl::parse("u", &url) {
                 let uri: Uri = url.parse().expect("a URL");
-                prop_assert_eq!(uri.authority().expect("an authority").as_str(), &parsed.authority);
+                prop_assert_eq!(uri.authority().expect("an authority"), &parsed.authority);
                 prop_assert!(parsed.is_https || is_loopback(uri.host().expect("a host")));
                 prop_assert!(!parsed.path.ends_with('/') && uri.query().is_none());
             }

@@ -75,12 +75,11 @@ impl Credentials {
 /// Checks a part of a credential, which becomes the value of a header.
 fn check(source: &str, value: String) -> Result<String> {
     let is_quotation_mark = |character| matches!(character, '"' | '\'' | '`');
-    let first_word = value.split_ascii_whitespace().next().unwrap_or_default();
     let problem = if value.is_empty() {
         "is empty"
     } else if value.len() > LIMIT {
         "is longer than 4096 bytes"
-    } else if first_word.eq_ignore_ascii_case("bearer") {
+    } else if value.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("bearer")) {
         "begins with \"Bearer\": give the token alone"
     } else if value.starts_with(is_quotation_mark) || value.ends_with(is_quotation_mark) {
         "has quotation marks around it: give the text between them"

@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::request::ids::{encoded, scope_argument};
 use crate::request::{BaseUrl, Credentials, Settings, Target};
 
+const JSON: &str = "application/json";
 const USER_AGENT: &str = concat!("cloudflare-access/", env!("CARGO_PKG_VERSION"));
 
 /// The methods that the API uses.
@@ -121,23 +122,23 @@ impl<'a> Request<'a> {
 
 fn headers(settings: &Settings, body: Option<&[u8]>) -> Vec<(String, Vec<u8>)> {
     let mut headers = Vec::with_capacity(8);
-    let mut add = |name: &str, value: &str| headers.push((name.to_owned(), value.as_bytes().to_vec()));
-    add("accept", "application/json");
-    add("user-agent", settings.headers.user_agent.as_deref().unwrap_or(USER_AGENT));
-    add("content-length", &body.map_or(0, <[u8]>::len).to_string());
+    let mut add = |name: &str, value: String| headers.push((name.to_owned(), value.into_bytes()));
+    add("accept", JSON.to_owned());
+    add("user-agent", settings.headers.user_agent.as_deref().unwrap_or(USER_AGENT).to_owned());
+    add("content-length", body.map_or_else(|| "0".to_owned(), |body| body.len().to_string()));
     if body.is_some() {
-        add("content-type", "application/json");
+        add("content-type", JSON.to_owned());
     }
     match &settings.credentials {
-        Credentials::ApiToken(token) => add("authorization", &["Bearer ", token].concat()),
+        Credentials::ApiToken(token) => add("authorization", ["Bearer ", token].concat()),
         Credentials::ApiKey { email, key } => {
-            add("x-auth-email", email);
-            add("x-auth-key", key);
+            add("x-auth-email", email.clone());
+            add("x-auth-key", key.clone());
         }
         Credentials::Host => {}
     }
     for (name, value) in &settings.headers.others {
-        add(name, value);
+        add(name, value.clone());
     }
     headers
 }
