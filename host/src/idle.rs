@@ -42,7 +42,7 @@ struct Entry {
 
 impl Idle {
     pub(crate) fn new(capacity: usize) -> Self {
-        Self { instances: Mutex::new(Vec::with_capacity(capacity)), capacity }
+        Self { instances: Mutex::default(), capacity }
     }
 
     /// The instance of this owner that was used last; its memory is the warmest.

@@ -7,6 +7,8 @@ use crate::Credentials;
 
 /// The contract's own default for a whole call.
 const DEFAULT_TIMEOUT: Duration = Duration::from_mins(1);
+/// The longest that the contract has room for: 49 days.
+const LONGEST_TIMEOUT: Duration = Duration::from_millis(u32::MAX as u64);
 
 /// Time limits, repeats, more headers and another credential for one call or for all calls of a handle.
 #[derive(Clone, Default)]
@@ -33,7 +35,7 @@ impl CallOptions {
     }
 
     /// Time for the whole call: connecting, every attempt, the waits between them, reading every answer. 60 seconds by default;
-    /// at least a millisecond, at most 49 days.
+    /// at least a millisecond. More than 49 days count as 49 days.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
@@ -75,7 +77,7 @@ impl CallOptions {
     }
 
     pub(crate) fn timeout_or_default(&self) -> Duration {
-        self.timeout.unwrap_or(DEFAULT_TIMEOUT)
+        self.timeout.unwrap_or(DEFAULT_TIMEOUT).min(LONGEST_TIMEOUT)
     }
 }
 

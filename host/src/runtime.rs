@@ -27,6 +27,8 @@ use crate::{BuildError, exchange, linker, streams};
 /// The component needs about 1.3 MiB; its answers are capped at 16 MiB.
 const DEFAULT_MAX_MEMORY: usize = 64 << 20;
 const DEFAULT_MAX_CALLS: u32 = 64;
+/// More than any machine has room for at once.
+const MOST_CALLS: u32 = 1 << 16;
 /// Core modules, memories and tables inside one component: wit-component makes four, one and two; twice that is allowed.
 const CORE_INSTANCES_PER_COMPONENT: u32 = 8;
 const TABLES_PER_COMPONENT: u32 = 4;
@@ -200,10 +202,10 @@ impl RuntimeBuilder {
         self
     }
 
-    /// How many calls may run at once; more wait. 64 by default, at least 1.
+    /// Sets how many calls may run at once; more wait. 64 by default. 0 counts as 1, and more than 65,536 count as 65,536.
     #[must_use]
     pub fn max_calls(mut self, calls: u32) -> Self {
-        self.max_calls = calls.max(1);
+        self.max_calls = calls.clamp(1, MOST_CALLS);
         self
     }
 

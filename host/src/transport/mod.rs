@@ -40,7 +40,10 @@ use connections::Connections;
 use connector::Connector;
 pub use proxy::{InvalidProxy, Proxy};
 
-/// How long each phase of a request may take, and how long an unused connection is kept.
+/// The longest that a limit can be. Far enough away to be no limit, and near enough for every clock to count to it.
+const LONGEST: Duration = Duration::from_hours(24 * 365);
+
+/// How long each phase of a request may take, and how long an unused connection is kept. A time beyond a year counts as a year.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Timeouts {
@@ -121,6 +124,7 @@ impl Transport {
     /// [`BuildError::Tls`] when the platform's roots cannot be read or an extra root is no certificate, and
     /// [`BuildError::Proxy`] when the proxy's URL cannot be used.
     pub fn new(config: TransportConfig) -> Result<Self, BuildError> {
+        let config = TransportConfig { timeouts: config.timeouts.within_a_year(), ..config };
         let timeouts = config.timeouts;
         let idle_connections = config.idle_connections;
         let connections = Arc::<Connections>::default();
@@ -217,6 +221,13 @@ struct Limits {
 }
 
 impl Timeouts {
+    fn within_a_year(self) -> Self {
+        let Self { dns, connect, handshake, first_byte, between_bytes, idle } = self;
+        let [dns, connect, handshake, first_byte, between_bytes, idle] =
+            [dns, connect, handshake, first_byte, between_bytes, idle].map(|limit| limit.min(LONGEST));
+        Self { dns, connect, handshake, first_byte, between_bytes, idle }
+    }
+
     fn shortened_by(self, options: RequestOptions) -> Limits {
         let shorter = |own: Duration, asked: Option<Duration>| asked.map_or(own, |asked| asked.min(own));
         Limits {

@@ -154,6 +154,15 @@ async fn options_reach_the_component() {
 }
 
 #[tokio::test]
+async fn times_and_numbers_of_any_size_are_taken() {
+    let simulator = simulator().await;
+    let options = CallOptions::new().timeout(Duration::MAX).attempt_timeout(Duration::MAX);
+    account(&simulator).with(&options).list_page(ListPageParams::new()).await.unwrap();
+    let runtime = Runtime::builder().cache(code_cache()).max_calls(u32::MAX).build().unwrap();
+    access_on(&simulator, runtime).account(ACCOUNT_ID).list_page(ListPageParams::new()).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_create_that_found_no_connection_is_known_not_to_have_happened() {
     let simulator = Simulator::builder().never_accepts().start().await.unwrap();
     let options = CallOptions::new().timeout(Duration::from_millis(400));

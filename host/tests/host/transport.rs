@@ -274,6 +274,51 @@ async fn what_a_server_gets_was_told_before_however_little_the_task_may_still_do
     }
 }
 
+// --- Limits
+
+#[tokio::test]
+async fn limits_of_any_length_are_taken() {
+    let (listener, url) = listen().await;
+    let (go_on, may_go_on) = tokio::sync::oneshot::channel();
+    let mut may_go_on = Some(may_go_on);
+    let server = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        read_request(&mut stream).await;
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n").await.unwrap();
+        may_go_on.take().unwrap().await.unwrap();
+        stream.write_all(b"{}").await.unwrap();
+        read_request(&mut stream).await;
+        stream.write_all(OK).await.unwrap();
+    });
+    let mut config = config(&url);
+    let limits = &mut config.timeouts;
+    for limit in [
+        &mut limits.dns,
+        &mut limits.connect,
+        &mut limits.handshake,
+        &mut limits.first_byte,
+        &mut limits.between_bytes,
+        &mut limits.idle,
+    ] {
+        *limit = Duration::MAX;
+    }
+    let transport = transport(config);
+    let longest = RequestOptions {
+        connect_timeout: Some(Duration::MAX),
+        first_byte_timeout: Some(Duration::MAX),
+        between_bytes_timeout: Some(Duration::MAX),
+    };
+    let sending = transport.send(request(&Method::GET, &url, ""), Some(longest), || {});
+    let mut body = within("the head of an answer", sending).await.unwrap().into_body();
+    let mut frame = pin!(body.frame());
+    assert!(poll_once_with(100, frame.as_mut()).await.is_pending(), "the server waits");
+    go_on.send(()).unwrap();
+    within("the body", frame).await.unwrap().unwrap();
+    // The connection is kept, and whatever sees to its end has not failed.
+    assert_eq!(get(&transport, &url).await.unwrap().status(), 200);
+    within("the end of the server", server).await.unwrap();
+}
+
 // --- Where a connection may go
 
 #[tokio::test]
