@@ -54,7 +54,8 @@ impl Addresses {
     pub fn permit(self, address: IpAddr) -> bool {
         match self {
             Self::Public => is_public(address),
-            Self::Loopback => canonical(address).is_loopback(),
+            // Only a mapped address is one of this machine. A packet to NAT64 or 6to4 leaves it, whatever the address embeds.
+            Self::Loopback => address.to_canonical().is_loopback(),
             Self::Any => true,
         }
     }
@@ -175,7 +176,10 @@ mod tests {
         let rule = Addresses::of(&BaseUrl::new("http://localhost:8787").unwrap());
         assert!(rule.permit("127.0.0.1".parse().unwrap()) && rule.permit("::1".parse().unwrap()));
         assert!(rule.permit("::ffff:127.0.0.1".parse().unwrap()));
-        assert!(!rule.permit("10.0.0.1".parse().unwrap()));
+        // In the others a packet leaves the machine, whatever becomes of it.
+        for address in ["10.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::", "::127.0.0.1", "::ffff:10.0.0.1"] {
+            assert!(!rule.permit(address.parse().unwrap()), "{address}");
+        }
         assert_eq!(Addresses::of(&BaseUrl::cloudflare()), Addresses::Public);
     }
 }
