@@ -3,6 +3,10 @@
 //! Two rules, both kept by the host, whatever the component does. The request must be for the scheme, host and port of the
 //! base URL. And the address that the host's name resolves to must be a public one (or a loopback one, where the base URL
 //! is loopback), so that neither a hostile DNS answer nor a mistaken base URL reaches the inside of a network.
+//!
+//! Behind a proxy the second rule holds for a base URL with an address in place of a name only. The proxy resolves names, so this
+//! host does not see to which address one leads; the proxy must refuse those that are not to be reached. TLS still ends at the API,
+//! so a connection that was led astray has no certificate for its name and gets neither a request nor the credential.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use http::{Request, Response};
+use http::{Request, Response, Uri};
 use http_body_util::BodyExt;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::capture_connection;
@@ -89,6 +89,8 @@ pub struct TransportConfig {
     pub timeouts: Timeouts,
     /// How many unused connections are kept.
     pub idle_connections: usize,
+    /// Where the base URL is.
+    destination: Option<Uri>,
 }
 
 impl TransportConfig {
@@ -102,6 +104,7 @@ impl TransportConfig {
             proxy: Proxy::FromEnvironment,
             timeouts: Timeouts::default(),
             idle_connections: 64,
+            destination: base_url.as_str().parse().ok(),
         }
     }
 }
