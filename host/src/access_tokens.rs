@@ -135,7 +135,7 @@ pub struct AccessTokensBuilder {
     credentials: Option<Credentials>,
     base_url: Option<BaseUrl>,
     runtime: Option<Runtime>,
-    addresses: Option<Addresses>,
+    allow_private_addresses: bool,
     extra_roots: Vec<CertificateDer<'static>>,
     proxy: Option<Proxy>,
     timeouts: Option<Timeouts>,
@@ -187,10 +187,13 @@ impl AccessTokensBuilder {
         self
     }
 
-    /// Which addresses connections may be made to. Default: public ones, or only loopback ones for a loopback base URL.
+    /// Allows connections to addresses that are not public, for an API behind a gateway inside a private network. False by default:
+    /// a base URL, or the DNS answer for it, that leads inside a network is then a failure before anything is sent.
+    ///
+    /// A loopback base URL reaches loopback addresses only, whatever is set here.
     #[must_use]
-    pub fn addresses(mut self, addresses: Addresses) -> Self {
-        self.addresses = Some(addresses);
+    pub fn allow_private_addresses(mut self, allow: bool) -> Self {
+        self.allow_private_addresses = allow;
         self
     }
 
@@ -234,7 +237,9 @@ impl AccessTokensBuilder {
         let credential = Arc::new(credentials.headers()?);
         let base_url = self.base_url.unwrap_or_default();
         let mut transport = TransportConfig::for_base_url(&base_url);
-        transport.addresses = self.addresses.unwrap_or(transport.addresses);
+        if self.allow_private_addresses && transport.addresses == Addresses::Public {
+            transport.addresses = Addresses::Any;
+        }
         transport.extra_roots = self.extra_roots;
         transport.proxy = self.proxy.unwrap_or(transport.proxy);
         transport.timeouts = self.timeouts.unwrap_or(transport.timeouts);

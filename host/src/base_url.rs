@@ -182,6 +182,11 @@ impl BaseUrl {
         is_loopback(&self.url)
     }
 
+    /// The path without a slash at the end; empty where there is none.
+    pub(crate) fn path(&self) -> &str {
+        self.url.path().trim_end_matches('/')
+    }
+
     pub(crate) fn is_https(&self) -> bool {
         self.url.scheme() == "https"
     }

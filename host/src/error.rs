@@ -30,7 +30,7 @@ pub enum ErrorKind {
     RateLimited,
     /// The API or the edge before it failed. Trying later can help.
     Unavailable,
-    /// The request was not for the API's origin, or whoever deployed the component does not allow the call. Nothing was sent.
+    /// The request was not for the API's service tokens, its address was not public, or whoever deployed the component does not allow the call. Nothing was sent.
     DeniedByHost,
     /// No answer: the name did not resolve, nothing listens, TLS failed, or the connection broke. See [`outcome`](Details::outcome).
     Connection,

@@ -2,7 +2,7 @@
 //!
 //! Usable alone in an application with a wasmtime of its own: keep an [`AccessHooks`] in the store's state and return it from
 //! `WasiHttpView::http`; `examples/own_wasmtime.rs` shows it. The credential is added here, on the host's side of the
-//! boundary and after the check of the origin, so the host never gives it to the component or sends it elsewhere. A server that has
+//! boundary and after the check of where the request goes, so the host never gives it to the component or sends it elsewhere. A server that has
 //! it can send it back: [`AccessHooks::redactor`] takes it out of what the component returns.
 
 use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
@@ -84,12 +84,13 @@ impl AccessHooks {
         mut request: Request<WasiBody>,
         options: Option<RequestOptions>,
     ) -> Result<Underway, HttpError> {
-        if !self.policy.allows(request.uri()) {
+        if !self.policy.allows(request.method(), request.uri()) {
             tracing::warn!(
                 scheme = request.uri().scheme_str(),
                 host = request.uri().host(),
                 port = request.uri().port_u16(),
-                "refused a request of the component: it is not for the API's origin"
+                method = %request.method(),
+                "refused a request of the component: it is not one that the API has for service tokens"
             );
             return Err(HttpError::HttpRequestDenied);
         }
@@ -248,6 +249,21 @@ mod tests {
         Request::builder().method(method).uri(uri).body(body).unwrap()
     }
 
+    #[test]
+    fn a_request_for_another_path_of_the_origin_is_denied() {
+        let base_url = BaseUrl::new("http://127.0.0.1:1/client/v4").unwrap();
+        let transport = Transport::new(TransportConfig::for_base_url(&base_url)).unwrap();
+        let hooks = AccessHooks::new(transport, EgressPolicy::only(base_url));
+        let hooks = hooks.with_credentials(&Credentials::api_token("token")).unwrap();
+        let answer = |path: &str| hooks.exchange(request(Method::GET, &format!("http://127.0.0.1:1{path}")), None);
+        assert!(answer("/client/v4/accounts/a/access/service_tokens").is_ok());
+        for path in ["/client/v4/user/tokens", "/client/v4/accounts/a/access/apps", "/accounts/a/access/service_tokens"]
+        {
+            assert!(matches!(answer(path).err(), Some(HttpError::HttpRequestDenied)), "{path}");
+        }
+        assert_eq!(hooks.exchanges().requests(), 0);
+    }
+
     #[tokio::test]
     async fn a_change_that_no_connection_would_have_has_not_left_though_one_seemed_free() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -268,10 +284,11 @@ mod tests {
         let hooks = AccessHooks::new(transport, EgressPolicy::only(base_url));
         let exchanges = hooks.exchanges();
 
-        let answer = hooks.exchange(request(Method::GET, &url), None).unwrap().await.unwrap();
+        let tokens = format!("{url}/accounts/a/access/service_tokens");
+        let answer = hooks.exchange(request(Method::GET, &tokens), None).unwrap().await.unwrap();
         assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), "{}");
         let _stays_open = server.await.unwrap(); // and nobody listens any more
-        let error = hooks.exchange(request(Method::POST, &url), None).unwrap().await.unwrap_err();
+        let error = hooks.exchange(request(Method::POST, &tokens), None).unwrap().await.unwrap_err();
         assert!(Transport::proves_that_nothing_left(&error), "{error:?}");
         assert_eq!((exchanges.requests(), exchanges.may_have_left()), (2, true));
         assert!(!exchanges.change_may_have_left());

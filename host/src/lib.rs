@@ -23,7 +23,7 @@
 //! ```
 //!
 //! - The component is inside this crate; another of the same world can be given instead ([`Runtime::builder`]).
-//! - The credential stays with the host: the component asks, [`hooks`] add it, only for the API's own origin.
+//! - The credential stays with the host: the component asks, [`hooks`] add it, only to requests for the API's service tokens.
 //! - Only the API can be reached ([`egress`]), over one pool of connections for all calls ([`transport`]).
 //! - Each call has an instance to itself with a memory limit and a time limit; dropping its future stops it ([`Runtime`]).
 //!

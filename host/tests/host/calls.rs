@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use cloudflare_access_host::transport::Proxy;
 use cloudflare_access_host::{
     AccessTokens, Account, CallOptions, CodeCache, CreateParams, Credentials, Deletion, ErrorKind, ExposeSecret,
     ListAllParams, ListPageParams, Outcome, PreviousSecret, Runtime, Scope, Tokens, UpdateParams,
@@ -135,6 +136,29 @@ async fn a_call_may_bring_its_own_credential() {
     let error = account.with(&unusable).list_page(ListPageParams::new()).await.unwrap_err();
     assert_eq!((error.kind, error.attempts), (ErrorKind::InvalidConfiguration, 0));
     assert_eq!(simulator.request_count(), 2);
+}
+
+/// The address `0.0.0.0` is not public, and on this machine it leads to this machine.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn an_address_inside_a_network_is_reached_only_where_that_was_allowed() {
+    let certified = rcgen::generate_simple_self_signed(["0.0.0.0".to_owned()]).unwrap();
+    let tls = crate::transport::server_config(&certified);
+    let simulator = Simulator::builder().tls(tls).start().await.unwrap();
+    let gateway = || {
+        AccessTokens::builder()
+            .credentials(Credentials::api_token(API_TOKEN))
+            .base_url(format!("https://0.0.0.0:{}/client/v4", simulator.address().port()).parse().unwrap())
+            .extra_root(certified.cert.der().clone())
+            .proxy(Proxy::None)
+            .runtime(RUNTIME.clone())
+    };
+    let account = gateway().build().unwrap().account(ACCOUNT_ID);
+    let error = account.create(CreateParams::named("CI")).await.unwrap_err();
+    assert_eq!((error.kind, error.outcome), (ErrorKind::DeniedByHost, Outcome::NotApplied), "{error}");
+    assert_eq!(simulator.connections(), 0);
+    let account = gateway().allow_private_addresses(true).build().unwrap().account(ACCOUNT_ID);
+    account.create(CreateParams::named("CI")).await.unwrap();
 }
 
 #[tokio::test]

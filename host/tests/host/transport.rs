@@ -216,15 +216,18 @@ async fn http_2_is_spoken_where_the_server_offers_it() {
 /// A server's TLS with a certificate for a name, and the certificate.
 fn certified(name: &str) -> (CertificateDer<'static>, ServerConfig) {
     let certified = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
-    let certificate = certified.cert.der().clone();
+    (certified.cert.der().clone(), server_config(&certified))
+}
+
+/// A server's TLS with this certificate.
+pub fn server_config(certified: &rcgen::CertifiedKey<rcgen::KeyPair>) -> ServerConfig {
     let key = PrivateKeyDer::from_pem_slice(certified.signing_key.serialize_pem().as_bytes()).unwrap();
-    let tls = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+    ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
-        .with_single_cert(vec![certificate.clone()], key)
-        .unwrap();
-    (certificate, tls)
+        .with_single_cert(vec![certified.cert.der().clone()], key)
+        .unwrap()
 }
 
 /// Over HTTP/2 a request can leave in the poll in which its connection has come to be.
