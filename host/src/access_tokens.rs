@@ -115,6 +115,7 @@ fn invalid_credential(error: &crate::InvalidCredentials) -> Error {
         attempts: 0,
         token_id: None,
         previous_secret_expires_at: None,
+        transport: None,
     })
 }
 

@@ -27,6 +27,7 @@ use crate::options::CallOptions;
 use crate::redactor::{Received, Redactor};
 use crate::runtime::{Instance, Runtime};
 use crate::state::HostState;
+use crate::transport::{TransportError, TransportPhase};
 
 /// How much longer than its own limit the component is given to report that it reached it.
 const GRACE: Duration = Duration::from_secs(1);
@@ -142,22 +143,32 @@ async fn instance(runtime: &Runtime, owner: Option<Owner>, hooks: AccessHooks) -
 /// change can have left.
 fn with_what_the_host_knows(operation: Operation, error: Error, exchanges: &Exchanges) -> Error {
     let known = operation.outcome_if(exchanges.change_may_have_left());
-    if error.outcome != Outcome::Unknown || known != Outcome::NotApplied {
-        return error;
-    }
     let mut details = error.into_details();
+    if details.status.is_none() {
+        details.transport = transport_error(exchanges);
+    }
+    if details.outcome != Outcome::Unknown || known != Outcome::NotApplied {
+        return Error::new(details);
+    }
     details.outcome = known;
     details.previous_secret_expires_at = None;
-    details.message = format!(
-        "{}: {}",
-        operation.name(),
-        if exchanges.may_have_left() {
-            "no connection for the change came to be; nothing was changed"
-        } else {
-            "no connection to the API came to be; nothing was sent"
-        }
-    );
+    details.message.push_str(if exchanges.may_have_left() {
+        "; this host made no connection for the change, so nothing was changed"
+    } else {
+        "; this host made no connection, so nothing was sent"
+    });
     Error::new(details)
+}
+
+/// Why the last request got no answer.
+fn transport_error(exchanges: &Exchanges) -> Option<TransportError> {
+    // A component that gave a request up did not wait for what became of it.
+    let given_up = || TransportError {
+        phase: TransportPhase::Connect,
+        message: "there was no connection yet when the request was given up".to_owned(),
+    };
+    let is_given_up = exchanges.requests() > 0 && !exchanges.may_have_left();
+    exchanges.failure().or_else(|| is_given_up.then(given_up))
 }
 
 fn component_failed(
@@ -205,6 +216,7 @@ fn without_the_components_word(operation: Operation, exchanges: &Exchanges, kind
         attempts: exchanges.requests(),
         token_id: None,
         previous_secret_expires_at: None,
+        transport: transport_error(exchanges),
     })
 }
 

@@ -158,6 +158,7 @@ impl From<contract::Error> for Error {
             attempts: error.attempts,
             token_id: error.token_id,
             previous_secret_expires_at: error.previous_secret_expires_at,
+            transport: None,
         })
     }
 }

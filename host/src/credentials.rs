@@ -1,7 +1,7 @@
 //! Who asks: one credential, kept on the host.
 //!
 //! The component is told `credentials::host` and is never given it; [`AccessHooks`](crate::hooks::AccessHooks) adds the headers
-//! as a request leaves, and only to the API's own origin. `Debug` shows the kind and nothing of the value.
+//! as a request leaves, and only to requests for the API's service tokens. `Debug` shows the kind and nothing of the value.
 
 use std::fmt;
 

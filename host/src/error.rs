@@ -6,6 +6,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::transport::TransportError;
+
 /// What went wrong, by what to do about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -168,6 +170,9 @@ pub struct Details {
     /// Until when the secret before the current one passes (RFC 3339), after a rotation whose outcome is `Unknown` or `Applied`
     /// and where it is known.
     pub previous_secret_expires_at: Option<String>,
+    /// Why the last request got no answer, as this host saw it; none where an answer came. Also the
+    /// [`source`](std::error::Error::source) of the error.
+    pub transport: Option<TransportError>,
 }
 
 impl Error {
@@ -203,4 +208,9 @@ impl fmt::Display for Error {
     }
 }
 
-impl std::error::Error for Error {}
+impl std::error::Error for Error {
+    /// Returns the [`TransportError`] of the last request, where it got no answer.
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.transport.as_ref().map(|error| error as _)
+    }
+}

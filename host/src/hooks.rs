@@ -6,7 +6,7 @@
 //! it can send it back: [`AccessHooks::redactor`] takes it out of what the component returns.
 
 use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use http::header::AUTHORIZATION;
 use http::{HeaderName, Method, Request, Response};
@@ -17,7 +17,7 @@ use wasmtime_wasi_http::{
 use crate::credentials::{CredentialHeaders, Credentials, InvalidCredentials, X_AUTH_EMAIL, X_AUTH_KEY};
 use crate::egress::EgressPolicy;
 use crate::exchange::{Unanswered, Underway};
-use crate::transport::Transport;
+use crate::transport::{Transport, TransportError, TransportPhase};
 
 pub use crate::redactor::{Received, Redactor};
 
@@ -92,6 +92,10 @@ impl AccessHooks {
                 method = %request.method(),
                 "refused a request of the component: it is not one that the API has for service tokens"
             );
+            self.exchanges.record_failure(TransportError {
+                phase: TransportPhase::Policy,
+                message: "the request is not one that the API has for service tokens".to_owned(),
+            });
             return Err(HttpError::HttpRequestDenied);
         }
         if let Some(credential) = &self.credential {
@@ -108,13 +112,21 @@ impl AccessHooks {
                 exchanges.record_departure(reads);
                 has_departed = true;
             };
-            let response = transport.send(request, options, departing).await.inspect_err(|error| {
-                if has_departed && Transport::proves_that_nothing_left(error) {
-                    exchanges.take_back_departure(reads);
+            match transport.send(request, options, departing).await {
+                Ok(response) => {
+                    exchanges.record_answer(&response, &redactor);
+                    Ok(response)
                 }
-            })?;
-            exchanges.record_answer(&response, &redactor);
-            Ok(response)
+                Err(error) => {
+                    if has_departed && Transport::proves_that_nothing_left(error.code()) {
+                        exchanges.take_back_departure(reads);
+                    }
+                    let (phase, message) = (error.phase(), redactor.text(&error.to_string()));
+                    tracing::debug!(?phase, error = message, "a request got no answer");
+                    exchanges.record_failure(TransportError { phase, message });
+                    Err(error.into_code())
+                }
+            }
         }))
     }
 }
@@ -164,6 +176,7 @@ pub struct Exchanges {
     /// 0: no answer yet.
     status: AtomicU16,
     ray_id: Mutex<Option<String>>,
+    failure: Mutex<Option<TransportError>>,
     unanswered: Unanswered,
 }
 
@@ -195,7 +208,13 @@ impl Exchanges {
     /// The ray id (`cf-ray`) of the last answer that had one. Text of another form is none.
     #[must_use]
     pub fn ray_id(&self) -> Option<String> {
-        self.ray_id.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.ray_id).clone()
+    }
+
+    /// Why the last request that came to its end got no answer; none where it got one.
+    #[must_use]
+    pub fn failure(&self) -> Option<TransportError> {
+        lock(&self.failure).clone()
     }
 
     /// The requests that have no answer yet.
@@ -222,13 +241,22 @@ impl Exchanges {
         }
     }
 
+    fn record_failure(&self, failure: TransportError) {
+        *lock(&self.failure) = Some(failure);
+    }
+
     fn record_answer<T>(&self, response: &Response<T>, redactor: &Redactor) {
+        *lock(&self.failure) = None;
         self.status.store(response.status().as_u16(), Ordering::Release);
         let ray_id = response.headers().get("cf-ray").and_then(|value| redactor.ray_id(value.to_str().ok()?));
         if ray_id.is_some() {
-            *self.ray_id.lock().unwrap_or_else(PoisonError::into_inner) = ray_id;
+            *lock(&self.ray_id) = ray_id;
         }
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -93,6 +93,7 @@ pub use runtime::{CodeCache, Runtime, RuntimeBuilder};
 pub use secrecy::{ExposeSecret, SecretString};
 pub use state::HostState;
 pub use tokens::{Account, Scope, Tokens, Zone};
+pub use transport::{TransportError, TransportPhase};
 pub use types::{
     CreateParams, Deletion, IssuedToken, JsonField, ListAllParams, ListPageParams, PreviousSecret, ServiceToken,
     TokenDuration, TokenPage, UpdateParams, UpdatedToken,

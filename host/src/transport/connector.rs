@@ -101,7 +101,7 @@ impl Routes {
                 }
                 timeout(self.handshake + self.direct.connect, tunnel.call(destination))
                     .await
-                    .map_err(|_| ConnectFailure::HandshakeTimeout)?
+                    .map_err(|_| ConnectFailure::TunnelTimeout)?
                     .map_err(|error| ConnectFailure::Tunnel(error.into()))?
             }
             None => MaybeHttpsStream::Http(self.direct.tcp(destination).await?),

@@ -38,6 +38,7 @@ use crate::{BaseUrl, BuildError};
 use body::TimedBody;
 use connections::Connections;
 use connector::Connector;
+pub use failure::{SendError, TransportError, TransportPhase};
 pub use proxy::{InvalidProxy, Proxy};
 
 /// The longest that a limit can be. Far enough away to be no limit, and near enough for every clock to count to it.
@@ -155,14 +156,14 @@ impl Transport {
     ///
     /// # Errors
     ///
-    /// The `wasi:http` error code of the phase that failed. The codes of a connection that never came to be are not used for
-    /// anything later; [`Transport::proves_that_nothing_left`] knows them.
+    /// [`SendError`] with the `wasi:http` error code of the phase that failed. The codes of a connection that never came to be are
+    /// not used for anything later; [`Transport::proves_that_nothing_left`] knows them.
     pub async fn send(
         &self,
         mut request: Request<WasiBody>,
         options: Option<RequestOptions>,
         departing: impl FnOnce() + Send,
-    ) -> Result<Response<WasiBody>, HttpError> {
+    ) -> Result<Response<WasiBody>, SendError> {
         let limits = self.0.timeouts.shortened_by(options.unwrap_or_default());
         let (counted, is_free) = self.0.connections.request(request.uri());
         let head = if is_free {
@@ -181,13 +182,13 @@ impl Transport {
                 if connection.connection_metadata().is_some() {
                     return Poll::Ready(Ok(None));
                 }
-                late.as_mut().poll(context).map(|()| Err(HttpError::ConnectionTimeout))
+                late.as_mut().poll(context).map(|()| Err(SendError::no_connection_in_time()))
             });
             let early = early.await?;
             if let Some(Err(error)) = &early
                 && error.is_connect()
             {
-                return Err(failure::of_exchange(error));
+                return Err(SendError::of_exchange(error));
             }
             departing();
             match early {
@@ -195,14 +196,14 @@ impl Transport {
                 None => first_byte(limits.first_byte, response).await?,
             }
         };
-        let head = head.map_err(|error| failure::of_exchange(&error))?;
+        let head = head.map_err(|error| SendError::of_exchange(&error))?;
         Ok(head.map(|body| TimedBody::new(body, limits.between_bytes, counted).boxed_unsync()))
     }
 
-    /// Whether an error of [`Transport::send`] arose before anything of the request can have reached a server.
+    /// Whether an error code of [`Transport::send`] arose before anything of the request can have reached a server.
     #[must_use]
-    pub fn proves_that_nothing_left(error: &HttpError) -> bool {
-        failure::is_before_the_request(error)
+    pub fn proves_that_nothing_left(code: &HttpError) -> bool {
+        failure::is_before_the_request(code)
     }
 }
 
@@ -212,8 +213,8 @@ impl fmt::Debug for Transport {
     }
 }
 
-async fn first_byte<F: Future>(limit: Duration, response: F) -> Result<F::Output, HttpError> {
-    tokio::time::timeout(limit, response).await.map_err(|_| HttpError::HttpResponseTimeout)
+async fn first_byte<F: Future>(limit: Duration, response: F) -> Result<F::Output, SendError> {
+    tokio::time::timeout(limit, response).await.map_err(|_| SendError::no_answer_in_time())
 }
 
 /// The limits of one exchange.

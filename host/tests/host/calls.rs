@@ -6,9 +6,12 @@ use std::time::Duration;
 use cloudflare_access_host::transport::Proxy;
 use cloudflare_access_host::{
     AccessTokens, Account, CallOptions, CodeCache, CreateParams, Credentials, Deletion, ErrorKind, ExposeSecret,
-    ListAllParams, ListPageParams, Outcome, PreviousSecret, Runtime, Scope, Tokens, UpdateParams,
+    ListAllParams, ListPageParams, Outcome, PreviousSecret, Runtime, Scope, Tokens, TransportError, TransportPhase,
+    UpdateParams,
 };
 use cloudflare_access_simulator::{ACCOUNT_ID, API_TOKEN, Fault, FaultKind, Operation, Simulator, ZONE_ID};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::code_cache;
 use crate::within::within;
@@ -192,6 +195,64 @@ async fn a_create_that_found_no_connection_is_known_not_to_have_happened() {
     let options = CallOptions::new().timeout(Duration::from_millis(400));
     let error = account(&simulator).with(&options).create(CreateParams::named("CI")).await.unwrap_err();
     assert_eq!(error.outcome, Outcome::NotApplied, "{error}");
+}
+
+/// Serves connections with the same bytes, after their first ones.
+async fn always_says(bytes: &'static [u8]) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let authority = listener.local_addr().unwrap().to_string();
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            stream.read_buf(&mut Vec::with_capacity(4096)).await.unwrap();
+            stream.write_all(bytes).await.unwrap();
+            stream.shutdown().await.unwrap();
+        }
+    });
+    authority
+}
+
+#[tokio::test]
+async fn an_error_without_an_answer_has_the_components_words_and_this_hosts_cause() {
+    // Bound, so that nobody else gets it, and without a listener.
+    let nobody = tokio::net::TcpSocket::new_v4().unwrap();
+    nobody.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let silent = Simulator::builder().never_accepts().start().await.unwrap();
+    let unknown = Simulator::builder().self_signed_tls().unwrap().start().await.unwrap();
+    const ALERT: &[u8] = &[0x15, 3, 3, 0, 2, 2, 40]; // fatal, handshake_failure
+    let (closes, refuses_tls) = (always_says(b"").await, always_says(ALERT).await);
+    for (base_url, phase, words, cause) in [
+        ("https://name.invalid".to_owned(), TransportPhase::Dns, "did not resolve", "the name did not resolve"),
+        (
+            format!("http://{}", nobody.local_addr().unwrap()),
+            TransportPhase::Connect,
+            "the connection was refused",
+            "no TCP connection",
+        ),
+        (silent.base_url().to_owned(), TransportPhase::Connect, "no connection", "no connection"),
+        (unknown.base_url().to_owned(), TransportPhase::Tls, "certificate was not accepted", "no TLS session"),
+        (format!("https://{refuses_tls}"), TransportPhase::Tls, "ended TLS with an alert", "HandshakeFailure"),
+        (format!("http://{closes}"), TransportPhase::Exchange, "the connection broke", "connection"),
+    ] {
+        let access = AccessTokens::builder()
+            .credentials(Credentials::api_token(API_TOKEN))
+            .base_url(base_url.parse().unwrap())
+            .proxy(Proxy::None)
+            .runtime(RUNTIME.clone())
+            .options(CallOptions::new().timeout(Duration::from_millis(600)).max_retries(0))
+            .build()
+            .unwrap();
+        let error = access.account(ACCOUNT_ID).create(CreateParams::named("CI")).await.unwrap_err();
+        let left = phase == TransportPhase::Exchange;
+        assert_eq!(error.outcome, if left { Outcome::Unknown } else { Outcome::NotApplied }, "{base_url}: {error}");
+        assert!(error.message.starts_with("create: ") && error.message.contains(words), "{base_url}: {error}");
+        let source = std::error::Error::source(&error).and_then(|source| source.downcast_ref::<TransportError>());
+        let source = source.unwrap_or_else(|| panic!("{base_url}: {error} has no source"));
+        assert_eq!(source.phase, phase, "{base_url}: {source}");
+        assert!(source.message.contains(cause), "{base_url}: {source}");
+    }
+    let answered = account(&simulator().await).get("f174e90a-fafe-4643-bbbc-4a0ed4fc8415").await.unwrap_err();
+    assert!(std::error::Error::source(&answered).is_none());
 }
 
 #[tokio::test]

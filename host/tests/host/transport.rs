@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cloudflare_access_host::egress::Addresses;
-use cloudflare_access_host::transport::{Proxy, Transport, TransportConfig};
+use cloudflare_access_host::transport::{Proxy, SendError, Transport, TransportConfig};
 use cloudflare_access_host::{BaseUrl, BuildError};
 use cloudflare_access_simulator::{ACCOUNT_ID, API_TOKEN, FaultKind, Simulator};
 use http::{Method, Request, Response};
@@ -58,7 +58,7 @@ async fn send(transport: &Transport, request: Request<WasiBody>) -> Answer {
 async fn send_within(transport: &Transport, request: Request<WasiBody>, options: RequestOptions) -> Answer {
     let departed = AtomicBool::new(false);
     let sending = transport.send(request, Some(options), || departed.store(true, Ordering::SeqCst));
-    let answer = within("the head of an answer", sending).await;
+    let answer = within("the head of an answer", sending).await.map_err(SendError::into_code);
     let nothing_left = answer.as_ref().is_err_and(Transport::proves_that_nothing_left);
     assert_eq!(
         departed.load(Ordering::SeqCst),
