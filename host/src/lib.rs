@@ -25,7 +25,8 @@
 //! - The component is inside this crate; another of the same world can be given instead ([`Runtime::builder`]).
 //! - The credential stays with the host: the component asks, [`hooks`] add it, only to requests for the API's service tokens.
 //! - Only the API can be reached ([`egress`]), over one pool of connections for all calls ([`transport`]).
-//! - Each call has an instance to itself with a memory limit and a time limit; dropping its future stops it ([`Runtime`]).
+//! - No two calls use an instance at the same time, and no two credentials ever do. Each call has a memory limit and a time limit, and
+//!   dropping its future stops it ([`Runtime`]).
 //!
 //! An application with a wasmtime of its own can take the parts one by one: [`COMPONENT`], [`bindings`], [`linker`], [`hooks`],
 //! [`transport`], [`egress`], [`HostState`].
