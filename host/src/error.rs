@@ -145,7 +145,7 @@ pub struct ApiErrorCause {
 #[derive(Debug, Clone)]
 pub struct Error(Box<Details>);
 
-/// The fields of an [`Error`], which dereferences to them.
+/// The fields of an [`Error`], which dereferences to them and has a method for each.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Details {
@@ -180,6 +180,83 @@ impl Error {
         Self(Box::new(details))
     }
 
+    /// Returns what went wrong, by what to do about it.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// Returns whether the change of the call happened.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        self.0.outcome
+    }
+
+    /// Returns whether the same call can be made again as it is, and may succeed then: nothing was changed, and what went wrong can
+    /// pass. Wait for [`retry_after`](Self::retry_after) where there is one.
+    ///
+    /// False does not forbid another call. A `delete`, a `refresh` or an `update` without a secret version can be made again after
+    /// the outcome `Unknown`, too; a `create` or a rotation must not, see [`Outcome::Unknown`].
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        use ErrorKind::{Connection, RateLimited, Timeout, Unavailable};
+        self.0.outcome == Outcome::NotApplied && matches!(self.0.kind, Connection | RateLimited | Timeout | Unavailable)
+    }
+
+    /// Returns whether the time of the call ran out: whether the kind is [`ErrorKind::Timeout`].
+    #[must_use]
+    pub fn is_timeout(&self) -> bool {
+        self.0.kind == ErrorKind::Timeout
+    }
+
+    /// Returns the error as one line for a person, with a hint where there is one. `Display` writes the same.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// Returns the HTTP status of the last answer, where one came.
+    #[must_use]
+    pub fn status(&self) -> Option<u16> {
+        self.0.status
+    }
+
+    /// Returns what the API listed in its answer.
+    #[must_use]
+    pub fn api_errors(&self) -> &[ApiError] {
+        &self.0.api_errors
+    }
+
+    /// Returns Cloudflare's name for the request (`cf-ray`), for its support.
+    #[must_use]
+    pub fn ray_id(&self) -> Option<&str> {
+        self.0.ray_id.as_deref()
+    }
+
+    /// Returns how long the API asks to wait, where it does and the wait did not fit in the call.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.0.retry_after
+    }
+
+    /// Returns how many requests were sent or tried. 0: nothing left the component.
+    #[must_use]
+    pub fn attempts(&self) -> u32 {
+        self.0.attempts
+    }
+
+    /// Returns the id of the token concerned, where it is known.
+    #[must_use]
+    pub fn token_id(&self) -> Option<&str> {
+        self.0.token_id.as_deref()
+    }
+
+    /// Returns why the last request got no answer, as this host saw it. [`source`](std::error::Error::source) returns the same.
+    #[must_use]
+    pub fn transport(&self) -> Option<&TransportError> {
+        self.0.transport.as_ref()
+    }
+
     /// Returns until when the secret before the current one passes (RFC 3339), after a rotation whose new secret is or may be lost
     /// and where it is known. Another rotation ends it at once.
     #[must_use]
@@ -212,5 +289,69 @@ impl std::error::Error for Error {
     /// Returns the [`TransportError`] of the last request, where it got no answer.
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.0.transport.as_ref().map(|error| error as _)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transport::TransportPhase;
+
+    fn error(kind: ErrorKind, outcome: Outcome) -> Error {
+        Error::new(Details {
+            kind,
+            outcome,
+            message: "get: 503 Service Unavailable".to_owned(),
+            status: Some(503),
+            api_errors: Vec::new(),
+            ray_id: Some("9f1c2ab34cd56ef7-AMS".to_owned()),
+            retry_after: Some(Duration::from_secs(3)),
+            attempts: 2,
+            token_id: Some("id".to_owned()),
+            previous_secret_expires_at: Some("2026-11-24T12:00:00Z".to_owned()),
+            transport: Some(TransportError { phase: TransportPhase::Dns, message: "no address".to_owned() }),
+        })
+    }
+
+    #[test]
+    fn a_call_can_be_made_again_where_nothing_was_changed_and_the_failure_can_pass() {
+        use ErrorKind as Kind;
+        for (kind, can_pass) in [
+            (Kind::InvalidArgument, false),
+            (Kind::InvalidConfiguration, false),
+            (Kind::Unauthenticated, false),
+            (Kind::Forbidden, false),
+            (Kind::NotFound, false),
+            (Kind::Conflict, false),
+            (Kind::InUse, false),
+            (Kind::Rejected, false),
+            (Kind::RateLimited, true),
+            (Kind::Unavailable, true),
+            (Kind::DeniedByHost, false),
+            (Kind::Connection, true),
+            (Kind::Timeout, true),
+            (Kind::InvalidResponse, false),
+            (Kind::Component, false),
+        ] {
+            assert_eq!(error(kind, Outcome::NotApplied).is_retryable(), can_pass, "{kind}");
+            assert!(!error(kind, Outcome::Unknown).is_retryable(), "{kind}");
+            assert!(!error(kind, Outcome::Applied).is_retryable(), "{kind}");
+            assert_eq!(error(kind, Outcome::Unknown).is_timeout(), kind == Kind::Timeout, "{kind}");
+        }
+    }
+
+    #[test]
+    fn each_field_has_a_method() {
+        let error = error(ErrorKind::Unavailable, Outcome::Unknown);
+        let details = error.clone().into_details();
+        assert_eq!((error.kind(), error.outcome(), error.status()), (details.kind, details.outcome, details.status));
+        assert_eq!((error.message(), error.to_string()), (&*details.message, details.message.clone()));
+        assert_eq!((error.attempts(), error.retry_after()), (details.attempts, details.retry_after));
+        assert_eq!(error.ray_id(), details.ray_id.as_deref());
+        assert_eq!(error.token_id(), details.token_id.as_deref());
+        assert_eq!(error.previous_secret_expires_at(), details.previous_secret_expires_at.as_deref());
+        assert_eq!((error.api_errors(), error.transport()), (&*details.api_errors, details.transport.as_ref()));
+        let source = std::error::Error::source(&error).map(ToString::to_string);
+        assert_eq!(source.as_deref(), Some("no address"));
     }
 }

@@ -95,11 +95,20 @@ impl Idle {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
     use std::time::{Duration, Instant};
 
     use cloudflare_access_simulator::{ACCOUNT_ID, API_TOKEN, FaultKind, Simulator};
 
-    use crate::{AccessTokens, CallOptions, CodeCache, Credentials, ListPageParams, Runtime, Tokens};
+    use crate::{AccessTokens, COMPONENT, CallOptions, Credentials, ListPageParams, Runtime, RuntimeBuilder, Tokens};
+
+    /// The component, compiled once for all tests.
+    static CODE: LazyLock<Vec<u8>> = LazyLock::new(|| Runtime::precompile(COMPONENT).unwrap());
+
+    fn builder() -> RuntimeBuilder {
+        // SAFETY: `precompile` has made it.
+        unsafe { Runtime::builder().precompiled(CODE.as_slice()) }
+    }
 
     fn access(simulator: &Simulator, runtime: &Runtime) -> AccessTokens {
         AccessTokens::builder()
@@ -117,7 +126,7 @@ mod tests {
     #[tokio::test]
     async fn an_instance_serves_only_calls_of_its_owner_that_have_no_credential_of_their_own() {
         let simulator = Simulator::start().await.unwrap();
-        let runtime = Runtime::builder().cache(CodeCache::None).build().unwrap();
+        let runtime = builder().build().unwrap();
         let (first, second) = (access(&simulator, &runtime), access(&simulator, &runtime));
         let idle = || runtime.idle().lock().iter().map(|entry| entry.owner).collect::<Vec<_>>();
         let (of_first, of_second) =
@@ -139,7 +148,7 @@ mod tests {
     #[tokio::test]
     async fn an_instance_whose_memory_has_grown_large_or_whose_call_was_dropped_is_thrown_away() {
         let simulator = Simulator::start().await.unwrap();
-        let runtime = Runtime::builder().cache(CodeCache::None).build().unwrap();
+        let runtime = builder().build().unwrap();
         let access = access(&simulator, &runtime);
         let idle = || runtime.idle().lock().len();
 
@@ -162,7 +171,7 @@ mod tests {
     async fn an_instance_is_ended_when_nobody_has_wanted_it_for_its_time() {
         let simulator = Simulator::start().await.unwrap();
         let keep = Duration::from_hours(1);
-        let runtime = Runtime::builder().cache(CodeCache::None).keep_idle_instances(keep).build().unwrap();
+        let runtime = builder().keep_idle_instances(keep).build().unwrap();
         let (first, second) = (access(&simulator, &runtime), access(&simulator, &runtime));
         let idle = || runtime.idle().lock().len();
         for access in [&first, &second] {
@@ -180,7 +189,7 @@ mod tests {
     async fn an_instance_is_ended_in_time_though_no_other_call_is_made() {
         let simulator = Simulator::start().await.unwrap();
         let keep = Duration::from_millis(1);
-        let runtime = Runtime::builder().cache(CodeCache::None).keep_idle_instances(keep).build().unwrap();
+        let runtime = builder().keep_idle_instances(keep).build().unwrap();
         let access = access(&simulator, &runtime);
         for _ in 0..2 {
             assert!(list(access.account(ACCOUNT_ID), CallOptions::new()).await);
@@ -195,7 +204,7 @@ mod tests {
     #[tokio::test]
     async fn no_instance_is_kept_where_none_is_to_be() {
         let simulator = Simulator::start().await.unwrap();
-        let runtime = Runtime::builder().cache(CodeCache::None).keep_idle_instances(Duration::ZERO).build().unwrap();
+        let runtime = builder().keep_idle_instances(Duration::ZERO).build().unwrap();
         let access = access(&simulator, &runtime);
         assert!(list(access.account(ACCOUNT_ID), CallOptions::new()).await);
         assert_eq!(runtime.idle().lock().len(), 0);
@@ -204,7 +213,7 @@ mod tests {
     #[tokio::test]
     async fn no_more_instances_are_kept_than_calls_may_run() {
         let simulator = Simulator::start().await.unwrap();
-        let runtime = Runtime::builder().cache(CodeCache::None).max_calls(2).build().unwrap();
+        let runtime = builder().max_calls(2).build().unwrap();
         let owners: Vec<_> = (0..3).map(|_| access(&simulator, &runtime)).collect();
         for access in &owners {
             assert!(list(access.account(ACCOUNT_ID), CallOptions::new()).await);
