@@ -17,8 +17,8 @@ use crate::message::tell;
 pub fn start_logging(verbose: u8) {
     let default = match verbose {
         0 => "access_tokens=info",
-        1 => "access_tokens=info,cloudflare_access_host=info",
-        _ => "access_tokens=debug,cloudflare_access_host=debug",
+        1 => "access_tokens=info,cloudflare_access_host=debug",
+        _ => "access_tokens=debug,cloudflare_access_host=trace",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
     tracing_subscriber::fmt()

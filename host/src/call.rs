@@ -50,7 +50,7 @@ where
     T: Received,
     F: for<'a> FnOnce(&'a I, &'a mut Store<HostState>, &'a contract::RequestOptions) -> Answer<'a, T>,
 {
-    let span = tracing::info_span!(
+    let span = tracing::debug_span!(
         "service_token_call",
         operation = operation.name(),
         scope,

@@ -7,9 +7,11 @@
 
 use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use http::header::AUTHORIZATION;
-use http::{HeaderName, Method, Request, Response};
+use http::{HeaderName, Method, Request, Response, StatusCode};
+use tracing::Span;
 use wasmtime_wasi_http::{
     DEFAULT_FORBIDDEN_HEADERS, Error as HttpError, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpHooks,
 };
@@ -105,7 +107,7 @@ impl AccessHooks {
         let exchanges = Arc::clone(&self.exchanges);
         let redactor = self.redactor.clone();
         Ok(Box::pin(async move {
-            exchanges.record_request();
+            let mut attempt = Attempt::begin(&exchanges, request.method());
             let reads = request.method() == Method::GET;
             let mut has_departed = false;
             let departing = || {
@@ -115,15 +117,16 @@ impl AccessHooks {
             match transport.send(request, options, departing).await {
                 Ok(response) => {
                     exchanges.record_answer(&response, &redactor);
+                    attempt.answered(response.status());
                     Ok(response)
                 }
                 Err(error) => {
                     if has_departed && Transport::proves_that_nothing_left(error.code()) {
                         exchanges.take_back_departure(reads);
                     }
-                    let (phase, message) = (error.phase(), redactor.text(&error.to_string()));
-                    tracing::debug!(?phase, error = message, "a request got no answer");
-                    exchanges.record_failure(TransportError { phase, message });
+                    let failure = TransportError { phase: error.phase(), message: redactor.text(&error.to_string()) };
+                    attempt.failed(&failure);
+                    exchanges.record_failure(failure);
                     Err(error.into_code())
                 }
             }
@@ -177,6 +180,7 @@ pub struct Exchanges {
     status: AtomicU16,
     ray_id: Mutex<Option<String>>,
     failure: Mutex<Option<TransportError>>,
+    pace: Mutex<Pace>,
     unanswered: Unanswered,
 }
 
@@ -222,8 +226,9 @@ impl Exchanges {
         &self.unanswered
     }
 
-    fn record_request(&self) {
-        self.requests.fetch_add(1, Ordering::AcqRel);
+    /// Counts a request, and returns its number, from 1.
+    fn record_request(&self) -> u32 {
+        self.requests.fetch_add(1, Ordering::AcqRel).saturating_add(1)
     }
 
     fn record_departure(&self, reads: bool) {
@@ -255,14 +260,93 @@ impl Exchanges {
     }
 }
 
+/// A pause between two requests that is shorter is the component's computing and no wait.
+const NOTABLE_WAIT: Duration = Duration::from_millis(5);
+
+/// When requests were under way.
+#[derive(Debug, Default)]
+struct Pace {
+    under_way: u32,
+    /// When the last one ended.
+    ended: Option<Instant>,
+}
+
+/// One request, as events tell of it. Where it is dropped before its end, the component or the call has given it up.
+struct Attempt<'a> {
+    exchanges: &'a Exchanges,
+    number: u32,
+    method: Method,
+    began: Instant,
+    has_ended: bool,
+    /// That of the call, which may be left when this is dropped.
+    span: Span,
+}
+
+impl<'a> Attempt<'a> {
+    fn begin(exchanges: &'a Exchanges, method: &Method) -> Self {
+        let began = Instant::now();
+        let number = exchanges.record_request();
+        let mut pace = lock(&exchanges.pace);
+        let wait = pace.ended.filter(|_| pace.under_way == 0).map(|ended| began.saturating_duration_since(ended));
+        pace.under_way += 1;
+        drop(pace);
+        if let Some(wait) = wait.filter(|wait| *wait >= NOTABLE_WAIT) {
+            tracing::debug!(duration_ms = milliseconds(wait), "waited before another attempt");
+        }
+        Self { exchanges, number, method: method.clone(), began, has_ended: false, span: Span::current() }
+    }
+
+    fn answered(&mut self, status: StatusCode) {
+        self.has_ended = true;
+        tracing::debug!(
+            attempt = self.number,
+            method = %self.method,
+            status = status.as_u16(),
+            duration_ms = milliseconds(self.began.elapsed()),
+            "attempt answered"
+        );
+    }
+
+    fn failed(&mut self, failure: &TransportError) {
+        self.has_ended = true;
+        tracing::debug!(
+            attempt = self.number,
+            method = %self.method,
+            phase = failure.phase.as_str(),
+            error = failure.message,
+            duration_ms = milliseconds(self.began.elapsed()),
+            "attempt failed"
+        );
+    }
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        if !self.has_ended {
+            tracing::debug!(
+                parent: &self.span,
+                attempt = self.number,
+                method = %self.method,
+                duration_ms = milliseconds(self.began.elapsed()),
+                "attempt given up"
+            );
+        }
+        let mut pace = lock(&self.exchanges.pace);
+        pace.under_way = pace.under_way.saturating_sub(1);
+        pace.ended = Some(Instant::now());
+    }
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use bytes::Bytes;
     use http_body_util::{BodyExt, Empty};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};

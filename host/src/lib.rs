@@ -33,7 +33,7 @@
 //!
 //! # Tracing
 //!
-//! Each call is a `tracing` span `service_token_call` on the level `info` with these fields. There is no id, no name,
+//! Each call is a `tracing` span `service_token_call` on the level `debug` with these fields. There is no id, no name,
 //! no credential and no secret in them, whatever a server sends back.
 //!
 //! | field | value |
@@ -48,6 +48,18 @@
 //! | `duration_ms` | from the call to its result |
 //!
 //! A call whose future is dropped ends its span without `outcome` and `duration_ms`.
+//!
+//! In the span there is an event on the level `debug` for each attempt, when it has ended, and for each wait before another one:
+//!
+//! | message | fields |
+//! |---|---|
+//! | `attempt answered` | `attempt`, from 1; `method`; `status`; `duration_ms`, to the head of the answer |
+//! | `attempt failed` | `attempt`, `method`, `phase` and `error` as in [`TransportError`], `duration_ms` |
+//! | `attempt given up` | `attempt`, `method`, `duration_ms`: the time for it was over, or the call was dropped |
+//! | `waited before another attempt` | `duration_ms`; only where no other request was under way |
+//!
+//! What an operator has to look at is an event on the level `warn` or `error`: a request that was refused because it is not one for
+//! service tokens, a component that failed, a code cache or a pool of instances that the system does not give.
 
 pub mod bindings;
 pub mod egress;

@@ -99,6 +99,27 @@ pub enum TransportPhase {
     Exchange,
 }
 
+impl TransportPhase {
+    /// Returns the phase in lower case, such as `dns`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Policy => "policy",
+            Self::Dns => "dns",
+            Self::Connect => "connect",
+            Self::Proxy => "proxy",
+            Self::Tls => "tls",
+            Self::Exchange => "exchange",
+        }
+    }
+}
+
+impl fmt::Display for TransportPhase {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
 /// Why a request got no answer, as this host saw it: the [`source`](std::error::Error::source) of an [`Error`](crate::Error).
 ///
 /// Safe to log: the text has no credential, no control characters and an ordinary length.
