@@ -61,53 +61,35 @@
 //! What an operator has to look at is an event on the level `warn` or `error`: a request that was refused because it is not one for
 //! service tokens, a component that failed, a code cache or a pool of instances that the system does not give.
 
-pub mod bindings;
 pub mod egress;
-pub mod hooks;
-pub mod linker;
 pub mod transport;
 
-mod access_tokens;
 mod base_url;
 mod build_error;
-mod call;
-mod component;
-mod conversions;
+mod client;
 mod credentials;
+mod engine;
 mod error;
-mod exchange;
-mod exports;
-mod idle;
-mod lifecycle;
-mod operation;
-mod options;
 mod redactor;
-mod request;
-mod runtime;
-mod state;
-mod streams;
-mod ticker;
-mod tokens;
 mod types;
 
-pub use access_tokens::{AccessTokens, AccessTokensBuilder};
 pub use base_url::{BaseUrl, InvalidBaseUrl};
 pub use build_error::BuildError;
-pub use component::COMPONENT;
+pub use client::access_tokens::{AccessTokens, AccessTokensBuilder};
+pub use client::options::CallOptions;
+pub use client::scope::{Account, Scope, Zone};
+pub use client::tokens::Tokens;
 pub use credentials::{Credentials, InvalidCredentials};
+pub use engine::component::COMPONENT;
+pub use engine::runtime::{CodeCache, Runtime, RuntimeBuilder};
+pub use engine::state::HostState;
+pub use engine::{bindings, hooks, linker};
 pub use error::{ApiError, ApiErrorCause, Details, Error, ErrorKind, Outcome};
-pub use lifecycle::issue_key::{InvalidIssueKey, IssueKey};
-pub use lifecycle::types::{
-    Clock, Ensured, ExpiringToken, ExpiryReport, OverlappingToken, RefreshParams, RefreshReport, RefreshedToken,
-    RunningOverlap, Selector, TimeLeft,
-};
-pub use options::CallOptions;
-pub use runtime::{CodeCache, Runtime, RuntimeBuilder};
 pub use secrecy::{ExposeSecret, SecretString};
-pub use state::HostState;
-pub use tokens::{Account, Scope, Tokens, Zone};
 pub use transport::{TransportError, TransportPhase};
 pub use types::{
-    CreateParams, Deletion, IssuedToken, JsonField, ListAllParams, ListPageParams, PreviousSecret, ServiceToken,
-    TokenDuration, TokenPage, UpdateParams, UpdatedToken,
+    Clock, CreateParams, Deletion, Ensured, ExpiringToken, ExpiryReport, InvalidIssueKey, IssueKey, IssuedToken,
+    JsonField, ListAllParams, ListPageParams, OverlappingToken, PreviousSecret, RefreshParams, RefreshReport,
+    RefreshedToken, RunningOverlap, Selector, ServiceToken, TimeLeft, TokenDuration, TokenPage, UpdateParams,
+    UpdatedToken,
 };

@@ -13,8 +13,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::bindings::{lifecycle, types};
 use crate::credentials::{CredentialHeaders, X_AUTH_EMAIL};
+use crate::engine::bindings::{lifecycle, types};
 
 const REDACTED: &str = "[redacted]";
 /// As many characters of a credential in a row count as the credential: a text that was cut, or a server that sends it in parts,

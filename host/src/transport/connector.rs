@@ -13,7 +13,6 @@ use hyper_util::client::legacy::connect::proxy::Tunnel;
 use hyper_util::client::proxy::matcher::Matcher;
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tower_service::Service;
@@ -23,14 +22,11 @@ use super::TransportConfig;
 use super::connections::Connections;
 use super::failure::ConnectFailure;
 use super::resolver::GuardedResolver;
-use super::stream::Stream;
+use super::stream::{Link, Stream, Tcp};
 use super::tls::{self, Protocols};
 use crate::BuildError;
 use crate::egress::Addresses;
 
-type Tcp = TokioIo<TcpStream>;
-/// To the API's server or to a proxy, the latter perhaps in TLS.
-pub(super) type Link = MaybeHttpsStream<Tcp>;
 type Connecting<T> = Pin<Box<dyn Future<Output = Result<T, ConnectFailure>> + Send>>;
 
 /// What hyper's pool asks for connections. It takes a clone along with each request.

@@ -1,12 +1,12 @@
 //! The state of one store: a WASI context that grants nothing, the HTTP hooks, and the limits.
 
-use wasmtime::component::{Resource, ResourceTable};
-use wasmtime::{ResourceLimiter, StoreContextMut, StoreLimits, StoreLimitsBuilder};
+use wasmtime::component::ResourceTable;
+use wasmtime::{ResourceLimiter, StoreLimits, StoreLimitsBuilder};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
-use crate::hooks::AccessHooks;
-use crate::request::Parsed;
+use crate::engine::hooks::AccessHooks;
+use crate::engine::request::Parsed;
 
 /// What this crate keeps in a `wasmtime::Store`.
 pub struct HostState {
@@ -84,12 +84,6 @@ impl ResourceLimiter for Limiter {
     fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
         self.limits.table_growing(current, desired, maximum)
     }
-}
-
-/// What the linker does with a resource that the component drops and that has nothing to wait for.
-pub(crate) fn delete<T: Send + 'static>(mut store: StoreContextMut<'_, HostState>, rep: u32) -> wasmtime::Result<()> {
-    store.data_mut().table.delete(Resource::<T>::new_own(rep))?;
-    Ok(())
 }
 
 impl WasiView for HostState {

@@ -2,7 +2,7 @@
 //!
 //! - Instances come from wasmtime's pooling allocator, where the system allows it; the component is linked once.
 //! - Each instance has a limit on its memory, yields every ten milliseconds of computing, and serves one call at a time;
-//!   [`idle`](crate::idle) says when it may serve another.
+//!   [`idle`](super::idle) says when it may serve another.
 //! - As many calls run at once as the pool has places; more wait, within the time limit of their call.
 //! - Compiled code is kept on disk by wasmtime's own cache, under the hash of the component and of the settings.
 
@@ -13,17 +13,17 @@ use std::time::Duration;
 
 use tokio::sync::{Semaphore, SemaphorePermit, TryAcquireError};
 use wasmtime::component::{Component, InstancePre, Linker};
-use wasmtime::{
-    Cache, CacheConfig, Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store,
-};
+use wasmtime::{Cache, CacheConfig, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store};
 
-use crate::component::COMPONENT;
-use crate::exports::{ExportIndices, Exports};
-use crate::hooks::AccessHooks;
-use crate::idle::Idle;
-use crate::state::HostState;
-use crate::ticker::{Running, Ticker};
-use crate::{BuildError, exchange, linker, streams};
+use crate::BuildError;
+use crate::engine::component::COMPONENT;
+use crate::engine::exports::{ExportIndices, Exports};
+use crate::engine::hooks::AccessHooks;
+use crate::engine::idle::Idle;
+use crate::engine::instance::{Instance, config, yield_at_each_tick};
+use crate::engine::state::HostState;
+use crate::engine::ticker::{Running, Ticker};
+use crate::engine::{linker, overrides};
 
 /// The component needs about 1.3 MiB; its answers are capped at 16 MiB.
 const DEFAULT_MAX_MEMORY: usize = 64 << 20;
@@ -158,19 +158,6 @@ pub(crate) struct Place<'a> {
     _running: Running,
 }
 
-/// One instance of the component in a store of its own.
-pub(crate) struct Instance {
-    pub(crate) store: Store<HostState>,
-    pub(crate) exports: Exports,
-}
-
-impl Instance {
-    /// The size of its linear memory in bytes.
-    pub(crate) fn memory(&self) -> usize {
-        self.store.data().memory()
-    }
-}
-
 impl RuntimeBuilder {
     /// Another component of the same world, as WebAssembly.
     #[must_use]
@@ -238,8 +225,7 @@ impl RuntimeBuilder {
         let component = component.map_err(|error| BuildError::component(&error))?;
         let mut linker = Linker::new(&engine);
         linker::add_to_linker(&mut linker)
-            .and_then(|()| exchange::replace_in(&mut linker))
-            .and_then(|()| streams::replace_in(&mut linker))
+            .and_then(|()| overrides::replace_in(&mut linker))
             .map_err(|error| BuildError::engine(&error))?;
         let component = linker.instantiate_pre(&component).map_err(|error| BuildError::component(&error))?;
         let exports = ExportIndices::of(&component).map_err(|error| BuildError::component(&error))?;
@@ -312,19 +298,4 @@ impl fmt::Debug for Source {
             Self::Precompiled(code) => write!(formatter, "Precompiled({} bytes)", code.len()),
         }
     }
-}
-
-/// Lets what else runs on the executor have its turn, above all the time limit of the call.
-pub(crate) fn yield_at_each_tick<T: Send>(store: &mut Store<T>) {
-    store.epoch_deadline_async_yield_and_update(1);
-    store.set_epoch_deadline(1);
-}
-
-/// What decides the code that is compiled; the same for all, so that precompiled code fits.
-pub(crate) fn config() -> Config {
-    let mut config = Config::new();
-    config.epoch_interruption(true);
-    // The contract is of WASI 0.2: nothing in it is async in the sense of the component model.
-    config.concurrency_support(false);
-    config
 }

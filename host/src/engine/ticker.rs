@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use wasmtime::{Engine, EngineWeak};
 
-use crate::idle::Idle;
+use crate::engine::idle::Idle;
 
 const TICK: Duration = Duration::from_millis(10);
 /// After so many ticks without a call the thread parks. Long enough that calls in a row do not wake it one by one.
@@ -115,7 +115,7 @@ mod tests {
     use wasmtime::component::{Component, Linker};
 
     use super::*;
-    use crate::runtime;
+    use crate::engine::instance;
 
     /// Computes for ever.
     const SPIN: &str = r#"(component
@@ -131,7 +131,7 @@ mod tests {
     async fn spin(engine: &Engine, limit: Duration) -> bool {
         let component = Component::from_binary(engine, &wat::parse_str(SPIN).unwrap()).unwrap();
         let mut store = Store::new(engine, ());
-        runtime::yield_at_each_tick(&mut store);
+        instance::yield_at_each_tick(&mut store);
         let instance = Linker::new(engine).instantiate_async(&mut store, &component).await.unwrap();
         let spin = instance.get_typed_func::<(), ()>(&mut store, "spin").unwrap();
         timeout(limit, spin.call_async(&mut store, ())).await.is_ok()
@@ -139,7 +139,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_component_that_only_computes_is_stopped_by_a_time_limit() {
-        let engine = Engine::new(&runtime::config()).unwrap();
+        let engine = Engine::new(&instance::config()).unwrap();
         let ticker = Ticker::start(&engine, &idle()).unwrap();
         let _running = ticker.running();
         assert!(!spin(&engine, Duration::from_millis(30)).await);
@@ -147,7 +147,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_ticker_that_sleeps_wakes_for_a_call() {
-        let engine = Engine::new(&runtime::config()).unwrap();
+        let engine = Engine::new(&instance::config()).unwrap();
         let ticker = Ticker::start_and_park_after(0, &engine, &idle()).unwrap();
         while !ticker.0.signals.parked.load(Ordering::SeqCst) {
             std::thread::yield_now();

@@ -18,7 +18,7 @@ use wasmtime_wasi_http::{
 
 use crate::credentials::{CredentialHeaders, Credentials, InvalidCredentials, X_AUTH_EMAIL, X_AUTH_KEY};
 use crate::egress::EgressPolicy;
-use crate::exchange::{Unanswered, Underway};
+use crate::engine::underway::{Unanswered, Underway};
 use crate::transport::{Transport, TransportError, TransportPhase};
 
 pub use crate::redactor::{Received, Redactor};

@@ -1,18 +1,16 @@
 //! The way in: a credential, an API, and the runtime that runs the component; from it come handles on accounts and zones.
 
 use std::fmt;
-use std::sync::Arc;
 
 use crate::base_url::{BaseUrl, of_environment};
 use crate::build_error::BuildError;
-use crate::credentials::{CredentialHeaders, Credentials};
-use crate::egress::{Addresses, EgressPolicy};
-use crate::error::{Details, Error, ErrorKind, Outcome};
-use crate::hooks::AccessHooks;
-use crate::idle::Owner;
-use crate::options::CallOptions;
-use crate::runtime::Runtime;
-use crate::tokens::{Account, Scope, Tokens, Zone};
+use crate::client::caller::Caller;
+use crate::client::options::CallOptions;
+use crate::client::scope::{Account, Scope, Zone};
+use crate::client::tokens::Tokens;
+use crate::credentials::Credentials;
+use crate::egress::Addresses;
+use crate::engine::runtime::Runtime;
 use crate::transport::{Proxy, Timeouts, Transport, TransportConfig};
 use rustls::pki_types::CertificateDer;
 
@@ -20,23 +18,7 @@ use rustls::pki_types::CertificateDer;
 ///
 /// Its calls need a tokio runtime with time and I/O enabled, as `#[tokio::main]` gives.
 #[derive(Clone)]
-pub struct AccessTokens(Arc<Shared>);
-
-struct Shared {
-    runtime: Runtime,
-    transport: Transport,
-    policy: Arc<EgressPolicy>,
-    credential: Arc<CredentialHeaders>,
-    base_url: BaseUrl,
-    options: CallOptions,
-    owner: Owner,
-}
-
-impl Drop for Shared {
-    fn drop(&mut self) {
-        self.runtime.idle().forget(self.owner);
-    }
-}
+pub struct AccessTokens(pub(crate) Caller);
 
 impl AccessTokens {
     /// The settings. A credential is the only one without a default.
@@ -58,75 +40,30 @@ impl AccessTokens {
 
     /// The tokens of an account (32 hexadecimal digits, as the dashboard shows it). It is checked when it is used.
     pub fn account(&self, id: impl Into<String>) -> Tokens<Account> {
-        Tokens::new(self.clone(), Account(id.into()))
+        Tokens::new(self.0.clone(), Account(id.into()))
     }
 
     /// The tokens of a zone, an older home of tokens without refresh and rotate.
     pub fn zone(&self, id: impl Into<String>) -> Tokens<Zone> {
-        Tokens::new(self.clone(), Zone(id.into()))
+        Tokens::new(self.0.clone(), Zone(id.into()))
     }
 
     /// The tokens of a scope that is known only when the program runs.
     #[must_use]
     pub fn scope(&self, scope: Scope) -> Tokens<Scope> {
-        Tokens::new(self.clone(), scope)
+        Tokens::new(self.0.clone(), scope)
     }
 
     /// Where the API is.
     #[must_use]
     pub fn base_url(&self) -> &BaseUrl {
-        &self.0.base_url
+        self.0.base_url()
     }
-
-    pub(crate) fn runtime(&self) -> &Runtime {
-        &self.0.runtime
-    }
-
-    pub(crate) fn options(&self) -> &CallOptions {
-        &self.0.options
-    }
-
-    /// The owner of the instances that a call may use and leave behind; none where the call brings its own credential.
-    pub(crate) fn owner(&self, options: &CallOptions) -> Option<Owner> {
-        options.credentials.is_none().then_some(self.0.owner)
-    }
-
-    /// The hooks of one call, with its own credential if it brings one.
-    pub(crate) fn hooks(&self, options: &CallOptions) -> Result<AccessHooks, Error> {
-        let credential = match &options.credentials {
-            Some(own) => Arc::new(own.headers().map_err(|error| invalid_credential(&error))?),
-            None => Arc::clone(&self.0.credential),
-        };
-        let header_values = options.headers.iter().map(|(_, value)| value.as_str());
-        Ok(AccessHooks::new(self.0.transport.clone(), Arc::clone(&self.0.policy))
-            .with_credential_headers(credential, header_values))
-    }
-}
-
-fn invalid_credential(error: &crate::InvalidCredentials) -> Error {
-    Error::new(Details {
-        kind: ErrorKind::InvalidConfiguration,
-        outcome: Outcome::NotApplied,
-        message: error.to_string(),
-        status: None,
-        api_errors: Vec::new(),
-        ray_id: None,
-        retry_after: None,
-        attempts: 0,
-        token_id: None,
-        previous_secret_expires_at: None,
-        transport: None,
-    })
 }
 
 impl fmt::Debug for AccessTokens {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("AccessTokens")
-            .field("base_url", &self.0.base_url)
-            .field("credential", &self.0.credential)
-            .field("runtime", &self.0.runtime)
-            .finish_non_exhaustive()
+        formatter.debug_tuple("AccessTokens").field(&self.0).finish()
     }
 }
 
@@ -235,7 +172,7 @@ impl AccessTokensBuilder {
     /// [`Transport::new`] return.
     pub fn build(self) -> Result<AccessTokens, BuildError> {
         let credentials = self.credentials.ok_or(crate::InvalidCredentials::Missing)?;
-        let credential = Arc::new(credentials.headers()?);
+        let credential = credentials.headers()?;
         let base_url = self.base_url.unwrap_or_default();
         let mut transport = TransportConfig::for_base_url(&base_url);
         if self.allow_private_addresses && transport.addresses == Addresses::Public {
@@ -244,14 +181,8 @@ impl AccessTokensBuilder {
         transport.extra_roots = self.extra_roots;
         transport.proxy = self.proxy.unwrap_or(transport.proxy);
         transport.timeouts = self.timeouts.unwrap_or(transport.timeouts);
-        Ok(AccessTokens(Arc::new(Shared {
-            transport: Transport::new(transport)?,
-            runtime: self.runtime.map_or_else(Runtime::new, Ok)?,
-            policy: Arc::new(EgressPolicy::only(base_url.clone())),
-            credential,
-            base_url,
-            options: self.options,
-            owner: Owner::new(),
-        })))
+        let transport = Transport::new(transport)?;
+        let runtime = self.runtime.map_or_else(Runtime::new, Ok)?;
+        Ok(AccessTokens(Caller::new(runtime, transport, credential, base_url, self.options)))
     }
 }

@@ -6,13 +6,13 @@
 //! something behind on the host, and when its memory, which never shrinks, has grown large.
 //!
 //! Until its end an instance has secrets of its last calls in its memory. So one that nobody wants is ended after a while, by the
-//! [`ticker`](crate::ticker), whether or not another call is made.
+//! [`ticker`](super::ticker), whether or not another call is made.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::runtime::Instance;
+use crate::engine::instance::Instance;
 
 /// Four times what the component needs for an ordinary call.
 const LARGE_MEMORY: usize = 6 << 20;
@@ -130,7 +130,7 @@ mod tests {
         let (first, second) = (access(&simulator, &runtime), access(&simulator, &runtime));
         let idle = || runtime.idle().lock().iter().map(|entry| entry.owner).collect::<Vec<_>>();
         let (of_first, of_second) =
-            (first.owner(&CallOptions::new()).unwrap(), second.owner(&CallOptions::new()).unwrap());
+            (first.0.owner(&CallOptions::new()).unwrap(), second.0.owner(&CallOptions::new()).unwrap());
         let own = || CallOptions::new().credentials(Credentials::api_token(API_TOKEN));
 
         assert!(list(first.account(ACCOUNT_ID), CallOptions::new()).await);
@@ -219,7 +219,7 @@ mod tests {
             assert!(list(access.account(ACCOUNT_ID), CallOptions::new()).await);
         }
         let idle: Vec<_> = runtime.idle().lock().iter().map(|entry| entry.owner).collect();
-        let owner = |access: &AccessTokens| access.owner(&CallOptions::new()).unwrap();
+        let owner = |access: &AccessTokens| access.0.owner(&CallOptions::new()).unwrap();
         assert_eq!(idle, [owner(&owners[1]), owner(&owners[2])], "the longest idle one goes");
     }
 }
