@@ -21,8 +21,11 @@ pub struct BaseUrl {
 #[non_exhaustive]
 pub enum InvalidBaseUrl {
     /// Not a URL at all.
-    #[error("the base URL is not a URL ({0}); write it like {CLOUDFLARE}")]
-    NotAUrl(url::ParseError),
+    #[error("the base URL is not a URL ({reason}); write it like {CLOUDFLARE}")]
+    NotAUrl {
+        /// What is wrong with it, without the text itself.
+        reason: String,
+    },
     /// An environment variable that is not Unicode.
     #[error("{0} is not valid Unicode")]
     NotUnicode(&'static str),
@@ -76,7 +79,7 @@ impl BaseUrl {
     ///
     /// [`InvalidBaseUrl`] names the rule that it breaks.
     pub fn new(text: &str) -> Result<Self, InvalidBaseUrl> {
-        let mut url = Url::parse(text).map_err(InvalidBaseUrl::NotAUrl)?;
+        let mut url = Url::parse(text).map_err(|error| InvalidBaseUrl::NotAUrl { reason: error.to_string() })?;
         let host = url.host_str().unwrap_or_default().to_owned();
         let scheme_allowed = match url.scheme() {
             "https" => true,
@@ -192,8 +195,7 @@ impl BaseUrl {
     }
 
     /// Whether a request to `uri` goes to the same scheme, host and port.
-    #[must_use]
-    pub fn is_origin_of(&self, uri: &http::Uri) -> bool {
+    pub(crate) fn is_origin_of(&self, uri: &http::Uri) -> bool {
         let default_port = match uri.scheme_str() {
             Some("https") => 443,
             Some("http") => 80,
@@ -322,7 +324,7 @@ mod tests {
         assert!(!error.to_string().contains("hunter2"));
         assert!(matches!(BaseUrl::new("https://a.example/?q"), Err(InvalidBaseUrl::QueryOrFragment { .. })));
         assert!(matches!(BaseUrl::new("https://a.example/#f"), Err(InvalidBaseUrl::QueryOrFragment { .. })));
-        assert!(matches!(BaseUrl::new("api.cloudflare.com"), Err(InvalidBaseUrl::NotAUrl(_))));
+        assert!(matches!(BaseUrl::new("api.cloudflare.com"), Err(InvalidBaseUrl::NotAUrl { .. })));
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub enum BuildError {
     Proxy(#[from] InvalidProxy),
     /// TLS cannot be set up: the platform has no roots (install its `ca-certificates`), or an extra root is no certificate.
     #[error("TLS cannot be set up: {0}")]
-    Tls(#[source] rustls::Error),
+    Tls(#[source] Cause),
     /// wasmtime cannot run here: the settings do not fit together, or the system gives no memory or no thread.
     #[error("the WebAssembly engine cannot be started: {0}")]
     Engine(#[source] Cause),

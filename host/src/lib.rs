@@ -61,16 +61,30 @@
 //! What an operator has to look at is an event on the level `warn` or `error`: a request that was refused because it is not one for
 //! service tokens, a component that failed, a code cache or a pool of instances that the system does not give.
 
+#[cfg(feature = "wasmtime-parts")]
 pub mod egress;
+#[cfg(feature = "wasmtime-parts")]
 pub mod transport;
+
+#[cfg(not(feature = "wasmtime-parts"))]
+#[allow(dead_code, reason = "parts of it are for applications with a wasmtime of their own")]
+mod egress;
+#[cfg(not(feature = "wasmtime-parts"))]
+#[allow(dead_code, reason = "parts of it are for applications with a wasmtime of their own")]
+mod transport;
 
 mod base_url;
 mod build_error;
 mod client;
 mod credentials;
+#[cfg_attr(
+    not(feature = "wasmtime-parts"),
+    allow(dead_code, reason = "parts of it are for applications with a wasmtime of their own")
+)]
 mod engine;
 mod error;
 mod redactor;
+mod secret;
 mod types;
 
 pub use base_url::{BaseUrl, InvalidBaseUrl};
@@ -82,11 +96,13 @@ pub use client::tokens::Tokens;
 pub use credentials::{Credentials, InvalidCredentials};
 pub use engine::component::COMPONENT;
 pub use engine::runtime::{CodeCache, Runtime, RuntimeBuilder};
+#[cfg(feature = "wasmtime-parts")]
 pub use engine::state::HostState;
+#[cfg(feature = "wasmtime-parts")]
 pub use engine::{bindings, hooks, linker};
 pub use error::{ApiError, ApiErrorCause, Details, Error, ErrorKind, Outcome};
-pub use secrecy::{ExposeSecret, SecretString};
-pub use transport::{TransportError, TransportPhase};
+pub use secret::{ExposeSecret, SecretString};
+pub use transport::{Certificate, InvalidCertificate, InvalidProxy, Proxy, Timeouts, TransportError, TransportPhase};
 pub use types::{
     Clock, CreateParams, Deletion, Ensured, ExpiringToken, ExpiryReport, InvalidIssueKey, IssueKey, IssuedToken,
     JsonField, ListAllParams, ListPageParams, OverlappingToken, PreviousSecret, RefreshParams, RefreshReport,

@@ -11,8 +11,7 @@ use crate::client::tokens::Tokens;
 use crate::credentials::Credentials;
 use crate::egress::Addresses;
 use crate::engine::runtime::Runtime;
-use crate::transport::{Proxy, Timeouts, Transport, TransportConfig};
-use rustls::pki_types::CertificateDer;
+use crate::transport::{Certificate, Proxy, Timeouts, Transport, TransportConfig};
 
 /// Service tokens of everything that one credential can reach. Cheap to clone; clones share connections and instances.
 ///
@@ -74,7 +73,7 @@ pub struct AccessTokensBuilder {
     base_url: Option<BaseUrl>,
     runtime: Option<Runtime>,
     allow_private_addresses: bool,
-    extra_roots: Vec<CertificateDer<'static>>,
+    extra_roots: Vec<Certificate>,
     proxy: Option<Proxy>,
     timeouts: Option<Timeouts>,
     options: CallOptions,
@@ -135,10 +134,10 @@ impl AccessTokensBuilder {
         self
     }
 
-    /// Trusts this certificate authority (DER) besides the platform's.
+    /// Trusts these certificate authorities besides the platform's. Those of several calls add up.
     #[must_use]
-    pub fn extra_root(mut self, certificate: CertificateDer<'static>) -> Self {
-        self.extra_roots.push(certificate);
+    pub fn extra_roots(mut self, certificates: impl IntoIterator<Item = Certificate>) -> Self {
+        self.extra_roots.extend(certificates);
         self
     }
 

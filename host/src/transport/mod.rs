@@ -9,6 +9,7 @@
 //!   whether the request can have had an effect.
 
 mod body;
+mod certificate;
 mod connections;
 mod connector;
 mod failure;
@@ -29,13 +30,13 @@ use http_body_util::BodyExt;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::capture_connection;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use rustls::pki_types::CertificateDer;
 use wasmtime_wasi_http::{Error as HttpError, RequestOptions, WasiBody};
 
 use crate::egress::Addresses;
 use crate::{BaseUrl, BuildError};
 
 use body::TimedBody;
+pub use certificate::{Certificate, InvalidCertificate};
 use connections::Connections;
 use connector::Connector;
 pub use failure::{SendError, TransportError, TransportPhase};
@@ -44,7 +45,8 @@ pub use proxy::{InvalidProxy, Proxy};
 /// The longest that a limit can be. Far enough away to be no limit, and near enough for every clock to count to it.
 const LONGEST: Duration = Duration::from_hours(24 * 365);
 
-/// How long each phase of a request may take, and how long an unused connection is kept. A time beyond a year counts as a year.
+/// How long each phase of a request may take, and how long an unused connection is kept. A time beyond a year counts as a year. Every
+/// field has a setter of the same name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Timeouts {
@@ -75,15 +77,16 @@ impl Default for Timeouts {
     }
 }
 
-/// What a [`Transport`] is made from.
+/// What a [`Transport`] is made from. Every field has a setter of the same name.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct TransportConfig {
     /// Which addresses connections may be made to. A proxy's own address is not held to it.
     pub addresses: Addresses,
     /// Whether TLS is needed at all. Without it, no roots are read, and a request for `https` fails.
     pub tls: bool,
     /// Certificate authorities that are trusted besides the platform's.
-    pub extra_roots: Vec<CertificateDer<'static>>,
+    pub extra_roots: Vec<Certificate>,
     /// The way out.
     pub proxy: Proxy,
     /// Limits of the phases.
@@ -107,6 +110,48 @@ impl TransportConfig {
             idle_connections: 64,
             destination: base_url.as_str().parse().ok(),
         }
+    }
+
+    /// Sets which addresses connections may be made to. [`Addresses::of`] the base URL by default.
+    #[must_use]
+    pub fn addresses(mut self, addresses: Addresses) -> Self {
+        self.addresses = addresses;
+        self
+    }
+
+    /// Sets whether TLS is needed at all. True by default for an `https` base URL.
+    #[must_use]
+    pub fn tls(mut self, tls: bool) -> Self {
+        self.tls = tls;
+        self
+    }
+
+    /// Sets the certificate authorities that are trusted besides the platform's. None by default.
+    #[must_use]
+    pub fn extra_roots(mut self, roots: impl IntoIterator<Item = Certificate>) -> Self {
+        self.extra_roots = roots.into_iter().collect();
+        self
+    }
+
+    /// Sets the HTTP proxy. [`Proxy::FromEnvironment`] by default.
+    #[must_use]
+    pub fn proxy(mut self, proxy: Proxy) -> Self {
+        self.proxy = proxy;
+        self
+    }
+
+    /// Sets the limits of the phases of a request.
+    #[must_use]
+    pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
+        self.timeouts = timeouts;
+        self
+    }
+
+    /// Sets how many unused connections are kept. 64 by default.
+    #[must_use]
+    pub fn idle_connections(mut self, connections: usize) -> Self {
+        self.idle_connections = connections;
+        self
     }
 }
 
@@ -225,6 +270,54 @@ struct Limits {
 }
 
 impl Timeouts {
+    /// Returns the defaults.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets the limit for resolving a name. 5 seconds by default.
+    #[must_use]
+    pub fn dns(mut self, limit: Duration) -> Self {
+        self.dns = limit;
+        self
+    }
+
+    /// Sets the limit for a TCP connection to one of the addresses of a name, resolving included. 10 seconds by default.
+    #[must_use]
+    pub fn connect(mut self, limit: Duration) -> Self {
+        self.connect = limit;
+        self
+    }
+
+    /// Sets the limit for the TLS handshake, and for a proxy to open its tunnel. 10 seconds by default.
+    #[must_use]
+    pub fn handshake(mut self, limit: Duration) -> Self {
+        self.handshake = limit;
+        self
+    }
+
+    /// Sets the limit from the request to the head of its answer. 5 minutes by default.
+    #[must_use]
+    pub fn first_byte(mut self, limit: Duration) -> Self {
+        self.first_byte = limit;
+        self
+    }
+
+    /// Sets the limit between two pieces of an answer's body. A minute by default.
+    #[must_use]
+    pub fn between_bytes(mut self, limit: Duration) -> Self {
+        self.between_bytes = limit;
+        self
+    }
+
+    /// Sets how long a connection without a request is kept. 90 seconds by default.
+    #[must_use]
+    pub fn idle(mut self, time: Duration) -> Self {
+        self.idle = time;
+        self
+    }
+
     fn within_a_year(self) -> Self {
         let Self { dns, connect, handshake, first_byte, between_bytes, idle } = self;
         let [dns, connect, handshake, first_byte, between_bytes, idle] =

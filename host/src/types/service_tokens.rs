@@ -7,7 +7,7 @@
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
-use secrecy::SecretString;
+use crate::secret::SecretString;
 
 /// A service token as the API shows it, without its secret. Its fields are text of the server as it came, which may hold anything:
 /// check them before they reach a terminal or a log. Only an `id` that is not a UUID loses credentials and control characters.

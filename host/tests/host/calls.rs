@@ -3,11 +3,10 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use cloudflare_access_host::transport::Proxy;
 use cloudflare_access_host::{
-    AccessTokens, Account, CallOptions, CodeCache, CreateParams, Credentials, Deletion, ErrorKind, ExposeSecret,
-    ListAllParams, ListPageParams, Outcome, PreviousSecret, Runtime, Scope, Tokens, TransportError, TransportPhase,
-    UpdateParams,
+    AccessTokens, Account, CallOptions, Certificate, CodeCache, CreateParams, Credentials, Deletion, ErrorKind,
+    ExposeSecret, ListAllParams, ListPageParams, Outcome, PreviousSecret, Proxy, Runtime, Scope, Tokens,
+    TransportError, TransportPhase, UpdateParams,
 };
 use cloudflare_access_simulator::{ACCOUNT_ID, API_TOKEN, Fault, FaultKind, Operation, Simulator, ZONE_ID};
 
@@ -152,7 +151,7 @@ async fn an_address_inside_a_network_is_reached_only_where_that_was_allowed() {
         AccessTokens::builder()
             .credentials(Credentials::api_token(API_TOKEN))
             .base_url(format!("https://0.0.0.0:{}/client/v4", simulator.address().port()).parse().unwrap())
-            .extra_root(certified.cert.der().clone())
+            .extra_roots([Certificate::from_der(certified.cert.der().to_vec())])
             .proxy(Proxy::None)
             .runtime(RUNTIME.clone())
     };

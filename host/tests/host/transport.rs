@@ -11,13 +11,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use cloudflare_access_host::egress::Addresses;
 use cloudflare_access_host::transport::{Proxy, SendError, Transport, TransportConfig};
-use cloudflare_access_host::{BaseUrl, BuildError};
+use cloudflare_access_host::{BaseUrl, BuildError, Certificate};
 use cloudflare_access_simulator::{ACCOUNT_ID, API_TOKEN, FaultKind, Simulator};
 use http::{Method, Request, Response};
 use http_body_util::{BodyExt, Full};
 use rustls::ServerConfig;
+use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, copy_bidirectional};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::{JoinHandle, consume_budget, yield_now};
@@ -204,7 +204,7 @@ async fn a_post_that_the_server_has_read_is_never_sent_again() {
 async fn http_2_is_spoken_where_the_server_offers_it() {
     let simulator = Simulator::builder().self_signed_tls().unwrap().start().await.unwrap();
     let mut config = config(simulator.base_url());
-    config.extra_roots = pem(simulator.certificate_pem().unwrap());
+    config.extra_roots = Certificate::from_pem(simulator.certificate_pem().unwrap().as_bytes()).unwrap();
     let transport = transport(config);
     for _ in 0..3 {
         assert_eq!(get(&transport, &tokens_of(&simulator)).await.unwrap().status(), 200);
@@ -214,9 +214,9 @@ async fn http_2_is_spoken_where_the_server_offers_it() {
 }
 
 /// A server's TLS with a certificate for a name, and the certificate.
-fn certified(name: &str) -> (CertificateDer<'static>, ServerConfig) {
+fn certified(name: &str) -> (Certificate, ServerConfig) {
     let certified = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
-    (certified.cert.der().clone(), server_config(&certified))
+    (Certificate::from_der(certified.cert.der().to_vec()), server_config(&certified))
 }
 
 /// A server's TLS with this certificate.
@@ -487,8 +487,7 @@ async fn a_dropped_exchange_closes_its_connection() {
 // --- The proxy
 
 /// An API at a name that only the proxy knows, and the proxy. What the proxy was asked comes out of the channel.
-async fn api_behind_proxy()
--> (Simulator, SocketAddr, CertificateDer<'static>, tokio::sync::mpsc::UnboundedReceiver<String>) {
+async fn api_behind_proxy() -> (Simulator, SocketAddr, Certificate, tokio::sync::mpsc::UnboundedReceiver<String>) {
     let (certificate, tls) = certified("api.cloudflare.test");
     let simulator = Simulator::builder().tls(tls).start().await.unwrap();
     let api = simulator.address();
@@ -549,8 +548,4 @@ fn a_proxy_that_cannot_be_used_is_found_out_at_the_start() {
     let error = Transport::new(config).unwrap_err();
     assert!(matches!(error, BuildError::Proxy(_)), "{error:?}");
     assert!(!error.to_string().contains("hunter2"));
-}
-
-fn pem(text: &str) -> Vec<CertificateDer<'static>> {
-    CertificateDer::pem_slice_iter(text.as_bytes()).map(Result::unwrap).collect()
 }
