@@ -11,6 +11,7 @@ use crate::transport::TransportError;
 /// What went wrong, by what to do about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "kebab-case"))]
 pub enum ErrorKind {
     /// An argument breaks a rule; nothing was sent. Fix the call.
     InvalidArgument,
@@ -77,6 +78,7 @@ impl fmt::Display for ErrorKind {
 
 /// Whether the change of a failed call happened. For operations that only read, always `NotApplied`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "kebab-case"))]
 pub enum Outcome {
     /// Certainly not. The call can be made again.
     NotApplied,
@@ -117,6 +119,7 @@ impl fmt::Display for Outcome {
 /// One error as the API reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct ApiError {
     /// Cloudflare's code, such as 12135. Never the HTTP status.
     pub code: Option<u32>,
@@ -133,6 +136,7 @@ pub struct ApiError {
 /// A cause below an [`ApiError`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct ApiErrorCause {
     /// Cloudflare's code.
     pub code: Option<u32>,
@@ -148,6 +152,7 @@ pub struct Error(Box<Details>);
 /// The fields of an [`Error`], which dereferences to them and has a method for each.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Details {
     /// What went wrong, by what to do about it.
     pub kind: ErrorKind,
@@ -162,6 +167,10 @@ pub struct Details {
     /// Cloudflare's name for the request (`cf-ray`), for its support.
     pub ray_id: Option<String>,
     /// How long the API asks to wait, where it does and the wait did not fit in the call.
+    #[cfg_attr(
+        feature = "serde",
+        serde(rename = "retry_after_ms", serialize_with = "crate::types::serialized::milliseconds")
+    )]
     pub retry_after: Option<Duration>,
     /// How many requests were sent or tried. 0: nothing left the component.
     pub attempts: u32,
@@ -262,6 +271,11 @@ impl Error {
     #[must_use]
     pub fn previous_secret_expires_at(&self) -> Option<&str> {
         self.0.previous_secret_expires_at.as_deref()
+    }
+
+    #[cfg(feature = "serde")]
+    pub(crate) fn details(&self) -> &Details {
+        &self.0
     }
 
     /// Returns all fields, to take apart.

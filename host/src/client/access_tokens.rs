@@ -37,9 +37,10 @@ impl AccessTokens {
         Self::builder().from_environment()?.build()
     }
 
-    /// The tokens of an account (32 hexadecimal digits, as the dashboard shows it). It is checked when it is used.
-    pub fn account(&self, id: impl Into<String>) -> Tokens<Account> {
-        Tokens::new(self.0.clone(), Account(id.into()))
+    /// Returns the tokens of an account: an id (32 hexadecimal digits, as the dashboard shows it), or
+    /// [`Account::from_environment`]. It is checked when it is used.
+    pub fn account(&self, account: impl Into<Account>) -> Tokens<Account> {
+        Tokens::new(self.0.clone(), account.into())
     }
 
     /// The tokens of a zone, an older home of tokens without refresh and rotate.

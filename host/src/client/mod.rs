@@ -6,6 +6,7 @@
 pub(crate) mod access_tokens;
 pub(crate) mod caller;
 pub(crate) mod options;
+pub(crate) mod pages;
 pub(crate) mod scope;
 pub(crate) mod tokens;
 

@@ -13,6 +13,7 @@ use crate::client::call::{self, ExportFuture};
 use crate::client::caller::Caller;
 use crate::client::operation::Operation;
 use crate::client::options::CallOptions;
+use crate::client::pages::Pages;
 use crate::client::scope::{Account, Scope};
 use crate::engine::bindings::service_tokens::Guest;
 use crate::engine::bindings::types as contract;
@@ -66,7 +67,13 @@ impl<S: Clone + Into<Scope>> Tokens<S> {
         page.await.map(Into::into)
     }
 
-    /// All tokens, as many requests as there are pages.
+    /// Returns the pages of a list one after the other, from the page that `params` name, each asked for when it is wanted. Unlike
+    /// [`list_all`](Self::list_all) it has one page in memory, and its calls have a time limit each.
+    pub fn pages(&self, params: ListPageParams) -> Pages<S> {
+        Pages::new(self.clone(), params)
+    }
+
+    /// Returns all tokens, with as many requests as there are pages.
     ///
     /// # Errors
     ///

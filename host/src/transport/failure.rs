@@ -84,6 +84,7 @@ impl ConnectFailure {
 /// Where a request was when it failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "kebab-case"))]
 pub enum TransportPhase {
     /// The request, or the address that it was for, is not allowed. Nothing was sent.
     Policy,
@@ -125,6 +126,7 @@ impl fmt::Display for TransportPhase {
 /// Safe to log: the text has no credential, no control characters and an ordinary length.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct TransportError {
     /// Where the request was.
     pub phase: TransportPhase,

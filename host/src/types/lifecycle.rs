@@ -7,6 +7,7 @@ use crate::types::{IssuedToken, ServiceToken};
 
 /// The clock that an [`ExpiryReport`] was computed with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "kebab-case"))]
 pub enum Clock {
     /// This machine's.
     Host,
@@ -94,16 +95,18 @@ impl RefreshParams {
 
 /// How long a token has, in whole seconds. More than 68 years are 68 years.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "kebab-case"))]
 pub enum TimeLeft {
     /// It expires after this time.
-    Remaining(Duration),
+    Remaining(#[cfg_attr(feature = "serde", serde(serialize_with = "crate::types::serialized::seconds"))] Duration),
     /// It expired this long ago.
-    Expired(Duration),
+    Expired(#[cfg_attr(feature = "serde", serde(serialize_with = "crate::types::serialized::seconds"))] Duration),
 }
 
 /// A token and the time it has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct ExpiringToken {
     /// The token.
     pub token: ServiceToken,
@@ -114,6 +117,7 @@ pub struct ExpiringToken {
 /// The tokens by what their expiry means. Every token is in exactly one list or counted in `later`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct ExpiryReport {
     /// The time that the report was computed for.
     pub now: String,
@@ -134,18 +138,21 @@ pub struct ExpiryReport {
 /// A token that was due, and what came of it.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct RefreshedToken {
     /// Its id.
     pub id: String,
     /// Its name, where it has one.
     pub name: Option<String>,
     /// The token with its new expiry, or why it has none.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::types::serialized::token_or_error"))]
     pub refreshed: Result<ServiceToken, Error>,
 }
 
 /// What a renewal did.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct RefreshReport {
     /// The time that was used to decide.
     pub now: String,
@@ -163,6 +170,7 @@ impl RefreshReport {
 /// A new secret beside the old one.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct OverlappingToken {
     /// The token and its new secret. Shown this once.
     pub issued: IssuedToken,
@@ -173,6 +181,7 @@ pub struct OverlappingToken {
 
 /// What [`ensure`](crate::Tokens::ensure) did.
 #[derive(Debug, Clone)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "kebab-case"))]
 pub enum Ensured {
     /// There was no such token; it was made. Its secret is shown this once.
     Created(IssuedToken),

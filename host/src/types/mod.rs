@@ -2,7 +2,10 @@
 
 mod issue_key;
 mod lifecycle;
+#[cfg(feature = "serde")]
+pub(crate) mod serialized;
 mod service_tokens;
+mod time;
 
 pub use issue_key::{InvalidIssueKey, IssueKey};
 pub use lifecycle::{

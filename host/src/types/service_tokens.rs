@@ -15,6 +15,7 @@ use crate::secret::SecretString;
 /// The API promises none of these fields, so all but `id` are optional: `None` means that the answer did not carry the field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct ServiceToken {
     /// The identifier that the operations take (a UUID). Not the client id.
     pub id: String,
@@ -45,6 +46,7 @@ pub struct ServiceToken {
 /// A field of an answer that [`ServiceToken`] has no place for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct JsonField {
     /// The name of the field.
     pub name: String,
@@ -58,6 +60,7 @@ pub struct JsonField {
     clippy::large_enum_variant,
     reason = "there is one for a call, and a box would be in the way of whoever matches it"
 )]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "kebab-case"))]
 pub enum Deletion {
     /// The token was deleted. This is how the API showed it last; where its answer was empty, only `id` is set.
     Deleted(ServiceToken),
@@ -71,6 +74,7 @@ pub enum Deletion {
 /// replaced, by rotating, which ends the secret before it.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct IssuedToken {
     /// The token.
     pub token: ServiceToken,
@@ -81,6 +85,7 @@ pub struct IssuedToken {
 /// A changed token, and the new secret where the change made one.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct UpdatedToken {
     /// The token after the change.
     pub token: ServiceToken,
@@ -91,6 +96,7 @@ pub struct UpdatedToken {
 /// One page of a list. The numbers are the API's, `None` where it did not send them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct TokenPage {
     /// The tokens of this page, in the API's order.
     pub tokens: Vec<ServiceToken>,

@@ -81,6 +81,37 @@ async fn a_delete_whose_answer_was_lost_is_repeated_and_says_that_the_token_is_a
 }
 
 #[tokio::test]
+async fn pages_come_one_after_the_other_until_the_last_and_each_only_when_it_is_wanted() {
+    let simulator = simulator().await;
+    for name in ["a", "b", "c", "d", "e"] {
+        let _ = simulator.add_token(simulator.account(), name);
+    }
+    let mut pages = account(&simulator).pages(ListPageParams::new().per_page(2));
+    let mut lengths = Vec::new();
+    assert_eq!(simulator.request_count(), 0);
+    while let Some(page) = pages.next().await {
+        lengths.push(page.unwrap().tokens.len());
+        assert_eq!(simulator.request_count(), lengths.len() as u64);
+    }
+    assert_eq!(lengths, [2, 2, 1]);
+    assert!(pages.next().await.is_none());
+
+    let from_second = account(&simulator).pages(ListPageParams::new().per_page(2).page(2)).next().await.unwrap();
+    assert_eq!(from_second.unwrap().page, Some(2));
+}
+
+#[tokio::test]
+async fn pages_end_after_an_error() {
+    let simulator = simulator().await;
+    simulator.inject(FaultKind::HtmlPage { status: 503 });
+    let options = CallOptions::new().max_retries(0);
+    let mut pages = account(&simulator).with(&options).pages(ListPageParams::new());
+    assert_eq!(pages.next().await.unwrap().unwrap_err().kind(), ErrorKind::Unavailable);
+    assert!(pages.next().await.is_none());
+    assert_eq!(simulator.request_count(), 1);
+}
+
+#[tokio::test]
 async fn a_field_that_no_record_has_a_place_for_reaches_the_caller_by_its_name() {
     let simulator = simulator().await;
     let body = r#"{"success": true, "errors": [], "messages": [], "result":
