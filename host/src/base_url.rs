@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use url::{Host, Url};
 
-/// The base URL of an API, such as `https://api.cloudflare.com/client/v4`.
+/// The checked base URL of an API, such as `https://api.cloudflare.com/client/v4`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct BaseUrl {
     /// Without a slash at the end.
@@ -16,7 +16,7 @@ pub struct BaseUrl {
     url: Url,
 }
 
-/// Why a text is not a base URL. Nothing of the text but its scheme and host is repeated: the rest may hold a password.
+/// An error for a text that is not a base URL, or for variables that name none. Nothing of the text but its scheme and host is repeated: the rest may hold a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidBaseUrl {
@@ -100,7 +100,7 @@ impl BaseUrl {
         Ok(Self { text: url.as_str().trim_end_matches('/').to_owned(), url })
     }
 
-    /// The base URL that the process's environment names: `CLOUDFLARE_BASE_URL`; `CLOUDFLARE_API_BASE_URL`, another name for it;
+    /// Reads the base URL that the process's environment names: `CLOUDFLARE_BASE_URL`; `CLOUDFLARE_API_BASE_URL`, another name for it;
     /// or `CLOUDFLARE_COMPLIANCE_REGION`, where `fedramp_high` means `https://api.fed.cloudflare.com/client/v4` and `public`
     /// means [`cloudflare`](Self::cloudflare). None where none of them is set; an empty variable counts as absent.
     ///
@@ -119,7 +119,7 @@ impl BaseUrl {
         VARIABLES.into_iter().find(is_not_unicode).map_or(Ok(()), |name| Err(InvalidBaseUrl::NotUnicode(name)))
     }
 
-    /// The same from variables that are kept elsewhere, such as in a file: `read` gives the value of a name.
+    /// Reads the base URL from variables that are kept elsewhere, such as in a file: `read` gives the value of a name.
     ///
     /// # Errors
     ///
@@ -163,7 +163,7 @@ impl BaseUrl {
         }
     }
 
-    /// Cloudflare's own: `https://api.cloudflare.com/client/v4`.
+    /// Returns the base URL of Cloudflare's API, `https://api.cloudflare.com/client/v4`.
     ///
     /// # Panics
     ///
@@ -173,13 +173,13 @@ impl BaseUrl {
         Self::new(CLOUDFLARE).expect("the constant is a base URL")
     }
 
-    /// The URL without a slash at the end.
+    /// Returns the URL without a slash at the end.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// Whether the host is `localhost`, a name below it, or a loopback address.
+    /// Returns whether the host is `localhost`, a name below it, or a loopback address.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         is_loopback(&self.url)

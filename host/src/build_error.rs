@@ -6,7 +6,7 @@ use crate::transport::InvalidProxy;
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
-/// What is wrong with the set-up. Found before the first call, so a program can stop at its start.
+/// An error in the set-up of an [`AccessTokens`](crate::AccessTokens) or a [`Runtime`](crate::Runtime). Found before the first call, so a program can stop at its start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {

@@ -16,7 +16,7 @@ use ipnet::{Ipv4Net, Ipv6Net};
 
 use crate::BaseUrl;
 
-/// What a store's requests may reach. Given to [`AccessHooks`](crate::hooks::AccessHooks).
+/// The rule for the requests of a component. Given to [`AccessHooks`](crate::hooks::AccessHooks).
 #[derive(Debug, Clone)]
 pub struct EgressPolicy {
     base_url: BaseUrl,
@@ -71,7 +71,7 @@ fn is_identifier(segment: &str) -> bool {
     !matches!(segment, "" | "." | "..") && segment.bytes().all(is_allowed)
 }
 
-/// Which addresses a connection may be made to.
+/// The addresses that a connection may be made to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Addresses {
@@ -84,13 +84,13 @@ pub enum Addresses {
 }
 
 impl Addresses {
-    /// The stricter rule that `base_url` can work under.
+    /// Returns the strictest rule that `base_url` can work under.
     #[must_use]
     pub fn of(base_url: &BaseUrl) -> Self {
         if base_url.is_loopback() { Self::Loopback } else { Self::Public }
     }
 
-    /// Whether a connection to `address` may be made.
+    /// Returns whether a connection to `address` may be made.
     #[must_use]
     pub fn permit(self, address: IpAddr) -> bool {
         match self {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::transport::TransportError;
 
-/// What went wrong, by what to do about it.
+/// The kind of an [`Error`]: what went wrong, by what to do about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "kebab-case"))]
@@ -47,7 +47,7 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
-    /// The kind as the contract writes it, such as `rate-limited`; `component` for the one that the contract does not have.
+    /// Returns the kind as the contract writes it, such as `rate-limited`; `component` for the one that the contract does not have.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -76,7 +76,7 @@ impl fmt::Display for ErrorKind {
     }
 }
 
-/// Whether the change of a failed call happened. For operations that only read, always `NotApplied`.
+/// The answer to the question whether the change of a failed call happened. For operations that only read, always `NotApplied`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "kebab-case"))]
 pub enum Outcome {
@@ -99,7 +99,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// The outcome as the contract writes it, such as `not-applied`.
+    /// Returns the outcome as the contract writes it, such as `not-applied`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -144,7 +144,7 @@ pub struct ApiErrorCause {
     pub message: String,
 }
 
-/// Why a call failed. `Display` is one line for a person, safe to log: no credential, no secret, no response body. All text of
+/// The error of a call. `Display` is one line for a person, safe to log: no credential, no secret, no response body. All text of
 /// the server in it, and in its fields, has lost credentials and control characters, and is cut where it is long.
 #[derive(Debug, Clone)]
 pub struct Error(Box<Details>);

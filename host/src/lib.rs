@@ -23,13 +23,19 @@
 //! ```
 //!
 //! - The component is inside this crate; another of the same world can be given instead ([`Runtime::builder`]).
-//! - The credential stays with the host: the component asks, [`hooks`] add it, only to requests for the API's service tokens.
-//! - Only the API can be reached ([`egress`]), over one pool of connections for all calls ([`transport`]).
+//! - The credential stays with the host: the component asks, the host adds it, only to requests for the API's service tokens.
+//! - Only the API's service tokens can be reached, at public addresses, over one pool of connections for all calls.
 //! - No two calls use an instance at the same time, and no two credentials ever do. Each call has a memory limit and a time limit, and
 //!   dropping its future stops it ([`Runtime`]).
 //!
-//! An application with a wasmtime of its own can take the parts one by one: [`COMPONENT`], [`bindings`], [`linker`], [`hooks`],
-//! [`transport`], [`egress`], [`HostState`].
+//! # Features
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `serde` | `serde::Serialize` for all results and errors; secrets are written in plain text |
+//! | `wasmtime-parts` | the parts one by one, for an application with a wasmtime of its own: `bindings`, `linker`, `hooks`, `transport`, `egress` and `HostState`, whose API has types of wasmtime 48 |
+//!
+//! Neither is on by default.
 //!
 //! # Tracing
 //!

@@ -13,20 +13,20 @@ use crate::egress::Addresses;
 use crate::engine::runtime::Runtime;
 use crate::transport::{Certificate, Proxy, Timeouts, Transport, TransportConfig};
 
-/// Service tokens of everything that one credential can reach. Cheap to clone; clones share connections and instances.
+/// The entry point: the service tokens of all accounts and zones that one credential can reach. Cheap to clone; clones share connections and instances.
 ///
 /// Its calls need a tokio runtime with time and I/O enabled, as `#[tokio::main]` gives.
 #[derive(Clone)]
 pub struct AccessTokens(pub(crate) Caller);
 
 impl AccessTokens {
-    /// The settings. A credential is the only one without a default.
+    /// Returns a builder with the default settings. Only the credential has no default.
     #[must_use]
     pub fn builder() -> AccessTokensBuilder {
         AccessTokensBuilder::default()
     }
 
-    /// With the credential and the base URL of the process's environment: `CLOUDFLARE_API_TOKEN`, or `CLOUDFLARE_API_KEY` with
+    /// Takes the credential and the base URL from the process's environment: `CLOUDFLARE_API_TOKEN`, or `CLOUDFLARE_API_KEY` with
     /// `CLOUDFLARE_EMAIL`; and what [`BaseUrl::from_environment`] reads. They are read once, here, and the component does not see
     /// them.
     ///
@@ -43,18 +43,18 @@ impl AccessTokens {
         Tokens::new(self.0.clone(), account.into())
     }
 
-    /// The tokens of a zone, an older home of tokens without refresh and rotate.
+    /// Returns the tokens of a zone, an older home of tokens without refresh and rotate.
     pub fn zone(&self, id: impl Into<String>) -> Tokens<Zone> {
         Tokens::new(self.0.clone(), Zone(id.into()))
     }
 
-    /// The tokens of a scope that is known only when the program runs.
+    /// Returns the tokens of a scope that is known only when the program runs.
     #[must_use]
     pub fn scope(&self, scope: Scope) -> Tokens<Scope> {
         Tokens::new(self.0.clone(), scope)
     }
 
-    /// Where the API is.
+    /// Returns the base URL of the API.
     #[must_use]
     pub fn base_url(&self) -> &BaseUrl {
         self.0.base_url()
@@ -67,7 +67,7 @@ impl fmt::Debug for AccessTokens {
     }
 }
 
-/// Settings for an [`AccessTokens`].
+/// A builder of [`AccessTokens`].
 #[derive(Debug, Default)]
 pub struct AccessTokensBuilder {
     credentials: Option<Credentials>,
@@ -81,14 +81,14 @@ pub struct AccessTokensBuilder {
 }
 
 impl AccessTokensBuilder {
-    /// Who asks.
+    /// Sets the credential that requests are authenticated with. It stays on the host; the component does not see it.
     #[must_use]
     pub fn credentials(mut self, credentials: Credentials) -> Self {
         self.credentials = Some(credentials);
         self
     }
 
-    /// Where the API is. Default: Cloudflare's. Nothing else can be reached, and the credential goes nowhere else.
+    /// Sets the base URL of the API. Cloudflare's by default. Nothing else can be reached, and the credential goes nowhere else.
     #[must_use]
     pub fn base_url(mut self, base_url: BaseUrl) -> Self {
         self.base_url = Some(base_url);
@@ -117,7 +117,7 @@ impl AccessTokensBuilder {
         Ok(self)
     }
 
-    /// The engine and the component. Default: one of its own with the default settings. Share one among several
+    /// Sets the engine and the component. By default a runtime of its own with the default settings. Share one among several
     /// `AccessTokens`, since making one compiles the component.
     #[must_use]
     pub fn runtime(mut self, runtime: Runtime) -> Self {
@@ -142,34 +142,34 @@ impl AccessTokensBuilder {
         self
     }
 
-    /// The way out. Default: `HTTPS_PROXY` and `NO_PROXY` of the environment.
+    /// Sets the HTTP proxy. By default that of the environment variables that [`Proxy::FromEnvironment`] names.
     #[must_use]
     pub fn proxy(mut self, proxy: Proxy) -> Self {
         self.proxy = Some(proxy);
         self
     }
 
-    /// Limits of the phases of a request. The limit of a whole call is in [`CallOptions`].
+    /// Sets the limits of the phases of a request. The limit of a whole call is in [`CallOptions`].
     #[must_use]
     pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
         self.timeouts = Some(timeouts);
         self
     }
 
-    /// Options for all calls that do not say otherwise.
+    /// Sets the options of all calls that do not have their own.
     #[must_use]
     pub fn options(mut self, options: CallOptions) -> Self {
         self.options = options;
         self
     }
 
-    /// Checks the settings and makes what is needed. Connects to nothing. Compiles the component where no
+    /// Builds the [`AccessTokens`] after checking the settings. Connects to nothing. Compiles the component where no
     /// [`runtime`](Self::runtime) was given and the code is not cached, which takes a tenth of a second.
     ///
     /// # Errors
     ///
-    /// [`BuildError::Credentials`] when there is none or no header can carry it, and what [`Runtime::new`] and
-    /// [`Transport::new`] return.
+    /// [`BuildError::Credentials`] when there is none or no header can carry it, [`BuildError::Tls`] when the platform's roots cannot be
+    /// read or an extra root is no certificate, [`BuildError::Proxy`] when the proxy cannot be used, and what [`Runtime::new`] returns.
     pub fn build(self) -> Result<AccessTokens, BuildError> {
         let credentials = self.credentials.ok_or(crate::InvalidCredentials::Missing)?;
         let credential = credentials.headers()?;

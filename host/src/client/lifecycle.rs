@@ -121,7 +121,7 @@ impl<S: Clone + Into<Scope>> Tokens<S> {
         ensured.await.map(Into::into)
     }
 
-    /// After a [`create`](Self::create) with outcome `Unknown`: the tokens with exactly this name that were made at `since`
+    /// Returns what a [`create`](Self::create) with outcome `Unknown` may have made: the tokens with exactly this name that were made at `since`
     /// (RFC 3339) or later, or do not say when. Take `since` from before the create, earlier by what the clocks may differ.
     ///
     /// Nobody has the secret of any of them, unless another caller uses the name: rotate one to get a secret, delete the others.

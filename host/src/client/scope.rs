@@ -2,7 +2,7 @@
 
 use std::env::VarError;
 
-/// Whose tokens are meant, where that is known only when the program runs.
+/// An account or a zone, for programs that know only when they run which one it is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Scope {
     /// The account with this identifier.
@@ -11,17 +11,17 @@ pub enum Scope {
     Zone(String),
 }
 
-/// An account: all operations exist here.
+/// An account, whose tokens have all operations.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Account(pub(crate) String);
 
-/// A zone: there is no refresh and no rotate here, and neither `refresh_expiring` nor `issue`.
+/// A zone, whose tokens have no refresh and no rotate, and neither `refresh_expiring` nor `issue`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Zone(pub(crate) String);
 
 const ACCOUNT_VARIABLE: &str = "CLOUDFLARE_ACCOUNT_ID";
 
-/// Why the environment names no account.
+/// An error for an environment that names no account.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidAccount {

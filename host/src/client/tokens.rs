@@ -26,7 +26,7 @@ use crate::types::{
     UpdateParams, UpdatedToken,
 };
 
-/// The tokens of one account or zone.
+/// A handle on the tokens of one account or zone.
 #[derive(Clone)]
 pub struct Tokens<S> {
     caller: Caller,
@@ -45,7 +45,7 @@ impl<S> Tokens<S> {
         Self { caller, scope, kind, options }
     }
 
-    /// The same tokens with other options, where they say something.
+    /// Returns the handle with these options in place of its own, where they say something.
     #[must_use]
     pub fn with(mut self, options: &CallOptions) -> Self {
         self.options = options.or(&self.options);
@@ -86,7 +86,7 @@ impl<S: Clone + Into<Scope>> Tokens<S> {
         Ok(tokens.await?.into_iter().map(Into::into).collect())
     }
 
-    /// One token by its id.
+    /// Returns one token by its id.
     ///
     /// # Errors
     ///

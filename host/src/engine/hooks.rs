@@ -23,7 +23,7 @@ use crate::transport::{Transport, TransportError, TransportPhase};
 
 pub use crate::redactor::{Received, Redactor};
 
-/// The hooks of one store.
+/// The `wasi:http` hooks of one store, which check, authenticate and send the requests of a component.
 #[derive(Debug)]
 pub struct AccessHooks {
     transport: Transport,
@@ -34,7 +34,7 @@ pub struct AccessHooks {
 }
 
 impl AccessHooks {
-    /// Hooks that send what `policy` allows over `transport`, without a credential.
+    /// Makes hooks that send what `policy` allows over `transport`, without a credential.
     #[must_use]
     pub fn new(transport: Transport, policy: impl Into<Arc<EgressPolicy>>) -> Self {
         Self {
@@ -67,14 +67,14 @@ impl AccessHooks {
         self
     }
 
-    /// Takes the credential out of what the component returns: a server may have sent it back, and the component, which does not
+    /// Returns what takes the credential out of what the component returns: a server may have sent it back, and the component, which does not
     /// know it, cannot tell.
     #[must_use]
     pub fn redactor(&self) -> Redactor {
         self.redactor.clone()
     }
 
-    /// What these hooks have sent so far. Stays up to date.
+    /// Returns what these hooks have sent so far. It stays up to date.
     #[must_use]
     pub fn exchanges(&self) -> Arc<Exchanges> {
         Arc::clone(&self.exchanges)
@@ -169,7 +169,7 @@ fn is_credential_header(name: &HeaderName) -> bool {
     *name == AUTHORIZATION || *name == X_AUTH_EMAIL || *name == X_AUTH_KEY
 }
 
-/// What a store has sent and received: enough to tell afterwards whether a call can have had an effect, and under which name
+/// A record of what a store has sent and received: enough to tell afterwards whether a call can have had an effect, and under which name
 /// Cloudflare knows its last request.
 #[derive(Debug, Default)]
 pub struct Exchanges {
@@ -185,37 +185,37 @@ pub struct Exchanges {
 }
 
 impl Exchanges {
-    /// How many requests were sent or tried.
+    /// Returns how many requests were sent or tried.
     #[must_use]
     pub fn requests(&self) -> u32 {
         self.requests.load(Ordering::Acquire)
     }
 
-    /// Whether a server can have got one of them: whether a connection had one to write.
+    /// Returns whether a server can have got one of them: whether a connection had one to write.
     #[must_use]
     pub fn may_have_left(&self) -> bool {
         self.departures.load(Ordering::Acquire) > 0
     }
 
-    /// The same, of requests that change something: all but `GET`.
+    /// Returns whether a server can have got a request that changes something: any but `GET`.
     #[must_use]
     pub fn change_may_have_left(&self) -> bool {
         self.changes_departed.load(Ordering::Acquire) > 0
     }
 
-    /// The status of the last answer.
+    /// Returns the status of the last answer.
     #[must_use]
     pub fn status(&self) -> Option<u16> {
         Some(self.status.load(Ordering::Acquire)).filter(|status| *status != 0)
     }
 
-    /// The ray id (`cf-ray`) of the last answer that had one. Text of another form is none.
+    /// Returns the ray id (`cf-ray`) of the last answer that had one. Text of another form is none.
     #[must_use]
     pub fn ray_id(&self) -> Option<String> {
         lock(&self.ray_id).clone()
     }
 
-    /// Why the last request that came to its end got no answer; none where it got one.
+    /// Returns why the last request that came to its end got no answer; none where it got one.
     #[must_use]
     pub fn failure(&self) -> Option<TransportError> {
         lock(&self.failure).clone()

@@ -38,7 +38,7 @@ const TABLES_PER_COMPONENT: u32 = 4;
 /// fault it in again: what an ordinary call touches, and some more.
 const KEEP_RESIDENT: usize = 256 << 10;
 
-/// A component that is ready to be called. Cheap to clone; clones share everything.
+/// A compiled component with its engine, ready to be called. Cheap to clone; clones share everything.
 #[derive(Clone)]
 pub struct Runtime(Arc<Shared>);
 
@@ -52,7 +52,7 @@ struct Shared {
     max_memory: usize,
 }
 
-/// Settings for a [`Runtime`].
+/// A builder of [`Runtime`].
 #[derive(Debug, Clone)]
 pub struct RuntimeBuilder {
     source: Source,
@@ -69,7 +69,7 @@ enum Source {
     Precompiled(Vec<u8>),
 }
 
-/// Where compiled code is kept between processes. Compiling takes about a tenth of a second.
+/// The place where compiled code is kept between processes. Compiling takes about a tenth of a second.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum CodeCache {
@@ -83,7 +83,7 @@ pub enum CodeCache {
 }
 
 impl Runtime {
-    /// The component of this crate with the default settings.
+    /// Makes a runtime of the component of this crate with the default settings.
     ///
     /// Takes a tenth of a second where the code is not cached: make it once, at the start.
     ///
@@ -94,7 +94,7 @@ impl Runtime {
         Self::builder().build()
     }
 
-    /// The settings, to change some.
+    /// Returns a builder with the default settings.
     #[must_use]
     pub fn builder() -> RuntimeBuilder {
         RuntimeBuilder {
@@ -159,14 +159,14 @@ pub(crate) struct Place<'a> {
 }
 
 impl RuntimeBuilder {
-    /// Another component of the same world, as WebAssembly.
+    /// Sets another component of the same world, as WebAssembly.
     #[must_use]
     pub fn component(mut self, component: impl Into<Vec<u8>>) -> Self {
         self.source = Source::WebAssembly(component.into());
         self
     }
 
-    /// A component that [`Runtime::precompile`] has compiled. Loads in well under a millisecond, without a compiler run.
+    /// Sets a component that [`Runtime::precompile`] has compiled. Loads in well under a millisecond, without a compiler run.
     ///
     /// # Safety
     ///
@@ -179,14 +179,14 @@ impl RuntimeBuilder {
         self
     }
 
-    /// Where compiled code is kept.
+    /// Sets where compiled code is kept. In the user's cache folder by default.
     #[must_use]
     pub fn cache(mut self, cache: CodeCache) -> Self {
         self.cache = cache;
         self
     }
 
-    /// The most linear memory that one call may use, in bytes. 64 MiB by default; below 4 MiB nothing works.
+    /// Sets the most linear memory that one call may use, in bytes. 64 MiB by default; below 4 MiB nothing works.
     #[must_use]
     pub fn max_memory(mut self, bytes: usize) -> Self {
         self.max_memory = bytes;

@@ -8,7 +8,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use crate::engine::hooks::AccessHooks;
 use crate::engine::request::Parsed;
 
-/// What this crate keeps in a `wasmtime::Store`.
+/// The state of this crate in a `wasmtime::Store`.
 pub struct HostState {
     wasi: WasiCtx,
     http: WasiHttpCtx,
@@ -19,7 +19,7 @@ pub struct HostState {
 }
 
 impl HostState {
-    /// No environment, no arguments, no files, no sockets, no streams; HTTP through `hooks`; at most `max_memory` bytes of
+    /// Makes a state that grants a component no environment, arguments, files, sockets or streams; HTTP through `hooks`; at most `max_memory` bytes of
     /// linear memory.
     #[must_use]
     pub fn new(hooks: AccessHooks, max_memory: usize) -> Self {
@@ -33,12 +33,12 @@ impl HostState {
         }
     }
 
-    /// For `Store::limiter`.
+    /// Returns the limits, for `Store::limiter`.
     pub fn limiter(&mut self) -> &mut dyn ResourceLimiter {
         &mut self.limiter
     }
 
-    /// The hooks of the call that runs, or ran last.
+    /// Returns the hooks of the call that runs, or ran last.
     pub fn hooks(&mut self) -> &mut AccessHooks {
         &mut self.hooks
     }

@@ -12,7 +12,7 @@ use rustls::pki_types::pem::PemObject;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Certificate(CertificateDer<'static>);
 
-/// Why a text has no certificates.
+/// An error for a text that holds no certificates.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidCertificate {

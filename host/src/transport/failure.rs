@@ -81,7 +81,7 @@ impl ConnectFailure {
     }
 }
 
-/// Where a request was when it failed.
+/// The phase in which a request failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "kebab-case"))]
@@ -121,7 +121,7 @@ impl fmt::Display for TransportPhase {
     }
 }
 
-/// Why a request got no answer, as this host saw it: the [`source`](std::error::Error::source) of an [`Error`](crate::Error).
+/// The cause of a request without an answer, as this host saw it: the [`source`](std::error::Error::source) of an [`Error`](crate::Error).
 ///
 /// Safe to log: the text has no credential, no control characters and an ordinary length.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -142,7 +142,7 @@ impl fmt::Display for TransportError {
 
 impl StdError for TransportError {}
 
-/// Why [`Transport::send`](super::Transport::send) has no answer to return.
+/// The error of [`Transport::send`](super::Transport::send).
 #[derive(Debug)]
 pub struct SendError {
     code: HttpError,
@@ -163,7 +163,7 @@ impl SendError {
         self.code
     }
 
-    /// Returns where the request was.
+    /// Returns the phase in which the request failed.
     #[must_use]
     pub fn phase(&self) -> TransportPhase {
         self.phase

@@ -45,7 +45,7 @@ pub use proxy::{InvalidProxy, Proxy};
 /// The longest that a limit can be. Far enough away to be no limit, and near enough for every clock to count to it.
 const LONGEST: Duration = Duration::from_hours(24 * 365);
 
-/// How long each phase of a request may take, and how long an unused connection is kept. A time beyond a year counts as a year. Every
+/// The time limits of the phases of a request, and of an unused connection. A time beyond a year counts as a year. Every
 /// field has a setter of the same name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -77,7 +77,7 @@ impl Default for Timeouts {
     }
 }
 
-/// What a [`Transport`] is made from. Every field has a setter of the same name.
+/// The settings of a [`Transport`]. Every field has a setter of the same name.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct TransportConfig {
@@ -98,7 +98,7 @@ pub struct TransportConfig {
 }
 
 impl TransportConfig {
-    /// The settings that reach `base_url` and no more than that.
+    /// Returns the settings that reach `base_url` and no more than that.
     #[must_use]
     pub fn for_base_url(base_url: &BaseUrl) -> Self {
         Self {
@@ -155,7 +155,7 @@ impl TransportConfig {
     }
 }
 
-/// The pooled client. Cheap to clone; all clones share their connections.
+/// A pooled HTTP client for the requests of a component. Cheap to clone; all clones share their connections.
 #[derive(Clone)]
 pub struct Transport(Arc<Shared>);
 
@@ -166,7 +166,7 @@ struct Shared {
 }
 
 impl Transport {
-    /// A client with an empty pool. Connects to nothing yet.
+    /// Makes a client with an empty pool. Connects to nothing yet.
     ///
     /// # Errors
     ///
@@ -245,7 +245,7 @@ impl Transport {
         Ok(head.map(|body| TimedBody::new(body, limits.between_bytes, counted).boxed_unsync()))
     }
 
-    /// Whether an error code of [`Transport::send`] arose before anything of the request can have reached a server.
+    /// Returns whether an error code of [`Transport::send`] arose before anything of the request can have reached a server.
     #[must_use]
     pub fn proves_that_nothing_left(code: &HttpError) -> bool {
         failure::is_before_the_request(code)
@@ -270,7 +270,7 @@ struct Limits {
 }
 
 impl Timeouts {
-    /// Returns the defaults.
+    /// Returns the default limits.
     #[must_use]
     pub fn new() -> Self {
         Self::default()

@@ -32,7 +32,7 @@ pub enum Proxy {
     Url(String),
 }
 
-/// Why a proxy cannot be used. Names the environment variable, and repeats nothing of the URL but its scheme, since the rest may hold
+/// An error for a proxy that cannot be used. Names the environment variable, and repeats nothing of the URL but its scheme, since the rest may hold
 /// a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
