@@ -1,16 +1,16 @@
-//! Makes a token and prints what a machine needs to pass Access.
+//! Lists the service tokens of an account and when they expire. Changes nothing.
 //!
-//! `CLOUDFLARE_API_TOKEN=… CLOUDFLARE_ACCOUNT_ID=… cargo run --example minimal -- "name of the token"`
+//! `CLOUDFLARE_API_TOKEN=… CLOUDFLARE_ACCOUNT_ID=… cargo run --example minimal`
 
-use cloudflare_access_host::{AccessTokens, CreateParams, ExposeSecret};
+use cloudflare_access_host::{AccessTokens, Account, ListAllParams};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let name = std::env::args().nth(1).ok_or("give the name of the new token")?;
-    let access = AccessTokens::from_environment()?;
-    let account = access.account(std::env::var("CLOUDFLARE_ACCOUNT_ID")?);
-    let issued = account.create(CreateParams::named(name)).await?;
-    println!("CF_ACCESS_CLIENT_ID={}", issued.token.client_id.unwrap_or_default());
-    println!("CF_ACCESS_CLIENT_SECRET={}", issued.client_secret.expose_secret());
+    let account = AccessTokens::from_environment()?.account(Account::from_environment()?);
+    for token in account.list_all(ListAllParams::new()).await? {
+        let name = token.name.unwrap_or_default();
+        // The name is text that anybody with access to the account has chosen: escaped, it cannot write to a terminal.
+        println!("{}  {}  {}", token.id, token.expires_at.unwrap_or_default(), name.escape_debug());
+    }
     Ok(())
 }
