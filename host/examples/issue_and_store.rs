@@ -38,15 +38,15 @@ pub(crate) async fn issue_and_store(
     }
     let key = key(&key_file)?;
     if !file.exists() {
-        let issued = account.issue(CreateParams::named(name), &key).await.map_err(|error| {
-            match error.outcome() {
-                Outcome::NotApplied => eprintln!("nothing was made; start again when what is wrong has been put right"),
-                Outcome::Unknown => eprintln!("a token may have been made; start again to go on with it"),
-                Outcome::Applied => {
-                    eprintln!("a token was made and its secret is lost; start again for another secret")
+        let issued = account.issue(CreateParams::named(name), &key).await.inspect_err(|error| {
+            eprintln!(
+                "{}",
+                match error.outcome() {
+                    Outcome::NotApplied => "nothing was made; start again when what is wrong has been put right",
+                    Outcome::Unknown => "a token may have been made; start again to go on with it",
+                    Outcome::Applied => "a token was made and its secret is lost; start again for another secret",
                 }
-            }
-            error
+            );
         })?;
         store(file, &issued)?;
     }

@@ -43,7 +43,7 @@ struct Routes {
 }
 
 impl Connector {
-    pub(super) fn new(config: TransportConfig, connections: Arc<Connections>) -> Result<Self, BuildError> {
+    pub(super) fn new(config: &TransportConfig, connections: Arc<Connections>) -> Result<Self, BuildError> {
         let timeouts = config.timeouts;
         let dialer = |addresses, tls| Dialer {
             tcp: tcp_connector(GuardedResolver::new(addresses, timeouts.dns)),

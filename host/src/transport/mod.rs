@@ -186,7 +186,7 @@ impl Transport {
             .http2_keep_alive_interval(Duration::from_secs(20))
             .http2_keep_alive_timeout(Duration::from_secs(10))
             .retry_canceled_requests(true)
-            .build(Connector::new(config, Arc::clone(&connections))?);
+            .build(Connector::new(&config, Arc::clone(&connections))?);
         Ok(Self(Arc::new(Shared { client, connections, timeouts })))
     }
 

@@ -242,6 +242,9 @@ async fn always_says(bytes: &'static [u8]) -> String {
     authority
 }
 
+/// A fatal alert of TLS: `handshake_failure`.
+const ALERT: &[u8] = &[0x15, 3, 3, 0, 2, 2, 40];
+
 #[tokio::test]
 async fn an_error_without_an_answer_has_the_components_words_and_this_hosts_cause() {
     // Bound, so that nobody else gets it, and without a listener.
@@ -249,7 +252,6 @@ async fn an_error_without_an_answer_has_the_components_words_and_this_hosts_caus
     nobody.bind(([127, 0, 0, 1], 0).into()).unwrap();
     let silent = Simulator::builder().never_accepts().start().await.unwrap();
     let unknown = Simulator::builder().self_signed_tls().unwrap().start().await.unwrap();
-    const ALERT: &[u8] = &[0x15, 3, 3, 0, 2, 2, 40]; // fatal, handshake_failure
     let (closes, refuses_tls) = (always_says(b"").await, always_says(ALERT).await);
     for (base_url, phase, words, cause) in [
         ("https://name.invalid".to_owned(), TransportPhase::Dns, "did not resolve", "the name did not resolve"),
