@@ -48,19 +48,24 @@ impl EgressPolicy {
 }
 
 fn is_of_service_tokens(method: &Method, path: &str, query: Option<&str>) -> bool {
-    let segments: Vec<&str> = path.split('/').collect();
-    let ["", scope @ ("accounts" | "zones"), id, "access", "service_tokens", below @ ..] = segments.as_slice() else {
+    let mut segments = path.split('/');
+    let mut next = || segments.next();
+    let (Some(""), Some(scope @ ("accounts" | "zones")), Some(id), Some("access"), Some("service_tokens")) =
+        (next(), next(), next(), next(), next())
+    else {
         return false;
     };
     if !is_identifier(id) {
         return false;
     }
-    match below {
-        [] if method == Method::GET => true,
+    match (next(), next(), next()) {
+        (None, _, _) if method == Method::GET => true,
         _ if query.is_some() => false,
-        [] => method == Method::POST,
-        [token] => is_identifier(token) && [Method::GET, Method::PUT, Method::DELETE].contains(method),
-        [token, "refresh" | "rotate"] => *scope == "accounts" && is_identifier(token) && method == Method::POST,
+        (None, _, _) => method == Method::POST,
+        (Some(token), None, _) => is_identifier(token) && [Method::GET, Method::PUT, Method::DELETE].contains(method),
+        (Some(token), Some("refresh" | "rotate"), None) => {
+            scope == "accounts" && is_identifier(token) && method == Method::POST
+        }
         _ => false,
     }
 }
