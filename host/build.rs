@@ -1,5 +1,5 @@
-//! Provides what the crate is built around, in `OUT_DIR`: the component (`cloudflare_access.wasm`, included by `src/component.rs`), and the
-//! call of `bindgen!` with the folder of the contract (`bindings.rs`, included by `src/bindings.rs`).
+//! Provides what the crate is built around, in `OUT_DIR`: the component (`cloudflare_access.wasm`, included by `src/engine/component.rs`), and the
+//! call of `bindgen!` with the folder of the contract (`bindings.rs`, included by `src/engine/bindings.rs`).
 //!
 //! The component comes from the first of these that applies:
 //! 1. `CLOUDFLARE_ACCESS_COMPONENT`: a component that has been built already.

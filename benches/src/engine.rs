@@ -1,6 +1,6 @@
 //! wasmtime itself, set up as the host crate sets it up, to measure what the host crate does not let out by itself.
 //!
-//! The settings are those of `host/src/runtime.rs`, which keeps them to itself; what differs there must differ here.
+//! The settings are those of `host/src/engine/`, which keeps them to itself; what differs there must differ here.
 
 use std::num::NonZeroUsize;
 use std::time::Instant;

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use cloudflare_access_host::{AccessTokens, Account, BaseUrl, CallOptions, Credentials, InvalidBaseUrl, Scope, Tokens};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
+use cloudflare_access_host::{
+    AccessTokens, Account, BaseUrl, CallOptions, Certificate, Credentials, InvalidBaseUrl, Scope, Tokens,
+};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::FmtSpan;
 
@@ -17,8 +17,8 @@ use crate::message::tell;
 pub fn start_logging(verbose: u8) {
     let default = match verbose {
         0 => "access_tokens=info",
-        1 => "access_tokens=info,cloudflare_access_host=info",
-        _ => "access_tokens=debug,cloudflare_access_host=debug",
+        1 => "access_tokens=info,cloudflare_access_host=debug",
+        _ => "access_tokens=debug,cloudflare_access_host=trace",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
     tracing_subscriber::fmt()
@@ -77,10 +77,7 @@ fn access_tokens(connection: &Connection) -> Result<AccessTokens, Failure> {
         builder = builder.base_url(url);
     }
     builder = builder.from_environment()?;
-    for certificate in extra_roots(connection.ca_certificates.as_deref())? {
-        builder = builder.extra_root(certificate);
-    }
-    Ok(builder.build()?)
+    Ok(builder.extra_roots(extra_roots(connection.ca_certificates.as_deref())?).build()?)
 }
 
 /// The base URL of the argument, or else that of the variables, each of which the file with the credential may set for the
@@ -139,16 +136,11 @@ fn warn_if_others_can_read(path: &Path) {
 #[cfg(not(unix))]
 fn warn_if_others_can_read(_: &Path) {}
 
-fn extra_roots(path: Option<&Path>) -> Result<Vec<CertificateDer<'static>>, Failure> {
+fn extra_roots(path: Option<&Path>) -> Result<Vec<Certificate>, Failure> {
     let Some(path) = path else { return Ok(Vec::new()) };
     let wrong = |what: String| Failure::configuration(&format!("the certificate file {} {what}", path.display()));
-    let certificates: Vec<_> = CertificateDer::pem_file_iter(path)
-        .and_then(Iterator::collect)
-        .map_err(|error| wrong(format!("cannot be read: {error}")))?;
-    if certificates.is_empty() {
-        return Err(wrong("has no certificate in it".to_owned()));
-    }
-    Ok(certificates)
+    let pem = std::fs::read(path).map_err(|error| wrong(format!("cannot be read: {error}")))?;
+    Certificate::from_pem(&pem).map_err(|error| wrong(format!("cannot be used: {error}")))
 }
 
 #[cfg(test)]

@@ -1,28 +1,16 @@
-//! Makes a token and keeps its secret in a file that only its owner can read.
+//! Lists the service tokens of an account and when they expire. Changes nothing.
 //!
 //! `CLOUDFLARE_API_TOKEN=… CLOUDFLARE_ACCOUNT_ID=… cargo run --example minimal`
 
-use std::fs::OpenOptions;
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
-
-use cloudflare_access_host::{AccessTokens, CreateParams, ExposeSecret, Outcome};
+use cloudflare_access_host::{AccessTokens, Account, ListAllParams};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let account = AccessTokens::from_environment()?.account(std::env::var("CLOUDFLARE_ACCOUNT_ID")?);
-    // Opened before the token is made: the API shows the secret once, and it needs a place then.
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open("ci.secret")?;
-    match account.create(CreateParams::named("CI pipeline")).await {
-        Ok(issued) => {
-            writeln!(file, "CF_ACCESS_CLIENT_ID={}", issued.token.client_id.unwrap_or_default())?;
-            writeln!(file, "CF_ACCESS_CLIENT_SECRET={}", issued.client_secret.expose_secret())?;
-        }
-        Err(error) => match error.outcome {
-            Outcome::NotApplied => eprintln!("nothing was made: {error}"),
-            Outcome::Unknown => eprintln!("look for the token before you make it again: {error}"),
-            Outcome::Applied => eprintln!("there is a token whose secret is lost, rotate or delete it: {error}"),
-        },
+    let account = AccessTokens::from_environment()?.account(Account::from_environment()?);
+    for token in account.list_all(ListAllParams::new()).await? {
+        let name = token.name.unwrap_or_default();
+        // The name is text that anybody with access to the account has chosen: escaped, it cannot write to a terminal.
+        println!("{}  {}  {}", token.id, token.expires_at.unwrap_or_default(), name.escape_debug());
     }
     Ok(())
 }

@@ -47,7 +47,7 @@ type Current = watch::Receiver<Option<Arc<Pair>>>;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let account = AccessTokens::from_environment()?.account(std::env::var("CLOUDFLARE_ACCOUNT_ID")?);
+    let account = AccessTokens::from_environment()?.account(Account::from_environment()?);
     let (token_id, file) = (std::env::var("SERVICE_TOKEN_ID")?, PathBuf::from(std::env::var("PAIR_FILE")?));
     let (publish, current) = watch::channel(read(&file)?.map(Arc::new));
     open_next(&file)?; // it can be written, before a secret depends on it
@@ -127,9 +127,9 @@ pub(crate) async fn turn(account: &Tokens<Account>, token_id: &str, rotated_at: 
 
 /// Whatever the outcome, the next turn looks before it rotates.
 fn failed(error: &Error) -> Turn {
-    eprintln!("{error} (outcome {})", error.outcome);
-    Turn::Wait(match error.outcome {
-        Outcome::NotApplied => error.retry_after.unwrap_or(PAUSE_AFTER_A_FAILURE),
+    eprintln!("{error} (outcome {})", error.outcome());
+    Turn::Wait(match error.outcome() {
+        Outcome::NotApplied => error.retry_after().unwrap_or(PAUSE_AFTER_A_FAILURE),
         Outcome::Unknown | Outcome::Applied => PAUSE_AFTER_A_FAILURE,
     })
 }

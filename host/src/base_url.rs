@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use url::{Host, Url};
 
-/// The base URL of an API, such as `https://api.cloudflare.com/client/v4`.
+/// The checked base URL of an API, such as `https://api.cloudflare.com/client/v4`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct BaseUrl {
     /// Without a slash at the end.
@@ -16,13 +16,16 @@ pub struct BaseUrl {
     url: Url,
 }
 
-/// Why a text is not a base URL. Nothing of the text but its scheme and host is repeated: the rest may hold a password.
+/// An error for a text that is not a base URL, or for variables that name none. Nothing of the text but its scheme and host is repeated: the rest may hold a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidBaseUrl {
     /// Not a URL at all.
-    #[error("the base URL is not a URL ({0}); write it like {CLOUDFLARE}")]
-    NotAUrl(url::ParseError),
+    #[error("the base URL is not a URL ({reason}); write it like {CLOUDFLARE}")]
+    NotAUrl {
+        /// What is wrong with it, without the text itself.
+        reason: String,
+    },
     /// An environment variable that is not Unicode.
     #[error("{0} is not valid Unicode")]
     NotUnicode(&'static str),
@@ -76,7 +79,7 @@ impl BaseUrl {
     ///
     /// [`InvalidBaseUrl`] names the rule that it breaks.
     pub fn new(text: &str) -> Result<Self, InvalidBaseUrl> {
-        let mut url = Url::parse(text).map_err(InvalidBaseUrl::NotAUrl)?;
+        let mut url = Url::parse(text).map_err(|error| InvalidBaseUrl::NotAUrl { reason: error.to_string() })?;
         let host = url.host_str().unwrap_or_default().to_owned();
         let scheme_allowed = match url.scheme() {
             "https" => true,
@@ -97,7 +100,7 @@ impl BaseUrl {
         Ok(Self { text: url.as_str().trim_end_matches('/').to_owned(), url })
     }
 
-    /// The base URL that the process's environment names: `CLOUDFLARE_BASE_URL`; `CLOUDFLARE_API_BASE_URL`, another name for it;
+    /// Reads the base URL that the process's environment names: `CLOUDFLARE_BASE_URL`; `CLOUDFLARE_API_BASE_URL`, another name for it;
     /// or `CLOUDFLARE_COMPLIANCE_REGION`, where `fedramp_high` means `https://api.fed.cloudflare.com/client/v4` and `public`
     /// means [`cloudflare`](Self::cloudflare). None where none of them is set; an empty variable counts as absent.
     ///
@@ -116,7 +119,7 @@ impl BaseUrl {
         VARIABLES.into_iter().find(is_not_unicode).map_or(Ok(()), |name| Err(InvalidBaseUrl::NotUnicode(name)))
     }
 
-    /// The same from variables that are kept elsewhere, such as in a file: `read` gives the value of a name.
+    /// Reads the base URL from variables that are kept elsewhere, such as in a file: `read` gives the value of a name.
     ///
     /// # Errors
     ///
@@ -160,7 +163,7 @@ impl BaseUrl {
         }
     }
 
-    /// Cloudflare's own: `https://api.cloudflare.com/client/v4`.
+    /// Returns the base URL of Cloudflare's API, `https://api.cloudflare.com/client/v4`.
     ///
     /// # Panics
     ///
@@ -170,16 +173,21 @@ impl BaseUrl {
         Self::new(CLOUDFLARE).expect("the constant is a base URL")
     }
 
-    /// The URL without a slash at the end.
+    /// Returns the URL without a slash at the end.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// Whether the host is `localhost`, a name below it, or a loopback address.
+    /// Returns whether the host is `localhost`, a name below it, or a loopback address.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         is_loopback(&self.url)
+    }
+
+    /// The path without a slash at the end; empty where there is none.
+    pub(crate) fn path(&self) -> &str {
+        self.url.path().trim_end_matches('/')
     }
 
     pub(crate) fn is_https(&self) -> bool {
@@ -187,8 +195,7 @@ impl BaseUrl {
     }
 
     /// Whether a request to `uri` goes to the same scheme, host and port.
-    #[must_use]
-    pub fn is_origin_of(&self, uri: &http::Uri) -> bool {
+    pub(crate) fn is_origin_of(&self, uri: &http::Uri) -> bool {
         let default_port = match uri.scheme_str() {
             Some("https") => 443,
             Some("http") => 80,
@@ -317,7 +324,7 @@ mod tests {
         assert!(!error.to_string().contains("hunter2"));
         assert!(matches!(BaseUrl::new("https://a.example/?q"), Err(InvalidBaseUrl::QueryOrFragment { .. })));
         assert!(matches!(BaseUrl::new("https://a.example/#f"), Err(InvalidBaseUrl::QueryOrFragment { .. })));
-        assert!(matches!(BaseUrl::new("api.cloudflare.com"), Err(InvalidBaseUrl::NotAUrl(_))));
+        assert!(matches!(BaseUrl::new("api.cloudflare.com"), Err(InvalidBaseUrl::NotAUrl { .. })));
     }
 
     #[test]

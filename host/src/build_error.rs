@@ -6,7 +6,7 @@ use crate::transport::InvalidProxy;
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
-/// What is wrong with the set-up. Found before the first call, so a program can stop at its start.
+/// An error in the set-up of an [`AccessTokens`](crate::AccessTokens) or a [`Runtime`](crate::Runtime). Found before the first call, so a program can stop at its start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
@@ -21,7 +21,7 @@ pub enum BuildError {
     Proxy(#[from] InvalidProxy),
     /// TLS cannot be set up: the platform has no roots (install its `ca-certificates`), or an extra root is no certificate.
     #[error("TLS cannot be set up: {0}")]
-    Tls(#[source] rustls::Error),
+    Tls(#[source] Cause),
     /// wasmtime cannot run here: the settings do not fit together, or the system gives no memory or no thread.
     #[error("the WebAssembly engine cannot be started: {0}")]
     Engine(#[source] Cause),

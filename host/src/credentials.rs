@@ -1,13 +1,13 @@
 //! Who asks: one credential, kept on the host.
 //!
 //! The component is told `credentials::host` and is never given it; [`AccessHooks`](crate::hooks::AccessHooks) adds the headers
-//! as a request leaves, and only to the API's own origin. `Debug` shows the kind and nothing of the value.
+//! as a request leaves, and only to requests for the API's service tokens. `Debug` shows the kind and nothing of the value.
 
 use std::fmt;
 
+use crate::secret::{ExposeSecret, SecretString};
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use secrecy::{ExposeSecret, SecretString};
 
 pub(crate) const X_AUTH_EMAIL: HeaderName = HeaderName::from_static("x-auth-email");
 pub(crate) const X_AUTH_KEY: HeaderName = HeaderName::from_static("x-auth-key");
@@ -16,7 +16,7 @@ const TOKEN_VARIABLE: &str = "CLOUDFLARE_API_TOKEN";
 const KEY_VARIABLE: &str = "CLOUDFLARE_API_KEY";
 const EMAIL_VARIABLE: &str = "CLOUDFLARE_EMAIL";
 
-/// An API token, or the global API key of a user.
+/// A credential of the API: an API token, or the global API key of a user.
 ///
 /// A token is the better choice. It needs the permission "Access: Service Tokens Read" to list and get, and "Access:
 /// Service Tokens Write" for everything.
@@ -29,7 +29,7 @@ enum Kind {
     ApiKey { email: String, key: SecretString },
 }
 
-/// Why there is no usable credential. Names variables, never values.
+/// An error for a credential that is missing or cannot be used. Names variables, never values.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidCredentials {
@@ -51,17 +51,17 @@ pub enum InvalidCredentials {
 }
 
 impl Credentials {
-    /// An API token, sent as `Authorization: Bearer`.
+    /// Makes a credential of an API token, sent as `Authorization: Bearer`.
     pub fn api_token(token: impl Into<SecretString>) -> Self {
         Self(Kind::ApiToken(token.into()))
     }
 
-    /// The global API key of a user, sent as `X-Auth-Key` and `X-Auth-Email`.
+    /// Makes a credential of the global API key of a user, sent as `X-Auth-Key` and `X-Auth-Email`.
     pub fn api_key(email: impl Into<String>, key: impl Into<SecretString>) -> Self {
         Self(Kind::ApiKey { email: email.into(), key: key.into() })
     }
 
-    /// The one complete credential of the process's environment: `CLOUDFLARE_API_TOKEN`, or `CLOUDFLARE_API_KEY` with
+    /// Reads the one complete credential of the process's environment: `CLOUDFLARE_API_TOKEN`, or `CLOUDFLARE_API_KEY` with
     /// `CLOUDFLARE_EMAIL`. An empty variable counts as absent, and an e-mail address beside a token is no second credential.
     ///
     /// # Errors
@@ -76,7 +76,7 @@ impl Credentials {
         Self::from_variables(|name| std::env::var(name).ok())
     }
 
-    /// The same from variables that are kept elsewhere, such as in a file: `read` gives the value of a name.
+    /// Reads the credential from variables that are kept elsewhere, such as in a file: `read` gives the value of a name.
     ///
     /// # Errors
     ///

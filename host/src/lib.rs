@@ -23,16 +23,23 @@
 //! ```
 //!
 //! - The component is inside this crate; another of the same world can be given instead ([`Runtime::builder`]).
-//! - The credential stays with the host: the component asks, [`hooks`] add it, only for the API's own origin.
-//! - Only the API can be reached ([`egress`]), over one pool of connections for all calls ([`transport`]).
-//! - Each call has an instance to itself with a memory limit and a time limit; dropping its future stops it ([`Runtime`]).
+//! - The credential stays with the host: the component asks, the host adds it, only to requests for the API's service tokens.
+//! - Only the API's service tokens can be reached, at public addresses, over one pool of connections for all calls.
+//! - No two calls use an instance at the same time, and no two credentials ever do. Each call has a memory limit and a time limit, and
+//!   dropping its future stops it ([`Runtime`]).
 //!
-//! An application with a wasmtime of its own can take the parts one by one: [`COMPONENT`], [`bindings`], [`linker`], [`hooks`],
-//! [`transport`], [`egress`], [`HostState`].
+//! # Features
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `serde` | `serde::Serialize` for all results and errors; secrets are written in plain text |
+//! | `wasmtime-parts` | the parts one by one, for an application with a wasmtime of its own: `bindings`, `linker`, `hooks`, `transport`, `egress` and `HostState`, whose API has types of wasmtime 48 |
+//!
+//! Neither is on by default.
 //!
 //! # Tracing
 //!
-//! Each call is a `tracing` span `service_token_call` on the level `info` with these fields. There is no id, no name,
+//! Each call is a `tracing` span `service_token_call` on the level `debug` with these fields. There is no id, no name,
 //! no credential and no secret in them, whatever a server sends back.
 //!
 //! | field | value |
@@ -47,53 +54,65 @@
 //! | `duration_ms` | from the call to its result |
 //!
 //! A call whose future is dropped ends its span without `outcome` and `duration_ms`.
+//!
+//! In the span there is an event on the level `debug` for each attempt, when it has ended, and for each wait before another one:
+//!
+//! | message | fields |
+//! |---|---|
+//! | `attempt answered` | `attempt`, from 1; `method`; `status`; `duration_ms`, to the head of the answer |
+//! | `attempt failed` | `attempt`, `method`, `phase` and `error` as in [`TransportError`], `duration_ms` |
+//! | `attempt given up` | `attempt`, `method`, `duration_ms`: the time for it was over, or the call was dropped |
+//! | `waited before another attempt` | `duration_ms`; only where no other request was under way |
+//!
+//! What an operator has to look at is an event on the level `warn` or `error`: a request that was refused because it is not one for
+//! service tokens, a component that failed, a code cache or a pool of instances that the system does not give.
 
-pub mod bindings;
+#[cfg(feature = "wasmtime-parts")]
 pub mod egress;
-pub mod hooks;
-pub mod linker;
+#[cfg(feature = "wasmtime-parts")]
 pub mod transport;
 
-mod access_tokens;
+#[cfg(not(feature = "wasmtime-parts"))]
+#[allow(dead_code, reason = "parts of it are for applications with a wasmtime of their own")]
+mod egress;
+#[cfg(not(feature = "wasmtime-parts"))]
+#[allow(dead_code, reason = "parts of it are for applications with a wasmtime of their own")]
+mod transport;
+
 mod base_url;
 mod build_error;
-mod call;
-mod component;
-mod conversions;
+mod client;
 mod credentials;
+#[cfg_attr(
+    not(feature = "wasmtime-parts"),
+    allow(dead_code, reason = "parts of it are for applications with a wasmtime of their own")
+)]
+mod engine;
 mod error;
-mod exchange;
-mod exports;
-mod idle;
-mod lifecycle;
-mod operation;
-mod options;
 mod redactor;
-mod request;
-mod runtime;
-mod state;
-mod streams;
-mod ticker;
-mod tokens;
+mod secret;
 mod types;
 
-pub use access_tokens::{AccessTokens, AccessTokensBuilder};
 pub use base_url::{BaseUrl, InvalidBaseUrl};
 pub use build_error::BuildError;
-pub use component::COMPONENT;
+pub use client::access_tokens::{AccessTokens, AccessTokensBuilder};
+pub use client::options::CallOptions;
+pub use client::pages::Pages;
+pub use client::scope::{Account, InvalidAccount, Scope, Zone};
+pub use client::tokens::Tokens;
 pub use credentials::{Credentials, InvalidCredentials};
+pub use engine::component::COMPONENT;
+pub use engine::runtime::{CodeCache, Runtime, RuntimeBuilder};
+#[cfg(feature = "wasmtime-parts")]
+pub use engine::state::HostState;
+#[cfg(feature = "wasmtime-parts")]
+pub use engine::{bindings, hooks, linker};
 pub use error::{ApiError, ApiErrorCause, Details, Error, ErrorKind, Outcome};
-pub use lifecycle::issue_key::{InvalidIssueKey, IssueKey};
-pub use lifecycle::types::{
-    Clock, Ensured, ExpiringToken, ExpiryReport, OverlappingToken, RefreshParams, RefreshReport, RefreshedToken,
-    RunningOverlap, Selector, TimeLeft,
-};
-pub use options::CallOptions;
-pub use runtime::{CodeCache, Runtime, RuntimeBuilder};
-pub use secrecy::{ExposeSecret, SecretString};
-pub use state::HostState;
-pub use tokens::{Account, Scope, Tokens, Zone};
+pub use secret::{ExposeSecret, SecretString};
+pub use transport::{Certificate, InvalidCertificate, InvalidProxy, Proxy, Timeouts, TransportError, TransportPhase};
 pub use types::{
-    CreateParams, Deletion, IssuedToken, JsonField, ListAllParams, ListPageParams, PreviousSecret, ServiceToken,
-    TokenDuration, TokenPage, UpdateParams, UpdatedToken,
+    Clock, CreateParams, Deletion, Ensured, ExpiringToken, ExpiryReport, InvalidIssueKey, IssueKey, IssuedToken,
+    JsonField, ListAllParams, ListPageParams, OverlappingToken, PreviousSecret, RefreshParams, RefreshReport,
+    RefreshedToken, RunningOverlap, Selector, ServiceToken, TimeLeft, TokenDuration, TokenPage, UpdateParams,
+    UpdatedToken,
 };

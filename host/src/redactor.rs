@@ -13,8 +13,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::bindings::{lifecycle, types};
 use crate::credentials::{CredentialHeaders, X_AUTH_EMAIL};
+use crate::engine::bindings::{lifecycle, types};
 
 const REDACTED: &str = "[redacted]";
 /// As many characters of a credential in a row count as the credential: a text that was cut, or a server that sends it in parts,
@@ -27,7 +27,7 @@ const TEXT_LIMIT: usize = 1_000;
 /// A message has up to twelve texts of a server in it.
 const MESSAGE_LIMIT: usize = 8_000;
 
-/// Takes the credential of a call out of what the component returns. From
+/// A filter that takes the credential of a call out of what the component returns. From
 /// [`AccessHooks::redactor`](crate::hooks::AccessHooks::redactor).
 #[derive(Clone, Default)]
 pub struct Redactor {
@@ -129,9 +129,9 @@ impl fmt::Debug for Redactor {
     }
 }
 
-/// What a function of the component returns.
+/// A result of a function of the component, which a [`Redactor`] can clean.
 pub trait Received {
-    /// Takes out what a caller must not see.
+    /// Takes out what a caller must not see, in place.
     fn clean(&mut self, redactor: &Redactor);
 }
 

@@ -10,26 +10,23 @@ use hyper::rt::{Read, Write};
 use hyper_rustls::MaybeHttpsStream;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::proxy::Tunnel;
+use hyper_util::client::proxy::matcher::Matcher;
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tower_service::Service;
 use wasmtime_wasi::runtime::spawn;
 
+use super::TransportConfig;
 use super::connections::Connections;
 use super::failure::ConnectFailure;
 use super::resolver::GuardedResolver;
-use super::stream::Stream;
+use super::stream::{Link, Stream, Tcp};
 use super::tls::{self, Protocols};
-use super::{Proxy, TransportConfig};
 use crate::BuildError;
 use crate::egress::Addresses;
 
-type Tcp = TokioIo<TcpStream>;
-/// To the API's server or to a proxy, the latter perhaps in TLS.
-pub(super) type Link = MaybeHttpsStream<Tcp>;
 type Connecting<T> = Pin<Box<dyn Future<Output = Result<T, ConnectFailure>> + Send>>;
 
 /// What hyper's pool asks for connections. It takes a clone along with each request.
@@ -39,22 +36,15 @@ pub(super) struct Connector(Arc<Routes>);
 struct Routes {
     connections: Arc<Connections>,
     direct: Dialer,
-    /// Where a proxy stands is the operator's choice, so its address is not held to the rule for destinations.
-    to_proxy: Option<Dialer>,
-    proxy: Proxy,
+    proxy: Option<(Matcher, Dialer)>,
     tls: Option<TlsConnector>,
     addresses: Addresses,
     handshake: Duration,
 }
 
 impl Connector {
-    pub(super) fn new(config: TransportConfig, connections: Arc<Connections>) -> Result<Self, BuildError> {
+    pub(super) fn new(config: &TransportConfig, connections: Arc<Connections>) -> Result<Self, BuildError> {
         let timeouts = config.timeouts;
-        let may_use_proxy = config.tls && !matches!(config.proxy, Proxy::None);
-        if may_use_proxy {
-            // A proxy that cannot be used is found out now and not with the first request.
-            config.proxy.for_destination(&Uri::from_static("https://api.cloudflare.com/"))?;
-        }
         let dialer = |addresses, tls| Dialer {
             tcp: tcp_connector(GuardedResolver::new(addresses, timeouts.dns)),
             tls,
@@ -62,14 +52,22 @@ impl Connector {
             handshake: timeouts.handshake,
         };
         let tls = |protocols| tls::connector(&config.extra_roots, protocols);
-        let to_proxy = may_use_proxy.then(|| tls(Protocols::Http1)).transpose()?;
-        let to_proxy = to_proxy.map(|tls| dialer(Addresses::Any, Some(tls)));
+        let matcher = match &config.destination {
+            Some(destination) if config.tls && config.addresses != Addresses::Loopback => {
+                config.proxy.matcher(destination)?
+            }
+            _ => None,
+        };
+        let proxy = match matcher {
+            // Where a proxy stands is the operator's choice, so its address is not held to the rule for destinations.
+            Some(matcher) => Some((matcher, dialer(Addresses::Any, Some(tls(Protocols::Http1)?)))),
+            None => None,
+        };
         let tls = config.tls.then(|| tls(Protocols::Http2OrHttp1)).transpose()?;
         Ok(Self(Arc::new(Routes {
             connections,
             direct: dialer(config.addresses, None),
-            to_proxy,
-            proxy: config.proxy,
+            proxy,
             tls,
             addresses: config.addresses,
             handshake: timeouts.handshake,
@@ -90,22 +88,19 @@ impl Routes {
         }
         let tls = self.tls.as_ref().ok_or(ConnectFailure::NoTls)?;
         let name = server_name(host)?;
-        let proxy = match &self.to_proxy {
-            Some(_) if self.addresses != Addresses::Loopback => self.proxy.for_destination(&destination),
-            _ => Ok(None),
-        };
-        let link = match (proxy.map_err(|error| ConnectFailure::Tunnel(error.into()))?, &self.to_proxy) {
-            (Some(proxy), Some(dialer)) => {
+        let proxy = self.proxy.as_ref().and_then(|(matcher, dialer)| Some((matcher.intercept(&destination)?, dialer)));
+        let link = match proxy {
+            Some((proxy, dialer)) => {
                 let mut tunnel = Tunnel::new(proxy.uri().clone(), ToProxy(dialer.clone()));
                 if let Some(credential) = proxy.basic_auth() {
                     tunnel = tunnel.with_auth(credential.clone());
                 }
                 timeout(self.handshake + self.direct.connect, tunnel.call(destination))
                     .await
-                    .map_err(|_| ConnectFailure::HandshakeTimeout)?
+                    .map_err(|_| ConnectFailure::TunnelTimeout)?
                     .map_err(|error| ConnectFailure::Tunnel(error.into()))?
             }
-            _ => MaybeHttpsStream::Http(self.direct.tcp(destination).await?),
+            None => MaybeHttpsStream::Http(self.direct.tcp(destination).await?),
         };
         handshake(tls, name, link, self.handshake).await
     }

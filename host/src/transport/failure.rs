@@ -4,6 +4,7 @@
 //! (`DNS-*`, `destination-*`, `connection-refused`, `connection-timeout`, `TLS-*`) are never used for anything later.
 
 use std::error::Error as StdError;
+use std::fmt;
 use std::io;
 use std::net::IpAddr;
 
@@ -26,7 +27,9 @@ pub(super) enum ConnectFailure {
     ConnectTimeout,
     #[error("no TCP connection: {0}")]
     Connect(io::Error),
-    #[error("the proxy opened no tunnel: {0}")]
+    #[error("the proxy opened no tunnel in time")]
+    TunnelTimeout,
+    #[error("the proxy opened no tunnel: {}", Chain(&**.0))]
     Tunnel(Box<dyn StdError + Send + Sync>),
     #[error("no TLS session in time")]
     HandshakeTimeout,
@@ -58,7 +61,7 @@ impl ConnectFailure {
             Self::Dns(error) => dns_error(&error.to_string()),
             Self::NoAddress => dns_error("no address"),
             Self::Prohibited(_) => HttpError::DestinationIpProhibited,
-            Self::ConnectTimeout | Self::HandshakeTimeout => HttpError::ConnectionTimeout,
+            Self::ConnectTimeout | Self::TunnelTimeout | Self::HandshakeTimeout => HttpError::ConnectionTimeout,
             Self::Connect(error) => of_connect(error),
             Self::Tunnel(_) => HttpError::DestinationUnavailable,
             Self::Tls(error) => of_tls(error),
@@ -66,30 +69,143 @@ impl ConnectFailure {
             Self::InvalidHost => HttpError::HttpRequestUriInvalid,
         }
     }
+
+    fn phase(&self) -> TransportPhase {
+        match self {
+            Self::DnsTimeout | Self::Dns(_) | Self::NoAddress => TransportPhase::Dns,
+            Self::Prohibited(_) => TransportPhase::Policy,
+            Self::ConnectTimeout | Self::Connect(_) | Self::InvalidHost => TransportPhase::Connect,
+            Self::TunnelTimeout | Self::Tunnel(_) => TransportPhase::Proxy,
+            Self::HandshakeTimeout | Self::Tls(_) | Self::NoTls => TransportPhase::Tls,
+        }
+    }
 }
 
-/// A failed exchange, before the head of an answer.
-pub(super) fn of_exchange(error: &ClientError) -> HttpError {
-    let code = if error.is_connect() {
-        match causes(error).find_map(|cause| cause.downcast_ref::<ConnectFailure>()) {
-            Some(failure) => {
-                tracing::debug!(%failure, "no connection");
-                failure.code()
-            }
-            // hyper's own handshake of the protocol: the connection was lost before a request could be written.
-            None => HttpError::DestinationUnavailable,
-        }
-    } else if let Some(of_body) = causes(error).find_map(|cause| cause.downcast_ref::<HttpError>()) {
-        copy_of_request_body_error(of_body)
-    } else {
-        match causes(error).find_map(|cause| cause.downcast_ref::<hyper::Error>()) {
-            Some(hyper) => of_hyper(hyper),
-            None => HttpError::ConnectionTerminated,
-        }
-    };
-    tracing::debug!(error = %Chain(error), ?code, "the exchange failed");
-    code
+/// The phase in which a request failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "kebab-case"))]
+pub enum TransportPhase {
+    /// The request, or the address that it was for, is not allowed. Nothing was sent.
+    Policy,
+    /// The name of the host was being resolved. Nothing was sent.
+    Dns,
+    /// A TCP connection was being made. Nothing was sent.
+    Connect,
+    /// A proxy was being asked for a tunnel. Nothing was sent.
+    Proxy,
+    /// TLS was being set up. Nothing was sent.
+    Tls,
+    /// There was a connection, and the request may have left.
+    Exchange,
 }
+
+impl TransportPhase {
+    /// Returns the phase in lower case, such as `dns`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Policy => "policy",
+            Self::Dns => "dns",
+            Self::Connect => "connect",
+            Self::Proxy => "proxy",
+            Self::Tls => "tls",
+            Self::Exchange => "exchange",
+        }
+    }
+}
+
+impl fmt::Display for TransportPhase {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+/// The cause of a request without an answer, as this host saw it: the [`source`](std::error::Error::source) of an [`Error`](crate::Error).
+///
+/// Safe to log: the text has no credential, no control characters and an ordinary length.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct TransportError {
+    /// Where the request was.
+    pub phase: TransportPhase,
+    /// What happened there, as one line for a person.
+    pub message: String,
+}
+
+impl fmt::Display for TransportError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.message)
+    }
+}
+
+impl StdError for TransportError {}
+
+/// The error of [`Transport::send`](super::Transport::send).
+#[derive(Debug)]
+pub struct SendError {
+    code: HttpError,
+    phase: TransportPhase,
+    message: String,
+}
+
+impl SendError {
+    /// Returns the `wasi:http` error code of the phase that failed.
+    #[must_use]
+    pub fn code(&self) -> &HttpError {
+        &self.code
+    }
+
+    /// Returns the `wasi:http` error code of the phase that failed, for the component.
+    #[must_use]
+    pub fn into_code(self) -> HttpError {
+        self.code
+    }
+
+    /// Returns the phase in which the request failed.
+    #[must_use]
+    pub fn phase(&self) -> TransportPhase {
+        self.phase
+    }
+
+    pub(super) fn no_connection_in_time() -> Self {
+        let message = "no connection in time".to_owned();
+        Self { code: HttpError::ConnectionTimeout, phase: TransportPhase::Connect, message }
+    }
+
+    pub(super) fn no_answer_in_time() -> Self {
+        let message = "no answer in time".to_owned();
+        Self { code: HttpError::HttpResponseTimeout, phase: TransportPhase::Exchange, message }
+    }
+
+    /// A failed exchange, before the head of an answer.
+    pub(super) fn of_exchange(error: &ClientError) -> Self {
+        let failure = causes(error).find_map(|cause| cause.downcast_ref::<ConnectFailure>());
+        let (code, phase, message) = if let Some(failure) = failure.filter(|_| error.is_connect()) {
+            (failure.code(), failure.phase(), failure.to_string())
+        } else if error.is_connect() {
+            // hyper's own handshake of the protocol: the connection was lost before a request could be written.
+            (HttpError::DestinationUnavailable, TransportPhase::Connect, Chain(error).to_string())
+        } else if let Some(of_body) = causes(error).find_map(|cause| cause.downcast_ref::<HttpError>()) {
+            (copy_of_request_body_error(of_body), TransportPhase::Exchange, of_body.to_string())
+        } else if let Some(hyper) = causes(error).find_map(|cause| cause.downcast_ref::<hyper::Error>()) {
+            (of_hyper(hyper), TransportPhase::Exchange, Chain(hyper).to_string())
+        } else {
+            (HttpError::ConnectionTerminated, TransportPhase::Exchange, Chain(error).to_string())
+        };
+        Self { code, phase, message }
+    }
+}
+
+/// The message may hold text of the server.
+impl fmt::Display for SendError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.message)
+    }
+}
+
+impl StdError for SendError {}
 
 /// A failed read of an answer's body.
 pub(super) fn of_body(error: &hyper::Error) -> HttpError {
@@ -101,8 +217,7 @@ pub(super) fn of_body(error: &hyper::Error) -> HttpError {
     code
 }
 
-/// Whether a code of [`of_exchange`], or the transport's own for a connection that did not come in time, is one of those of
-/// a connection that never came to be.
+/// Whether the code of a [`SendError`] is one of those of a connection that never came to be.
 pub(super) fn is_before_the_request(code: &HttpError) -> bool {
     matches!(
         code,
@@ -186,8 +301,8 @@ fn causes<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (
 /// An error and its causes on one line.
 struct Chain<'a>(&'a (dyn StdError + 'static));
 
-impl std::fmt::Display for Chain<'_> {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}", self.0)?;
         causes(self.0).skip(1).try_for_each(|cause| write!(formatter, ": {cause}"))
     }

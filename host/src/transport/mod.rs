@@ -9,6 +9,7 @@
 //!   whether the request can have had an effect.
 
 mod body;
+mod certificate;
 mod connections;
 mod connector;
 mod failure;
@@ -24,23 +25,28 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use http::{Request, Response};
+use http::{Request, Response, Uri};
 use http_body_util::BodyExt;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::capture_connection;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use rustls::pki_types::CertificateDer;
 use wasmtime_wasi_http::{Error as HttpError, RequestOptions, WasiBody};
 
 use crate::egress::Addresses;
 use crate::{BaseUrl, BuildError};
 
 use body::TimedBody;
+pub use certificate::{Certificate, InvalidCertificate};
 use connections::Connections;
 use connector::Connector;
+pub use failure::{SendError, TransportError, TransportPhase};
 pub use proxy::{InvalidProxy, Proxy};
 
-/// How long each phase of a request may take, and how long an unused connection is kept.
+/// The longest that a limit can be. Far enough away to be no limit, and near enough for every clock to count to it.
+const LONGEST: Duration = Duration::from_hours(24 * 365);
+
+/// The time limits of the phases of a request, and of an unused connection. A time beyond a year counts as a year. Every
+/// field has a setter of the same name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Timeouts {
@@ -71,25 +77,28 @@ impl Default for Timeouts {
     }
 }
 
-/// What a [`Transport`] is made from.
+/// The settings of a [`Transport`]. Every field has a setter of the same name.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct TransportConfig {
     /// Which addresses connections may be made to. A proxy's own address is not held to it.
     pub addresses: Addresses,
     /// Whether TLS is needed at all. Without it, no roots are read, and a request for `https` fails.
     pub tls: bool,
     /// Certificate authorities that are trusted besides the platform's.
-    pub extra_roots: Vec<CertificateDer<'static>>,
+    pub extra_roots: Vec<Certificate>,
     /// The way out.
     pub proxy: Proxy,
     /// Limits of the phases.
     pub timeouts: Timeouts,
     /// How many unused connections are kept.
     pub idle_connections: usize,
+    /// Where the base URL is.
+    destination: Option<Uri>,
 }
 
 impl TransportConfig {
-    /// The settings that reach `base_url` and no more than that.
+    /// Returns the settings that reach `base_url` and no more than that.
     #[must_use]
     pub fn for_base_url(base_url: &BaseUrl) -> Self {
         Self {
@@ -99,11 +108,54 @@ impl TransportConfig {
             proxy: Proxy::FromEnvironment,
             timeouts: Timeouts::default(),
             idle_connections: 64,
+            destination: base_url.as_str().parse().ok(),
         }
+    }
+
+    /// Sets which addresses connections may be made to. [`Addresses::of`] the base URL by default.
+    #[must_use]
+    pub fn addresses(mut self, addresses: Addresses) -> Self {
+        self.addresses = addresses;
+        self
+    }
+
+    /// Sets whether TLS is needed at all. True by default for an `https` base URL.
+    #[must_use]
+    pub fn tls(mut self, tls: bool) -> Self {
+        self.tls = tls;
+        self
+    }
+
+    /// Sets the certificate authorities that are trusted besides the platform's. None by default.
+    #[must_use]
+    pub fn extra_roots(mut self, roots: impl IntoIterator<Item = Certificate>) -> Self {
+        self.extra_roots = roots.into_iter().collect();
+        self
+    }
+
+    /// Sets the HTTP proxy. [`Proxy::FromEnvironment`] by default.
+    #[must_use]
+    pub fn proxy(mut self, proxy: Proxy) -> Self {
+        self.proxy = proxy;
+        self
+    }
+
+    /// Sets the limits of the phases of a request.
+    #[must_use]
+    pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
+        self.timeouts = timeouts;
+        self
+    }
+
+    /// Sets how many unused connections are kept. 64 by default.
+    #[must_use]
+    pub fn idle_connections(mut self, connections: usize) -> Self {
+        self.idle_connections = connections;
+        self
     }
 }
 
-/// The pooled client. Cheap to clone; all clones share their connections.
+/// A pooled HTTP client for the requests of a component. Cheap to clone; all clones share their connections.
 #[derive(Clone)]
 pub struct Transport(Arc<Shared>);
 
@@ -114,13 +166,14 @@ struct Shared {
 }
 
 impl Transport {
-    /// A client with an empty pool. Connects to nothing yet.
+    /// Makes a client with an empty pool. Connects to nothing yet.
     ///
     /// # Errors
     ///
     /// [`BuildError::Tls`] when the platform's roots cannot be read or an extra root is no certificate, and
     /// [`BuildError::Proxy`] when the proxy's URL cannot be used.
     pub fn new(config: TransportConfig) -> Result<Self, BuildError> {
+        let config = TransportConfig { timeouts: config.timeouts.within_a_year(), ..config };
         let timeouts = config.timeouts;
         let idle_connections = config.idle_connections;
         let connections = Arc::<Connections>::default();
@@ -133,7 +186,7 @@ impl Transport {
             .http2_keep_alive_interval(Duration::from_secs(20))
             .http2_keep_alive_timeout(Duration::from_secs(10))
             .retry_canceled_requests(true)
-            .build(Connector::new(config, Arc::clone(&connections))?);
+            .build(Connector::new(&config, Arc::clone(&connections))?);
         Ok(Self(Arc::new(Shared { client, connections, timeouts })))
     }
 
@@ -148,14 +201,14 @@ impl Transport {
     ///
     /// # Errors
     ///
-    /// The `wasi:http` error code of the phase that failed. The codes of a connection that never came to be are not used for
-    /// anything later; [`Transport::proves_that_nothing_left`] knows them.
+    /// [`SendError`] with the `wasi:http` error code of the phase that failed. The codes of a connection that never came to be are
+    /// not used for anything later; [`Transport::proves_that_nothing_left`] knows them.
     pub async fn send(
         &self,
         mut request: Request<WasiBody>,
         options: Option<RequestOptions>,
         departing: impl FnOnce() + Send,
-    ) -> Result<Response<WasiBody>, HttpError> {
+    ) -> Result<Response<WasiBody>, SendError> {
         let limits = self.0.timeouts.shortened_by(options.unwrap_or_default());
         let (counted, is_free) = self.0.connections.request(request.uri());
         let head = if is_free {
@@ -174,13 +227,13 @@ impl Transport {
                 if connection.connection_metadata().is_some() {
                     return Poll::Ready(Ok(None));
                 }
-                late.as_mut().poll(context).map(|()| Err(HttpError::ConnectionTimeout))
+                late.as_mut().poll(context).map(|()| Err(SendError::no_connection_in_time()))
             });
             let early = early.await?;
             if let Some(Err(error)) = &early
                 && error.is_connect()
             {
-                return Err(failure::of_exchange(error));
+                return Err(SendError::of_exchange(error));
             }
             departing();
             match early {
@@ -188,14 +241,14 @@ impl Transport {
                 None => first_byte(limits.first_byte, response).await?,
             }
         };
-        let head = head.map_err(|error| failure::of_exchange(&error))?;
+        let head = head.map_err(|error| SendError::of_exchange(&error))?;
         Ok(head.map(|body| TimedBody::new(body, limits.between_bytes, counted).boxed_unsync()))
     }
 
-    /// Whether an error of [`Transport::send`] arose before anything of the request can have reached a server.
+    /// Returns whether an error code of [`Transport::send`] arose before anything of the request can have reached a server.
     #[must_use]
-    pub fn proves_that_nothing_left(error: &HttpError) -> bool {
-        failure::is_before_the_request(error)
+    pub fn proves_that_nothing_left(code: &HttpError) -> bool {
+        failure::is_before_the_request(code)
     }
 }
 
@@ -205,8 +258,8 @@ impl fmt::Debug for Transport {
     }
 }
 
-async fn first_byte<F: Future>(limit: Duration, response: F) -> Result<F::Output, HttpError> {
-    tokio::time::timeout(limit, response).await.map_err(|_| HttpError::HttpResponseTimeout)
+async fn first_byte<F: Future>(limit: Duration, response: F) -> Result<F::Output, SendError> {
+    tokio::time::timeout(limit, response).await.map_err(|_| SendError::no_answer_in_time())
 }
 
 /// The limits of one exchange.
@@ -217,6 +270,61 @@ struct Limits {
 }
 
 impl Timeouts {
+    /// Returns the default limits.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets the limit for resolving a name. 5 seconds by default.
+    #[must_use]
+    pub fn dns(mut self, limit: Duration) -> Self {
+        self.dns = limit;
+        self
+    }
+
+    /// Sets the limit for a TCP connection to one of the addresses of a name, resolving included. 10 seconds by default.
+    #[must_use]
+    pub fn connect(mut self, limit: Duration) -> Self {
+        self.connect = limit;
+        self
+    }
+
+    /// Sets the limit for the TLS handshake, and for a proxy to open its tunnel. 10 seconds by default.
+    #[must_use]
+    pub fn handshake(mut self, limit: Duration) -> Self {
+        self.handshake = limit;
+        self
+    }
+
+    /// Sets the limit from the request to the head of its answer. 5 minutes by default.
+    #[must_use]
+    pub fn first_byte(mut self, limit: Duration) -> Self {
+        self.first_byte = limit;
+        self
+    }
+
+    /// Sets the limit between two pieces of an answer's body. A minute by default.
+    #[must_use]
+    pub fn between_bytes(mut self, limit: Duration) -> Self {
+        self.between_bytes = limit;
+        self
+    }
+
+    /// Sets how long a connection without a request is kept. 90 seconds by default.
+    #[must_use]
+    pub fn idle(mut self, time: Duration) -> Self {
+        self.idle = time;
+        self
+    }
+
+    fn within_a_year(self) -> Self {
+        let Self { dns, connect, handshake, first_byte, between_bytes, idle } = self;
+        let [dns, connect, handshake, first_byte, between_bytes, idle] =
+            [dns, connect, handshake, first_byte, between_bytes, idle].map(|limit| limit.min(LONGEST));
+        Self { dns, connect, handshake, first_byte, between_bytes, idle }
+    }
+
     fn shortened_by(self, options: RequestOptions) -> Limits {
         let shorter = |own: Duration, asked: Option<Duration>| asked.map_or(own, |asked| asked.min(own));
         Limits {

@@ -7,9 +7,14 @@ use std::task::{Context, Poll};
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_rustls::MaybeHttpsStream;
 use hyper_util::client::legacy::connect::{Connected, Connection};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
 
 use super::connections::Counted;
-use super::connector::Link;
+
+pub(super) type Tcp = TokioIo<TcpStream>;
+/// To the API's server or to a proxy, the latter perhaps in TLS.
+pub(super) type Link = MaybeHttpsStream<Tcp>;
 
 /// A connection to the API's server, through whatever leads there.
 pub(super) struct Stream {

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use rustls::ClientConfig;
-use rustls::pki_types::CertificateDer;
 use rustls_platform_verifier::Verifier;
 use tokio_rustls::TlsConnector;
 
+use super::certificate::Certificate;
 use crate::BuildError;
 
 /// What is spoken over the connection.
@@ -18,16 +18,13 @@ pub(super) enum Protocols {
     Http1,
 }
 
-pub(super) fn connector(
-    extra_roots: &[CertificateDer<'static>],
-    protocols: Protocols,
-) -> Result<TlsConnector, BuildError> {
+pub(super) fn connector(extra_roots: &[Certificate], protocols: Protocols) -> Result<TlsConnector, BuildError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let verifier =
-        Verifier::new_with_extra_roots(extra_roots.iter().cloned(), Arc::clone(&provider)).map_err(BuildError::Tls)?;
+    let verifier = Verifier::new_with_extra_roots(extra_roots.iter().map(Certificate::der), Arc::clone(&provider))
+        .map_err(|error| BuildError::Tls(error.into()))?;
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(BuildError::Tls)?
+        .map_err(|error| BuildError::Tls(error.into()))?
         .dangerous() // rustls' word for any verifier but its own; this one asks the platform
         .with_custom_certificate_verifier(Arc::new(verifier))
         .with_no_client_auth();

@@ -4,10 +4,13 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use cloudflare_access_host::{
-    AccessTokens, Account, CallOptions, CodeCache, CreateParams, Credentials, Deletion, ErrorKind, ExposeSecret,
-    ListAllParams, ListPageParams, Outcome, PreviousSecret, Runtime, Scope, Tokens, UpdateParams,
+    AccessTokens, Account, CallOptions, Certificate, CodeCache, CreateParams, Credentials, Deletion, ErrorKind,
+    ExposeSecret, ListAllParams, ListPageParams, Outcome, PreviousSecret, Proxy, Runtime, Scope, Tokens,
+    TransportError, TransportPhase, UpdateParams,
 };
 use cloudflare_access_simulator::{ACCOUNT_ID, API_TOKEN, Fault, FaultKind, Operation, Simulator, ZONE_ID};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::code_cache;
 use crate::within::within;
@@ -78,6 +81,37 @@ async fn a_delete_whose_answer_was_lost_is_repeated_and_says_that_the_token_is_a
 }
 
 #[tokio::test]
+async fn pages_come_one_after_the_other_until_the_last_and_each_only_when_it_is_wanted() {
+    let simulator = simulator().await;
+    for name in ["a", "b", "c", "d", "e"] {
+        let _ = simulator.add_token(simulator.account(), name);
+    }
+    let mut pages = account(&simulator).pages(ListPageParams::new().per_page(2));
+    let mut lengths = Vec::new();
+    assert_eq!(simulator.request_count(), 0);
+    while let Some(page) = pages.next().await {
+        lengths.push(page.unwrap().tokens.len());
+        assert_eq!(simulator.request_count(), lengths.len() as u64);
+    }
+    assert_eq!(lengths, [2, 2, 1]);
+    assert!(pages.next().await.is_none());
+
+    let from_second = account(&simulator).pages(ListPageParams::new().per_page(2).page(2)).next().await.unwrap();
+    assert_eq!(from_second.unwrap().page, Some(2));
+}
+
+#[tokio::test]
+async fn pages_end_after_an_error() {
+    let simulator = simulator().await;
+    simulator.inject(FaultKind::HtmlPage { status: 503 });
+    let options = CallOptions::new().max_retries(0);
+    let mut pages = account(&simulator).with(&options).pages(ListPageParams::new());
+    assert_eq!(pages.next().await.unwrap().unwrap_err().kind(), ErrorKind::Unavailable);
+    assert!(pages.next().await.is_none());
+    assert_eq!(simulator.request_count(), 1);
+}
+
+#[tokio::test]
 async fn a_field_that_no_record_has_a_place_for_reaches_the_caller_by_its_name() {
     let simulator = simulator().await;
     let body = r#"{"success": true, "errors": [], "messages": [], "result":
@@ -137,6 +171,29 @@ async fn a_call_may_bring_its_own_credential() {
     assert_eq!(simulator.request_count(), 2);
 }
 
+/// The address `0.0.0.0` is not public, and on this machine it leads to this machine.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn an_address_inside_a_network_is_reached_only_where_that_was_allowed() {
+    let certified = rcgen::generate_simple_self_signed(["0.0.0.0".to_owned()]).unwrap();
+    let tls = crate::transport::server_config(&certified);
+    let simulator = Simulator::builder().tls(tls).start().await.unwrap();
+    let gateway = || {
+        AccessTokens::builder()
+            .credentials(Credentials::api_token(API_TOKEN))
+            .base_url(format!("https://0.0.0.0:{}/client/v4", simulator.address().port()).parse().unwrap())
+            .extra_roots([Certificate::from_der(certified.cert.der().to_vec())])
+            .proxy(Proxy::None)
+            .runtime(RUNTIME.clone())
+    };
+    let account = gateway().build().unwrap().account(ACCOUNT_ID);
+    let error = account.create(CreateParams::named("CI")).await.unwrap_err();
+    assert_eq!((error.kind, error.outcome), (ErrorKind::DeniedByHost, Outcome::NotApplied), "{error}");
+    assert_eq!(simulator.connections(), 0);
+    let account = gateway().allow_private_addresses(true).build().unwrap().account(ACCOUNT_ID);
+    account.create(CreateParams::named("CI")).await.unwrap();
+}
+
 #[tokio::test]
 async fn options_reach_the_component() {
     let simulator = simulator().await;
@@ -154,11 +211,80 @@ async fn options_reach_the_component() {
 }
 
 #[tokio::test]
+async fn times_and_numbers_of_any_size_are_taken() {
+    let simulator = simulator().await;
+    let options = CallOptions::new().timeout(Duration::MAX).attempt_timeout(Duration::MAX);
+    account(&simulator).with(&options).list_page(ListPageParams::new()).await.unwrap();
+    let runtime = Runtime::builder().cache(code_cache()).max_calls(u32::MAX).build().unwrap();
+    access_on(&simulator, runtime).account(ACCOUNT_ID).list_page(ListPageParams::new()).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_create_that_found_no_connection_is_known_not_to_have_happened() {
     let simulator = Simulator::builder().never_accepts().start().await.unwrap();
     let options = CallOptions::new().timeout(Duration::from_millis(400));
     let error = account(&simulator).with(&options).create(CreateParams::named("CI")).await.unwrap_err();
     assert_eq!(error.outcome, Outcome::NotApplied, "{error}");
+}
+
+/// Serves connections with the same bytes, after their first ones.
+async fn always_says(bytes: &'static [u8]) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let authority = listener.local_addr().unwrap().to_string();
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            stream.read_buf(&mut Vec::with_capacity(4096)).await.unwrap();
+            stream.write_all(bytes).await.unwrap();
+            stream.shutdown().await.unwrap();
+        }
+    });
+    authority
+}
+
+/// A fatal alert of TLS: `handshake_failure`.
+const ALERT: &[u8] = &[0x15, 3, 3, 0, 2, 2, 40];
+
+#[tokio::test]
+async fn an_error_without_an_answer_has_the_components_words_and_this_hosts_cause() {
+    // Bound, so that nobody else gets it, and without a listener.
+    let nobody = tokio::net::TcpSocket::new_v4().unwrap();
+    nobody.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let silent = Simulator::builder().never_accepts().start().await.unwrap();
+    let unknown = Simulator::builder().self_signed_tls().unwrap().start().await.unwrap();
+    let (closes, refuses_tls) = (always_says(b"").await, always_says(ALERT).await);
+    for (base_url, phase, words, cause) in [
+        ("https://name.invalid".to_owned(), TransportPhase::Dns, "did not resolve", "the name did not resolve"),
+        (
+            format!("http://{}", nobody.local_addr().unwrap()),
+            TransportPhase::Connect,
+            "the connection was refused",
+            "no TCP connection",
+        ),
+        (silent.base_url().to_owned(), TransportPhase::Connect, "no connection", "no connection"),
+        (unknown.base_url().to_owned(), TransportPhase::Tls, "certificate was not accepted", "no TLS session"),
+        (format!("https://{refuses_tls}"), TransportPhase::Tls, "ended TLS with an alert", "HandshakeFailure"),
+        (format!("http://{closes}"), TransportPhase::Exchange, "the connection broke", "connection"),
+    ] {
+        let access = AccessTokens::builder()
+            .credentials(Credentials::api_token(API_TOKEN))
+            .base_url(base_url.parse().unwrap())
+            .proxy(Proxy::None)
+            .runtime(RUNTIME.clone())
+            .options(CallOptions::new().timeout(Duration::from_millis(600)).max_retries(0))
+            .build()
+            .unwrap();
+        let error = access.account(ACCOUNT_ID).create(CreateParams::named("CI")).await.unwrap_err();
+        let left = phase == TransportPhase::Exchange;
+        assert_eq!(error.outcome, if left { Outcome::Unknown } else { Outcome::NotApplied }, "{base_url}: {error}");
+        assert!(error.message.starts_with("create: ") && error.message.contains(words), "{base_url}: {error}");
+        let source = std::error::Error::source(&error).and_then(|source| source.downcast_ref::<TransportError>());
+        let source = source.unwrap_or_else(|| panic!("{base_url}: {error} has no source"));
+        assert_eq!(source.phase, phase, "{base_url}: {source}");
+        assert!(source.message.contains(cause), "{base_url}: {source}");
+    }
+    let answered = account(&simulator().await).get("f174e90a-fafe-4643-bbbc-4a0ed4fc8415").await.unwrap_err();
+    assert!(std::error::Error::source(&answered).is_none());
 }
 
 #[tokio::test]

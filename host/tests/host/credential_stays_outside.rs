@@ -209,6 +209,20 @@ async fn a_component_cannot_send_a_credential_of_its_own_past_the_hosts() {
 }
 
 #[tokio::test]
+async fn a_component_that_asks_for_another_path_of_the_origin_is_refused_and_the_credential_stays() {
+    let simulator = Simulator::start().await.unwrap();
+    let hooks = hooks(&simulator).with_credentials(&Credentials::api_token(API_TOKEN)).unwrap();
+    let exchanges = hooks.exchanges();
+    let mut plugin = Plugin::new(&simulator, hooks, types::Credentials::Host).await;
+    let elsewhere = simulator.base_url().replace("/client/v4", "/client/v5");
+    assert_ne!(elsewhere, simulator.base_url());
+    plugin.options.endpoint.as_mut().unwrap().base_url = Some(elsewhere);
+    let error = plugin.get("f174e90a-fafe-4643-bbbc-4a0ed4fc8415").await.unwrap_err();
+    assert!(matches!(error.kind, types::ErrorKind::DeniedByHost), "{error:?}");
+    assert_eq!((simulator.connections(), exchanges.requests()), (0, 0));
+}
+
+#[tokio::test]
 async fn a_component_that_asks_for_another_origin_is_refused_and_the_credential_stays() {
     let (api, other) = (Simulator::start().await.unwrap(), Simulator::start().await.unwrap());
     let hooks = hooks(&api).with_credentials(&Credentials::api_token(API_TOKEN)).unwrap();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use cloudflare_access_host::{
     AccessTokens, Account, CallOptions, Clock, CreateParams, Credentials, Ensured, ErrorKind, ExposeSecret, IssueKey,
     IssuedToken, Outcome, PreviousSecret, RefreshParams, RunningOverlap, Runtime, SecretString, Selector, ServiceToken,
-    TimeLeft, Tokens,
+    TimeLeft, Tokens, TransportPhase,
 };
 use cloudflare_access_simulator::{ACCOUNT_ID, API_TOKEN, Fault, FaultKind, Operation, Simulator, ZONE_ID};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -313,7 +313,9 @@ async fn a_change_that_found_no_connection_after_a_read_is_known_not_to_have_hap
     let account = access(&base_url, RUNTIME.clone()).account(ACCOUNT_ID).with(&within(Duration::from_secs(2)));
     let error = account.ensure(CreateParams::named("CI")).await.unwrap_err();
     assert_eq!((error.kind, error.outcome, error.attempts), (ErrorKind::Timeout, Outcome::NotApplied, 2), "{error}");
-    assert_eq!(error.message, "ensure: no connection for the change came to be; nothing was changed");
+    let told = "; this host made no connection for the change, so nothing was changed";
+    assert!(error.message.starts_with("ensure: no ") && error.message.ends_with(told), "{error}");
+    assert_eq!(error.transport.as_ref().map(|error| error.phase), Some(TransportPhase::Connect));
 }
 
 // --- Issue

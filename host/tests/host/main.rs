@@ -4,6 +4,7 @@ use cloudflare_access_host::CodeCache;
 
 mod calls;
 mod credential_stays_outside;
+mod example_issue_and_store;
 mod example_rotate_on_schedule;
 mod issue;
 mod lifecycle;

@@ -10,14 +10,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cloudflare_access_host::egress::Addresses;
-use cloudflare_access_host::transport::{Proxy, Transport, TransportConfig};
-use cloudflare_access_host::{BaseUrl, BuildError};
+use cloudflare_access_host::transport::{Proxy, SendError, Transport, TransportConfig};
+use cloudflare_access_host::{BaseUrl, BuildError, Certificate};
 use cloudflare_access_simulator::{ACCOUNT_ID, API_TOKEN, FaultKind, Simulator};
 use http::{Method, Request, Response};
 use http_body_util::{BodyExt, Full};
 use rustls::ServerConfig;
+use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, copy_bidirectional};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::{JoinHandle, consume_budget, yield_now};
@@ -58,7 +58,7 @@ async fn send(transport: &Transport, request: Request<WasiBody>) -> Answer {
 async fn send_within(transport: &Transport, request: Request<WasiBody>, options: RequestOptions) -> Answer {
     let departed = AtomicBool::new(false);
     let sending = transport.send(request, Some(options), || departed.store(true, Ordering::SeqCst));
-    let answer = within("the head of an answer", sending).await;
+    let answer = within("the head of an answer", sending).await.map_err(SendError::into_code);
     let nothing_left = answer.as_ref().is_err_and(Transport::proves_that_nothing_left);
     assert_eq!(
         departed.load(Ordering::SeqCst),
@@ -204,7 +204,7 @@ async fn a_post_that_the_server_has_read_is_never_sent_again() {
 async fn http_2_is_spoken_where_the_server_offers_it() {
     let simulator = Simulator::builder().self_signed_tls().unwrap().start().await.unwrap();
     let mut config = config(simulator.base_url());
-    config.extra_roots = pem(simulator.certificate_pem().unwrap());
+    config.extra_roots = Certificate::from_pem(simulator.certificate_pem().unwrap().as_bytes()).unwrap();
     let transport = transport(config);
     for _ in 0..3 {
         assert_eq!(get(&transport, &tokens_of(&simulator)).await.unwrap().status(), 200);
@@ -214,17 +214,20 @@ async fn http_2_is_spoken_where_the_server_offers_it() {
 }
 
 /// A server's TLS with a certificate for a name, and the certificate.
-fn certified(name: &str) -> (CertificateDer<'static>, ServerConfig) {
+fn certified(name: &str) -> (Certificate, ServerConfig) {
     let certified = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
-    let certificate = certified.cert.der().clone();
+    (Certificate::from_der(certified.cert.der().to_vec()), server_config(&certified))
+}
+
+/// A server's TLS with this certificate.
+pub fn server_config(certified: &rcgen::CertifiedKey<rcgen::KeyPair>) -> ServerConfig {
     let key = PrivateKeyDer::from_pem_slice(certified.signing_key.serialize_pem().as_bytes()).unwrap();
-    let tls = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+    ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
-        .with_single_cert(vec![certificate.clone()], key)
-        .unwrap();
-    (certificate, tls)
+        .with_single_cert(vec![certified.cert.der().clone()], key)
+        .unwrap()
 }
 
 /// Over HTTP/2 a request can leave in the poll in which its connection has come to be.
@@ -272,6 +275,51 @@ async fn what_a_server_gets_was_told_before_however_little_the_task_may_still_do
         }
         server.abort();
     }
+}
+
+// --- Limits
+
+#[tokio::test]
+async fn limits_of_any_length_are_taken() {
+    let (listener, url) = listen().await;
+    let (go_on, may_go_on) = tokio::sync::oneshot::channel();
+    let mut may_go_on = Some(may_go_on);
+    let server = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        read_request(&mut stream).await;
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n").await.unwrap();
+        may_go_on.take().unwrap().await.unwrap();
+        stream.write_all(b"{}").await.unwrap();
+        read_request(&mut stream).await;
+        stream.write_all(OK).await.unwrap();
+    });
+    let mut config = config(&url);
+    let limits = &mut config.timeouts;
+    for limit in [
+        &mut limits.dns,
+        &mut limits.connect,
+        &mut limits.handshake,
+        &mut limits.first_byte,
+        &mut limits.between_bytes,
+        &mut limits.idle,
+    ] {
+        *limit = Duration::MAX;
+    }
+    let transport = transport(config);
+    let longest = RequestOptions {
+        connect_timeout: Some(Duration::MAX),
+        first_byte_timeout: Some(Duration::MAX),
+        between_bytes_timeout: Some(Duration::MAX),
+    };
+    let sending = transport.send(request(&Method::GET, &url, ""), Some(longest), || {});
+    let mut body = within("the head of an answer", sending).await.unwrap().into_body();
+    let mut frame = pin!(body.frame());
+    assert!(poll_once_with(100, frame.as_mut()).await.is_pending(), "the server waits");
+    go_on.send(()).unwrap();
+    within("the body", frame).await.unwrap().unwrap();
+    // The connection is kept, and whatever sees to its end has not failed.
+    assert_eq!(get(&transport, &url).await.unwrap().status(), 200);
+    within("the end of the server", server).await.unwrap();
 }
 
 // --- Where a connection may go
@@ -439,8 +487,7 @@ async fn a_dropped_exchange_closes_its_connection() {
 // --- The proxy
 
 /// An API at a name that only the proxy knows, and the proxy. What the proxy was asked comes out of the channel.
-async fn api_behind_proxy()
--> (Simulator, SocketAddr, CertificateDer<'static>, tokio::sync::mpsc::UnboundedReceiver<String>) {
+async fn api_behind_proxy() -> (Simulator, SocketAddr, Certificate, tokio::sync::mpsc::UnboundedReceiver<String>) {
     let (certificate, tls) = certified("api.cloudflare.test");
     let simulator = Simulator::builder().tls(tls).start().await.unwrap();
     let api = simulator.address();
@@ -501,8 +548,4 @@ fn a_proxy_that_cannot_be_used_is_found_out_at_the_start() {
     let error = Transport::new(config).unwrap_err();
     assert!(matches!(error, BuildError::Proxy(_)), "{error:?}");
     assert!(!error.to_string().contains("hunter2"));
-}
-
-fn pem(text: &str) -> Vec<CertificateDer<'static>> {
-    CertificateDer::pem_slice_iter(text.as_bytes()).map(Result::unwrap).collect()
 }

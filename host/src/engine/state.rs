@@ -1,14 +1,14 @@
 //! The state of one store: a WASI context that grants nothing, the HTTP hooks, and the limits.
 
-use wasmtime::component::{Resource, ResourceTable};
-use wasmtime::{ResourceLimiter, StoreContextMut, StoreLimits, StoreLimitsBuilder};
+use wasmtime::component::ResourceTable;
+use wasmtime::{ResourceLimiter, StoreLimits, StoreLimitsBuilder};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
-use crate::hooks::AccessHooks;
-use crate::request::Parsed;
+use crate::engine::hooks::AccessHooks;
+use crate::engine::request::Parsed;
 
-/// What this crate keeps in a `wasmtime::Store`.
+/// The state of this crate in a `wasmtime::Store`.
 pub struct HostState {
     wasi: WasiCtx,
     http: WasiHttpCtx,
@@ -19,7 +19,7 @@ pub struct HostState {
 }
 
 impl HostState {
-    /// No environment, no arguments, no files, no sockets, no streams; HTTP through `hooks`; at most `max_memory` bytes of
+    /// Makes a state that grants a component no environment, arguments, files, sockets or streams; HTTP through `hooks`; at most `max_memory` bytes of
     /// linear memory.
     #[must_use]
     pub fn new(hooks: AccessHooks, max_memory: usize) -> Self {
@@ -33,12 +33,12 @@ impl HostState {
         }
     }
 
-    /// For `Store::limiter`.
+    /// Returns the limits, for `Store::limiter`.
     pub fn limiter(&mut self) -> &mut dyn ResourceLimiter {
         &mut self.limiter
     }
 
-    /// The hooks of the call that runs, or ran last.
+    /// Returns the hooks of the call that runs, or ran last.
     pub fn hooks(&mut self) -> &mut AccessHooks {
         &mut self.hooks
     }
@@ -84,12 +84,6 @@ impl ResourceLimiter for Limiter {
     fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
         self.limits.table_growing(current, desired, maximum)
     }
-}
-
-/// What the linker does with a resource that the component drops and that has nothing to wait for.
-pub(crate) fn delete<T: Send + 'static>(mut store: StoreContextMut<'_, HostState>, rep: u32) -> wasmtime::Result<()> {
-    store.data_mut().table.delete(Resource::<T>::new_own(rep))?;
-    Ok(())
 }
 
 impl WasiView for HostState {

@@ -2,31 +2,24 @@
 //!
 //! Each call here is several requests, up to 6 of them at once; the timeout of the options covers all of them and
 //! [`attempts`](crate::Details::attempts) counts them. Durations are sent in whole seconds, a fraction counts as one more.
-//! [`issue`] has a file of its own.
-
-pub(crate) mod issue_key;
-pub(crate) mod types;
-
-mod conversions;
-mod issue;
+//! `issue` and `finish_issue` have [a file of their own](super::issue).
 
 use std::time::Duration;
 
 use wasmtime::Store;
 
-use crate::bindings::lifecycle::Guest;
-use crate::bindings::types as contract;
-use crate::call::Answer;
+use crate::client::call::ExportFuture;
+use crate::client::lifecycle_conversions::whole_seconds;
+use crate::client::operation::Operation;
+use crate::client::scope::{Account, Scope};
+use crate::client::tokens::Tokens;
+use crate::engine::bindings::lifecycle::Guest;
+use crate::engine::bindings::types as contract;
+use crate::engine::state::HostState;
 use crate::error::Error;
-use crate::lifecycle::conversions::whole_seconds;
-use crate::lifecycle::types::{
-    Ensured, ExpiryReport, OverlappingToken, RefreshParams, RefreshReport, RunningOverlap, Selector,
-};
-use crate::operation::Operation;
 use crate::redactor::Received;
-use crate::state::HostState;
-use crate::tokens::{Account, Scope, Tokens};
 use crate::types::{CreateParams, ServiceToken};
+use crate::types::{Ensured, ExpiryReport, OverlappingToken, RefreshParams, RefreshReport, RunningOverlap, Selector};
 
 impl<S: Clone + Into<Scope>> Tokens<S> {
     /// Reports which tokens expire within this time from now, or have expired, soonest first. As many requests as there are pages.
@@ -128,7 +121,7 @@ impl<S: Clone + Into<Scope>> Tokens<S> {
         ensured.await.map(Into::into)
     }
 
-    /// After a [`create`](Self::create) with outcome `Unknown`: the tokens with exactly this name that were made at `since`
+    /// Returns what a [`create`](Self::create) with outcome `Unknown` may have made: the tokens with exactly this name that were made at `since`
     /// (RFC 3339) or later, or do not say when. Take `since` from before the create, earlier by what the clocks may differ.
     ///
     /// Nobody has the secret of any of them, unless another caller uses the name: rotate one to get a secret, delete the others.
@@ -175,7 +168,7 @@ impl<S: Clone + Into<Scope>> Tokens<S> {
     async fn lifecycle<T, F>(&self, operation: Operation, export: F) -> Result<T, Error>
     where
         T: Received,
-        F: for<'a> FnOnce(&'a Guest, &'a mut Store<HostState>, &'a contract::RequestOptions) -> Answer<'a, T>,
+        F: for<'a> FnOnce(&'a Guest, &'a mut Store<HostState>, &'a contract::RequestOptions) -> ExportFuture<'a, T>,
     {
         self.call_interface(operation, export).await
     }

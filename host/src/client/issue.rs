@@ -1,10 +1,11 @@
 //! A create that can be repeated until it succeeds, in two steps: `issue`, then `finish_issue`.
 
-use crate::bindings::lifecycle::Guest;
+use crate::client::operation::Operation;
+use crate::client::scope::Account;
+use crate::client::tokens::Tokens;
+use crate::engine::bindings::lifecycle::Guest;
 use crate::error::Error;
-use crate::lifecycle::issue_key::IssueKey;
-use crate::operation::Operation;
-use crate::tokens::{Account, Tokens};
+use crate::types::IssueKey;
 use crate::types::{CreateParams, IssuedToken, ServiceToken};
 
 impl Tokens<Account> {

@@ -1,10 +1,9 @@
-//! One exchange of the component, driven by whoever waits for it.
+//! A request of the component that is under way, driven by whoever waits for it.
 //!
 //! wasmtime-wasi-http spawns two tasks for each request: one that sends it, one that sees to its answer's body. Here
 //! `outgoing-handler.handle` gives the component a future that ends when the component drops it, and that is polled where the
 //! component waits for it. Where the component waits for something else, the call polls it: a component may wait for room in a
 //! body, or for nothing yet, while a connection has to be made, or has turned out to be closed and the request goes to another.
-//! All else of `wasi:http` is wasmtime-wasi-http's own.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -14,38 +13,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use http::Response;
-use wasmtime::StoreContextMut;
-use wasmtime::component::{Linker, Resource, ResourceType};
 use wasmtime_wasi::async_trait;
-use wasmtime_wasi::p2::{DynPollable, Pollable, subscribe};
-use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, HostFutureIncomingResponse as _};
-use wasmtime_wasi_http::p2::body::HostIncomingBody;
-use wasmtime_wasi_http::p2::types::{HostFutureIncomingResponse, HostIncomingResponse, HostOutgoingRequest};
-use wasmtime_wasi_http::{Error as HttpError, FieldMap, RequestOptions, WasiBody, WasiHttpView as _};
-
-use crate::request;
-use crate::state::{HostState, delete};
-
-/// The interfaces as wasmtime-wasi-http 48 names them. A test notices when it names them otherwise.
-const TYPES: &str = "wasi:http/types@0.2.12";
-const HANDLER: &str = "wasi:http/outgoing-handler@0.2.12";
-
-/// Puts this crate's exchange in the place of wasmtime-wasi-http's, whose interfaces `linker` has.
-pub(crate) fn replace_in(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
-    linker.allow_shadowing(true);
-    let mut types = linker.instance(TYPES)?;
-    types.resource("future-incoming-response", ResourceType::host::<Exchange>(), delete::<Exchange>)?;
-    types.func_wrap("[method]future-incoming-response.subscribe", subscribe_to)?;
-    types.func_wrap("[method]future-incoming-response.get", get)?;
-    types.func_wrap("[method]outgoing-request.set-authority", request::set_authority)?;
-    types.func_wrap("[method]outgoing-request.set-path-with-query", request::set_path_with_query)?;
-    linker.instance(HANDLER)?.func_wrap("handle", handle)?;
-    linker.allow_shadowing(false);
-    Ok(())
-}
+use wasmtime_wasi::p2::Pollable;
+use wasmtime_wasi_http::{Error as HttpError, WasiBody};
 
 /// The resource `future-incoming-response`. With it goes the request: once it has been dropped, nothing of it is sent any more.
-struct Exchange(Arc<Mutex<Progress>>);
+pub(super) struct Exchange(Arc<Mutex<Progress>>);
 
 /// How far a request is.
 enum Progress {
@@ -54,14 +27,43 @@ enum Progress {
         /// Whether the component has polled it since the call last looked, and so hears of it.
         is_awaited: bool,
     },
-    Ready(Outcome),
+    Ready(Head),
     Consumed,
 }
 
-type Outcome = Result<Response<WasiBody>, HttpError>;
+/// The head of an answer, or why there is none.
+pub(super) type Head = Result<Response<WasiBody>, HttpError>;
 /// A request on its way: it is sent when this is polled, which ends with the head of the answer.
-pub(crate) type Underway = Pin<Box<dyn Future<Output = Outcome> + Send>>;
-type Answer = Result<Resource<HostIncomingResponse>, ErrorCode>;
+pub(crate) type Underway = Pin<Box<dyn Future<Output = Head> + Send>>;
+
+impl Exchange {
+    /// A request that was not begun.
+    pub(super) fn refused(error: HttpError) -> Self {
+        Self(Arc::new(Mutex::new(Progress::Ready(Err(error)))))
+    }
+
+    /// What has come of it. Whoever asks without waiting finds what has come in the meantime.
+    pub(super) fn take(&self) -> Taken {
+        let mut progress = lock(&self.0);
+        if progress.poll(&mut Context::from_waker(Waker::noop()), false) {
+            return Taken::Pending;
+        }
+        match mem::replace(&mut *progress, Progress::Consumed) {
+            Progress::Ready(head) => Taken::Head(head),
+            Progress::Pending { .. } | Progress::Consumed => Taken::Nothing,
+        }
+    }
+}
+
+/// What a component gets that asks for the answer to a request.
+pub(super) enum Taken {
+    /// There is none yet.
+    Pending,
+    /// This one.
+    Head(Head),
+    /// It has had it before.
+    Nothing,
+}
 
 impl Progress {
     /// Whether there is still no answer after a poll.
@@ -110,7 +112,7 @@ impl Unanswered {
     }
 
     /// Sends a request, as far as that can be done at once.
-    fn start(&self, future: Underway) -> Exchange {
+    pub(super) fn start(&self, future: Underway) -> Exchange {
         let mut progress = Progress::Pending { future, is_awaited: false };
         let is_pending = progress.poll(&mut Context::from_waker(Waker::noop()), false);
         let progress = Arc::new(Mutex::new(progress));
@@ -131,61 +133,19 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn handle(
-    mut store: StoreContextMut<'_, HostState>,
-    (request, options): (Resource<HostOutgoingRequest>, Option<Resource<RequestOptions>>),
-) -> wasmtime::Result<(Result<Resource<Exchange>, ErrorCode>,)> {
-    let table = store.data_mut().http().table;
-    let options = options.map(|options| table.delete(options)).transpose()?;
-    let request = table.delete(request)?;
-    let request = match store.data_mut().parsed().request(request) {
-        Ok(request) => request,
-        Err(code) => return Ok((Err(code),)),
-    };
-    let hooks = store.data_mut().hooks();
-    let exchange = match hooks.exchange(request, options) {
-        Ok(future) => hooks.exchanges().unanswered().start(future),
-        Err(error) => Exchange(Arc::new(Mutex::new(Progress::Ready(Err(error))))),
-    };
-    Ok((Ok(store.data_mut().http().table.push(exchange)?),))
-}
-
-fn subscribe_to(
-    mut store: StoreContextMut<'_, HostState>,
-    (exchange,): (Resource<Exchange>,),
-) -> wasmtime::Result<(Resource<DynPollable>,)> {
-    Ok((subscribe(store.data_mut().http().table, exchange)?,))
-}
-
-fn get(
-    mut store: StoreContextMut<'_, HostState>,
-    (exchange,): (Resource<Exchange>,),
-) -> wasmtime::Result<(Option<Result<Answer, ()>>,)> {
-    let mut http = store.data_mut().http();
-    let progress = Arc::clone(&http.table.get(&exchange)?.0);
-    let mut progress = lock(&progress);
-    // Whoever asks without waiting must find what has come in the meantime.
-    if progress.poll(&mut Context::from_waker(Waker::noop()), false) {
-        return Ok((None,));
-    }
-    let response = match mem::replace(&mut *progress, Progress::Consumed) {
-        Progress::Ready(Ok(response)) => response,
-        Progress::Ready(Err(error)) => {
-            // Only wasmtime-wasi-http's own future can say which code its error is.
-            let failed = http.table.push(HostFutureIncomingResponse::Ready(Err(error)))?;
-            let code = http.get(Resource::new_borrow(failed.rep()));
-            http.table.delete(failed)?;
-            return Ok((code?,));
+/// Sees to it that the requests of a component get on while it waits.
+pub(crate) async fn attended<T>(
+    mut answer: Pin<Box<dyn Future<Output = T> + Send + '_>>,
+    unanswered: &Unanswered,
+) -> T {
+    poll_fn(|context| {
+        let answer = answer.as_mut().poll(context);
+        if answer.is_pending() {
+            unanswered.attend(context);
         }
-        Progress::Pending { .. } | Progress::Consumed => return Ok((Some(Err(())),)),
-    };
-    let (head, body) = response.into_parts();
-    let response = HostIncomingResponse {
-        status: head.status.as_u16(),
-        headers: FieldMap::new_immutable(http.hooks, head.headers),
-        body: Some(HostIncomingBody::new(body)),
-    };
-    Ok((Some(Ok(Ok(http.table.push(response)?))),))
+        answer
+    })
+    .await
 }
 
 #[cfg(test)]
@@ -200,7 +160,6 @@ mod tests {
     use tokio::task::yield_now;
 
     use super::*;
-    use crate::call::attended;
 
     /// A request that tells when it goes on and when it ends.
     fn request_of(unanswered: &Unanswered) -> (Exchange, oneshot::Receiver<()>) {
@@ -235,7 +194,7 @@ mod tests {
     type LastWaker = Arc<Mutex<Option<Waker>>>;
 
     /// A request that shows who polled it last, and ends when it is told to.
-    fn polled_by() -> (LastWaker, Arc<Mutex<bool>>, impl Future<Output = Outcome> + Send) {
+    fn polled_by() -> (LastWaker, Arc<Mutex<bool>>, impl Future<Output = Head> + Send) {
         let (waker, ends) = (LastWaker::default(), Arc::<Mutex<bool>>::default());
         let (its_waker, its_end) = (Arc::clone(&waker), Arc::clone(&ends));
         let future = poll_fn(move |context| {

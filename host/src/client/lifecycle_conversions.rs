@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::bindings::lifecycle as contract;
-use crate::lifecycle::types::{
+use crate::engine::bindings::lifecycle as contract;
+use crate::types::{
     Clock, Ensured, ExpiringToken, ExpiryReport, OverlappingToken, RefreshParams, RefreshReport, RefreshedToken,
     Selector, TimeLeft,
 };

@@ -9,79 +9,43 @@ use std::fmt;
 
 use wasmtime::Store;
 
-use crate::access_tokens::AccessTokens;
-use crate::bindings::service_tokens::Guest;
-use crate::bindings::types as contract;
-use crate::call::{self, Answer};
+use crate::client::call::{self, ExportFuture};
+use crate::client::caller::Caller;
+use crate::client::operation::Operation;
+use crate::client::options::CallOptions;
+use crate::client::pages::Pages;
+use crate::client::scope::{Account, Scope};
+use crate::engine::bindings::service_tokens::Guest;
+use crate::engine::bindings::types as contract;
+use crate::engine::exports::Interface;
+use crate::engine::state::HostState;
 use crate::error::Error;
-use crate::exports::Interface;
-use crate::operation::Operation;
-use crate::options::CallOptions;
 use crate::redactor::Received;
-use crate::state::HostState;
 use crate::types::{
     CreateParams, Deletion, IssuedToken, ListAllParams, ListPageParams, PreviousSecret, ServiceToken, TokenPage,
     UpdateParams, UpdatedToken,
 };
 
-/// Whose tokens are meant, where that is known only when the program runs.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Scope {
-    /// The account with this identifier.
-    Account(String),
-    /// The zone with this identifier.
-    Zone(String),
-}
-
-/// An account: all operations exist here.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Account(pub(crate) String);
-
-/// A zone: there is no refresh and no rotate here, and neither `refresh_expiring` nor `issue`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Zone(pub(crate) String);
-
-impl From<Account> for Scope {
-    fn from(account: Account) -> Self {
-        Self::Account(account.0)
-    }
-}
-
-impl From<Zone> for Scope {
-    fn from(zone: Zone) -> Self {
-        Self::Zone(zone.0)
-    }
-}
-
-impl Scope {
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::Account(_) => "account",
-            Self::Zone(_) => "zone",
-        }
-    }
-}
-
-/// The tokens of one account or zone.
+/// A handle on the tokens of one account or zone.
 #[derive(Clone)]
 pub struct Tokens<S> {
-    access: AccessTokens,
+    caller: Caller,
     scope: S,
     kind: &'static str,
     options: CallOptions,
 }
 
 impl<S> Tokens<S> {
-    pub(crate) fn new(access: AccessTokens, scope: S) -> Self
+    pub(crate) fn new(caller: Caller, scope: S) -> Self
     where
         S: Clone + Into<Scope>,
     {
         let kind = scope.clone().into().kind();
-        let options = access.options().clone();
-        Self { access, scope, kind, options }
+        let options = caller.options().clone();
+        Self { caller, scope, kind, options }
     }
 
-    /// The same tokens with other options, where they say something.
+    /// Returns the handle with these options in place of its own, where they say something.
     #[must_use]
     pub fn with(mut self, options: &CallOptions) -> Self {
         self.options = options.or(&self.options);
@@ -103,7 +67,13 @@ impl<S: Clone + Into<Scope>> Tokens<S> {
         page.await.map(Into::into)
     }
 
-    /// All tokens, as many requests as there are pages.
+    /// Returns the pages of a list one after the other, from the page that `params` name, each asked for when it is wanted. Unlike
+    /// [`list_all`](Self::list_all) it has one page in memory, and its calls have a time limit each.
+    pub fn pages(&self, params: ListPageParams) -> Pages<S> {
+        Pages::new(self.clone(), params)
+    }
+
+    /// Returns all tokens, with as many requests as there are pages.
     ///
     /// # Errors
     ///
@@ -116,7 +86,7 @@ impl<S: Clone + Into<Scope>> Tokens<S> {
         Ok(tokens.await?.into_iter().map(Into::into).collect())
     }
 
-    /// One token by its id.
+    /// Returns one token by its id.
     ///
     /// # Errors
     ///
@@ -177,7 +147,7 @@ impl<S: Clone + Into<Scope>> Tokens<S> {
     async fn call<T, F>(&self, operation: Operation, export: F) -> Result<T, Error>
     where
         T: Received,
-        F: for<'a> FnOnce(&'a Guest, &'a mut Store<HostState>, &'a contract::RequestOptions) -> Answer<'a, T>,
+        F: for<'a> FnOnce(&'a Guest, &'a mut Store<HostState>, &'a contract::RequestOptions) -> ExportFuture<'a, T>,
     {
         self.call_interface(operation, export).await
     }
@@ -187,9 +157,9 @@ impl<S: Clone + Into<Scope>> Tokens<S> {
     where
         I: Interface + 'static,
         T: Received,
-        F: for<'a> FnOnce(&'a I, &'a mut Store<HostState>, &'a contract::RequestOptions) -> Answer<'a, T>,
+        F: for<'a> FnOnce(&'a I, &'a mut Store<HostState>, &'a contract::RequestOptions) -> ExportFuture<'a, T>,
     {
-        call::call(&self.access, operation, self.kind, &self.options, export).await
+        call::call(&self.caller, operation, self.kind, &self.options, export).await
     }
 
     pub(crate) fn contract_scope(&self) -> contract::Scope {

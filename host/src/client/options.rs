@@ -7,8 +7,10 @@ use crate::Credentials;
 
 /// The contract's own default for a whole call.
 const DEFAULT_TIMEOUT: Duration = Duration::from_mins(1);
+/// The longest that the contract has room for: 49 days.
+const LONGEST_TIMEOUT: Duration = Duration::from_millis(u32::MAX as u64);
 
-/// Time limits, repeats, more headers and another credential for one call or for all calls of a handle.
+/// Options of one call or of all calls of a handle: time limits, retries, request headers, another credential.
 #[derive(Clone, Default)]
 pub struct CallOptions {
     pub(crate) credentials: Option<Credentials>,
@@ -19,28 +21,28 @@ pub struct CallOptions {
 }
 
 impl CallOptions {
-    /// The defaults.
+    /// Returns the default options.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Another credential than the one of the [`AccessTokens`](crate::AccessTokens); kept on the host just the same.
+    /// Sets another credential than the one of the [`AccessTokens`](crate::AccessTokens); kept on the host just the same.
     #[must_use]
     pub fn credentials(mut self, credentials: Credentials) -> Self {
         self.credentials = Some(credentials);
         self
     }
 
-    /// Time for the whole call: connecting, every attempt, the waits between them, reading every answer. 60 seconds by default;
-    /// at least a millisecond, at most 49 days.
+    /// Sets the time limit of the whole call: connecting, every attempt, the waits between them, reading every answer. 60 seconds by default;
+    /// at least a millisecond. More than 49 days count as 49 days.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
     }
 
-    /// Time for one attempt, within the timeout. By default half of it for what may be repeated, all of it for what is sent only
+    /// Sets the time limit of one attempt, within the timeout. By default half of it for what may be repeated, all of it for what is sent only
     /// once, a sixth within [`issue`](crate::Tokens::issue), which finds out.
     #[must_use]
     pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
@@ -48,21 +50,21 @@ impl CallOptions {
         self
     }
 
-    /// How often a failure that may be repeated is repeated: 0 to 10, by default 2.
+    /// Sets how often a request is sent again after a failure that allows it: 0 to 10, by default 2.
     #[must_use]
     pub fn max_retries(mut self, retries: u32) -> Self {
         self.max_retries = Some(retries);
         self
     }
 
-    /// One more request header. Names that the component or HTTP sets itself are refused when the call is made.
+    /// Adds a request header. Names that the component or HTTP sets itself are refused when the call is made.
     #[must_use]
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), value.into()));
         self
     }
 
-    /// These options, and for what they leave open those of `defaults`. Headers of both are sent.
+    /// Returns these options, with those of `defaults` for what they leave open. Headers of both are sent.
     #[must_use]
     pub fn or(&self, defaults: &Self) -> Self {
         Self {
@@ -75,7 +77,7 @@ impl CallOptions {
     }
 
     pub(crate) fn timeout_or_default(&self) -> Duration {
-        self.timeout.unwrap_or(DEFAULT_TIMEOUT)
+        self.timeout.unwrap_or(DEFAULT_TIMEOUT).min(LONGEST_TIMEOUT)
     }
 }
 

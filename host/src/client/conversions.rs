@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use crate::base_url::BaseUrl;
-use crate::bindings::types as contract;
+use crate::client::options::CallOptions;
+use crate::client::scope::Scope;
+use crate::engine::bindings::types as contract;
 use crate::error::{ApiError, ApiErrorCause, Details, Error, ErrorKind, Outcome};
-use crate::options::CallOptions;
-use crate::tokens::Scope;
 use crate::types::{
     CreateParams, Deletion, IssuedToken, JsonField, ListAllParams, ListPageParams, PreviousSecret, ServiceToken,
     TokenPage, UpdateParams, UpdatedToken,
@@ -20,14 +20,14 @@ pub(crate) fn request_options(base_url: &BaseUrl, options: &CallOptions) -> cont
             credentials: contract::Credentials::Host,
             base_url: Some(base_url.as_str().to_owned()),
         }),
-        timeout_ms: Some(milliseconds(options.timeout_or_default())),
-        attempt_timeout_ms: options.attempt_timeout.map(milliseconds),
+        timeout_ms: Some(timeout_ms(options.timeout_or_default())),
+        attempt_timeout_ms: options.attempt_timeout.map(timeout_ms),
         max_retries: options.max_retries,
         headers: (!options.headers.is_empty()).then(|| options.headers.iter().map(header).collect()),
     }
 }
 
-pub(crate) fn milliseconds(duration: Duration) -> u32 {
+pub(crate) fn timeout_ms(duration: Duration) -> u32 {
     u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)
 }
 
@@ -158,6 +158,7 @@ impl From<contract::Error> for Error {
             attempts: error.attempts,
             token_id: error.token_id,
             previous_secret_expires_at: error.previous_secret_expires_at,
+            transport: None,
         })
     }
 }

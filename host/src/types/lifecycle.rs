@@ -7,6 +7,7 @@ use crate::types::{IssuedToken, ServiceToken};
 
 /// The clock that an [`ExpiryReport`] was computed with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "kebab-case"))]
 pub enum Clock {
     /// This machine's.
     Host,
@@ -15,7 +16,7 @@ pub enum Clock {
 }
 
 impl Clock {
-    /// The clock as the contract writes it, `host` or `server`.
+    /// Returns the clock as the contract writes it, `host` or `server`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -25,7 +26,7 @@ impl Clock {
     }
 }
 
-/// How to find a token without its id.
+/// A way to find a token without its id.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Selector {
     /// By exact name. Names are not unique.
@@ -46,7 +47,7 @@ impl Selector {
     }
 }
 
-/// What a rotation does where an overlap is running, which means that machines may use either of the token's two secrets.
+/// The choice of what a rotation does where an overlap is running, which means that machines may use either of the token's two secrets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum RunningOverlap {
     /// The rotation is refused as a `Conflict`, and nothing is sent that changes anything.
@@ -56,7 +57,7 @@ pub enum RunningOverlap {
     End,
 }
 
-/// Which tokens [`refresh_expiring`](crate::Tokens::refresh_expiring) extends. By default enabled tokens of any name that have not
+/// The choice of tokens that [`refresh_expiring`](crate::Tokens::refresh_expiring) extends. By default enabled tokens of any name that have not
 /// expired yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -92,18 +93,20 @@ impl RefreshParams {
     }
 }
 
-/// How long a token has, in whole seconds. More than 68 years are 68 years.
+/// The time that a token has, in whole seconds. More than 68 years are 68 years.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "kebab-case"))]
 pub enum TimeLeft {
     /// It expires after this time.
-    Remaining(Duration),
+    Remaining(#[cfg_attr(feature = "serde", serde(serialize_with = "crate::types::serialized::seconds"))] Duration),
     /// It expired this long ago.
-    Expired(Duration),
+    Expired(#[cfg_attr(feature = "serde", serde(serialize_with = "crate::types::serialized::seconds"))] Duration),
 }
 
 /// A token and the time it has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct ExpiringToken {
     /// The token.
     pub token: ServiceToken,
@@ -111,9 +114,10 @@ pub struct ExpiringToken {
     pub time_left: TimeLeft,
 }
 
-/// The tokens by what their expiry means. Every token is in exactly one list or counted in `later`.
+/// A report on tokens by what their expiry means. Every token is in exactly one list or counted in `later`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct ExpiryReport {
     /// The time that the report was computed for.
     pub now: String,
@@ -134,18 +138,21 @@ pub struct ExpiryReport {
 /// A token that was due, and what came of it.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct RefreshedToken {
     /// Its id.
     pub id: String,
     /// Its name, where it has one.
     pub name: Option<String>,
     /// The token with its new expiry, or why it has none.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::types::serialized::token_or_error"))]
     pub refreshed: Result<ServiceToken, Error>,
 }
 
-/// What a renewal did.
+/// The result of [`refresh_expiring`](crate::Tokens::refresh_expiring).
 #[derive(Debug, Clone)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct RefreshReport {
     /// The time that was used to decide.
     pub now: String,
@@ -154,15 +161,16 @@ pub struct RefreshReport {
 }
 
 impl RefreshReport {
-    /// Why tokens could not be refreshed; none where all that were due have been.
+    /// Returns why tokens could not be refreshed; none where all that were due have been.
     pub fn failures(&self) -> impl Iterator<Item = &Error> {
         self.tokens.iter().filter_map(|token| token.refreshed.as_ref().err())
     }
 }
 
-/// A new secret beside the old one.
+/// A token with a new secret beside the old one, the result of [`rotate_with_overlap`](crate::Tokens::rotate_with_overlap).
 #[derive(Debug, Clone)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct OverlappingToken {
     /// The token and its new secret. Shown this once.
     pub issued: IssuedToken,
@@ -171,8 +179,9 @@ pub struct OverlappingToken {
     pub previous_secret_expires_at: String,
 }
 
-/// What [`ensure`](crate::Tokens::ensure) did.
+/// The result of [`ensure`](crate::Tokens::ensure).
 #[derive(Debug, Clone)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "kebab-case"))]
 pub enum Ensured {
     /// There was no such token; it was made. Its secret is shown this once.
     Created(IssuedToken),

@@ -4,15 +4,16 @@
 //! [`AccessTokens`](crate::AccessTokens) with the same credential; a call that brings its own has an instance that is thrown
 //! away. An instance is also thrown away after a trap, a limit, a time that ran out or a dropped future, when it left
 //! something behind on the host, and when its memory, which never shrinks, has grown large.
+//!
+//! Until its end an instance has secrets of its last calls in its memory. So one that nobody wants is ended after a while, by the
+//! [`ticker`](super::ticker), whether or not another call is made.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::runtime::Instance;
+use crate::engine::instance::Instance;
 
-/// An instance that nobody has wanted for so long goes when the next one comes back.
-const KEEP: Duration = Duration::from_secs(30);
 /// Four times what the component needs for an ordinary call.
 const LARGE_MEMORY: usize = 6 << 20;
 
@@ -32,6 +33,8 @@ impl Owner {
 pub(crate) struct Idle {
     instances: Mutex<Vec<Entry>>,
     capacity: usize,
+    /// How long an instance is kept that nobody wants.
+    keep: Duration,
 }
 
 struct Entry {
@@ -41,8 +44,8 @@ struct Entry {
 }
 
 impl Idle {
-    pub(crate) fn new(capacity: usize) -> Self {
-        Self { instances: Mutex::new(Vec::with_capacity(capacity)), capacity }
+    pub(crate) fn new(capacity: usize, keep: Duration) -> Self {
+        Self { instances: Mutex::default(), capacity, keep }
     }
 
     /// The instance of this owner that was used last; its memory is the warmest.
@@ -57,17 +60,26 @@ impl Idle {
         if instance.memory() > LARGE_MEMORY || !instance.store.data_mut().settle() {
             return;
         }
-        let now = Instant::now();
         let mut instances = self.lock();
-        let expired = instances.iter().take_while(|entry| now.duration_since(entry.since) > KEEP).count();
-        let excess = (instances.len() + 1).saturating_sub(self.capacity);
-        let superfluous = expired.max(excess).min(instances.len());
-        let gone: Vec<_> = instances.drain(..superfluous).collect();
-        if self.capacity > 0 {
-            instances.push(Entry { owner, since: now, instance });
+        let excess = (instances.len() + 1).saturating_sub(self.capacity).min(instances.len());
+        let gone: Vec<_> = instances.drain(..excess).collect();
+        if self.capacity > 0 && !self.keep.is_zero() {
+            instances.push(Entry { owner, since: Instant::now(), instance });
         }
         drop(instances);
         drop(gone); // which takes system calls, and so not under the lock
+    }
+
+    /// Ends the instances that nobody has wanted for too long, and returns when the next one is to be ended; none if there is none.
+    pub(crate) fn end_expired(&self, now: Instant) -> Option<Instant> {
+        let mut instances = self.lock();
+        let is_expired = |entry: &&Entry| now.saturating_duration_since(entry.since) >= self.keep;
+        let expired = instances.iter().take_while(is_expired).count();
+        let gone: Vec<_> = instances.drain(..expired).collect();
+        let next = instances.first().and_then(|entry| entry.since.checked_add(self.keep));
+        drop(instances);
+        drop(gone);
+        next
     }
 
     /// Throws away what an owner that ends has left.
@@ -83,9 +95,20 @@ impl Idle {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+    use std::time::{Duration, Instant};
+
     use cloudflare_access_simulator::{ACCOUNT_ID, API_TOKEN, FaultKind, Simulator};
 
-    use crate::{AccessTokens, CallOptions, CodeCache, Credentials, ListPageParams, Runtime, Tokens};
+    use crate::{AccessTokens, COMPONENT, CallOptions, Credentials, ListPageParams, Runtime, RuntimeBuilder, Tokens};
+
+    /// The component, compiled once for all tests.
+    static CODE: LazyLock<Vec<u8>> = LazyLock::new(|| Runtime::precompile(COMPONENT).unwrap());
+
+    fn builder() -> RuntimeBuilder {
+        // SAFETY: `precompile` has made it.
+        unsafe { Runtime::builder().precompiled(CODE.as_slice()) }
+    }
 
     fn access(simulator: &Simulator, runtime: &Runtime) -> AccessTokens {
         AccessTokens::builder()
@@ -103,11 +126,11 @@ mod tests {
     #[tokio::test]
     async fn an_instance_serves_only_calls_of_its_owner_that_have_no_credential_of_their_own() {
         let simulator = Simulator::start().await.unwrap();
-        let runtime = Runtime::builder().cache(CodeCache::None).build().unwrap();
+        let runtime = builder().build().unwrap();
         let (first, second) = (access(&simulator, &runtime), access(&simulator, &runtime));
         let idle = || runtime.idle().lock().iter().map(|entry| entry.owner).collect::<Vec<_>>();
         let (of_first, of_second) =
-            (first.owner(&CallOptions::new()).unwrap(), second.owner(&CallOptions::new()).unwrap());
+            (first.0.owner(&CallOptions::new()).unwrap(), second.0.owner(&CallOptions::new()).unwrap());
         let own = || CallOptions::new().credentials(Credentials::api_token(API_TOKEN));
 
         assert!(list(first.account(ACCOUNT_ID), CallOptions::new()).await);
@@ -125,7 +148,7 @@ mod tests {
     #[tokio::test]
     async fn an_instance_whose_memory_has_grown_large_or_whose_call_was_dropped_is_thrown_away() {
         let simulator = Simulator::start().await.unwrap();
-        let runtime = Runtime::builder().cache(CodeCache::None).build().unwrap();
+        let runtime = builder().build().unwrap();
         let access = access(&simulator, &runtime);
         let idle = || runtime.idle().lock().len();
 
@@ -145,15 +168,58 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_instance_is_ended_when_nobody_has_wanted_it_for_its_time() {
+        let simulator = Simulator::start().await.unwrap();
+        let keep = Duration::from_hours(1);
+        let runtime = builder().keep_idle_instances(keep).build().unwrap();
+        let (first, second) = (access(&simulator, &runtime), access(&simulator, &runtime));
+        let idle = || runtime.idle().lock().len();
+        for access in [&first, &second] {
+            assert!(list(access.account(ACCOUNT_ID), CallOptions::new()).await);
+        }
+        let next = runtime.idle().end_expired(Instant::now()).unwrap();
+        assert_eq!(idle(), 2, "none has been idle for an hour");
+        let after = runtime.idle().end_expired(next).unwrap();
+        assert_eq!(idle(), 1, "the first has");
+        assert_eq!(runtime.idle().end_expired(after), None);
+        assert_eq!(idle(), 0);
+    }
+
+    #[tokio::test]
+    async fn an_instance_is_ended_in_time_though_no_other_call_is_made() {
+        let simulator = Simulator::start().await.unwrap();
+        let keep = Duration::from_millis(1);
+        let runtime = builder().keep_idle_instances(keep).build().unwrap();
+        let access = access(&simulator, &runtime);
+        for _ in 0..2 {
+            assert!(list(access.account(ACCOUNT_ID), CallOptions::new()).await);
+            let begin = Instant::now();
+            while !runtime.idle().lock().is_empty() {
+                assert!(begin.elapsed() < Duration::from_secs(20), "it is still there");
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn no_instance_is_kept_where_none_is_to_be() {
+        let simulator = Simulator::start().await.unwrap();
+        let runtime = builder().keep_idle_instances(Duration::ZERO).build().unwrap();
+        let access = access(&simulator, &runtime);
+        assert!(list(access.account(ACCOUNT_ID), CallOptions::new()).await);
+        assert_eq!(runtime.idle().lock().len(), 0);
+    }
+
+    #[tokio::test]
     async fn no_more_instances_are_kept_than_calls_may_run() {
         let simulator = Simulator::start().await.unwrap();
-        let runtime = Runtime::builder().cache(CodeCache::None).max_calls(2).build().unwrap();
+        let runtime = builder().max_calls(2).build().unwrap();
         let owners: Vec<_> = (0..3).map(|_| access(&simulator, &runtime)).collect();
         for access in &owners {
             assert!(list(access.account(ACCOUNT_ID), CallOptions::new()).await);
         }
         let idle: Vec<_> = runtime.idle().lock().iter().map(|entry| entry.owner).collect();
-        let owner = |access: &AccessTokens| access.owner(&CallOptions::new()).unwrap();
+        let owner = |access: &AccessTokens| access.0.owner(&CallOptions::new()).unwrap();
         assert_eq!(idle, [owner(&owners[1]), owner(&owners[2])], "the longest idle one goes");
     }
 }

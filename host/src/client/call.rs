@@ -5,7 +5,6 @@
 //!
 //! Each call has a span, whose fields the crate's own documentation lists.
 
-use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::time::{Duration, Instant};
 
@@ -14,19 +13,21 @@ use tracing::Instrument;
 use tracing::field::Empty;
 use wasmtime::Store;
 
-use crate::access_tokens::AccessTokens;
-use crate::bindings::types as contract;
-use crate::conversions::{milliseconds, request_options};
+use crate::client::caller::Caller;
+use crate::client::conversions::{request_options, timeout_ms};
+use crate::client::operation::Operation;
+use crate::client::options::CallOptions;
+use crate::engine::bindings::types as contract;
+use crate::engine::exports::Interface;
+use crate::engine::hooks::{AccessHooks, Exchanges};
+use crate::engine::idle::Owner;
+use crate::engine::instance::Instance;
+use crate::engine::runtime::Runtime;
+use crate::engine::state::HostState;
+use crate::engine::underway::attended;
 use crate::error::{Details, Error, ErrorKind, Outcome};
-use crate::exchange::Unanswered;
-use crate::exports::Interface;
-use crate::hooks::{AccessHooks, Exchanges};
-use crate::idle::Owner;
-use crate::operation::Operation;
-use crate::options::CallOptions;
 use crate::redactor::{Received, Redactor};
-use crate::runtime::{Instance, Runtime};
-use crate::state::HostState;
+use crate::transport::{TransportError, TransportPhase};
 
 /// How much longer than its own limit the component is given to report that it reached it.
 const GRACE: Duration = Duration::from_secs(1);
@@ -34,11 +35,12 @@ const GRACE: Duration = Duration::from_secs(1);
 const NOTABLE_WAIT: Duration = Duration::from_millis(5);
 
 /// The export's own future.
-pub(crate) type Answer<'a, T> = Pin<Box<dyn Future<Output = wasmtime::Result<Result<T, contract::Error>>> + Send + 'a>>;
+pub(crate) type ExportFuture<'a, T> =
+    Pin<Box<dyn Future<Output = wasmtime::Result<Result<T, contract::Error>>> + Send + 'a>>;
 
 /// Calls one export of an interface, in an instance that no other call uses.
 pub(crate) async fn call<I, T, F>(
-    access: &AccessTokens,
+    caller: &Caller,
     operation: Operation,
     scope: &'static str,
     options: &CallOptions,
@@ -47,9 +49,9 @@ pub(crate) async fn call<I, T, F>(
 where
     I: Interface + 'static,
     T: Received,
-    F: for<'a> FnOnce(&'a I, &'a mut Store<HostState>, &'a contract::RequestOptions) -> Answer<'a, T>,
+    F: for<'a> FnOnce(&'a I, &'a mut Store<HostState>, &'a contract::RequestOptions) -> ExportFuture<'a, T>,
 {
-    let span = tracing::info_span!(
+    let span = tracing::debug_span!(
         "service_token_call",
         operation = operation.name(),
         scope,
@@ -60,12 +62,12 @@ where
         error = Empty,
         duration_ms = Empty,
     );
-    let run = pin!(run(access, operation, options, export, Instant::now()));
+    let run = pin!(run(caller, operation, options, export, Instant::now()));
     run.instrument(span).await
 }
 
 async fn run<I, T, F>(
-    access: &AccessTokens,
+    caller: &Caller,
     operation: Operation,
     options: &CallOptions,
     export: F,
@@ -74,27 +76,27 @@ async fn run<I, T, F>(
 where
     I: Interface + 'static,
     T: Received,
-    F: for<'a> FnOnce(&'a I, &'a mut Store<HostState>, &'a contract::RequestOptions) -> Answer<'a, T>,
+    F: for<'a> FnOnce(&'a I, &'a mut Store<HostState>, &'a contract::RequestOptions) -> ExportFuture<'a, T>,
 {
-    let hooks = access.hooks(options)?;
+    let hooks = caller.hooks(options)?;
     let (exchanges, redactor) = (hooks.exchanges(), hooks.redactor());
     let limit = options.timeout_or_default();
     let deadline = started + limit + GRACE;
     let answer = async {
-        let _place = access.runtime().place().await;
-        let owner = access.owner(options);
-        let mut instance = instance(access.runtime(), owner, hooks).await?;
-        let mut options = request_options(access.base_url(), options);
+        let _place = caller.runtime().place().await;
+        let owner = caller.owner(options);
+        let mut instance = instance(caller.runtime(), owner, hooks).await?;
+        let mut options = request_options(caller.base_url(), options);
         let waited = started.elapsed();
         if waited > NOTABLE_WAIT {
-            options.timeout_ms = Some(milliseconds(limit.saturating_sub(waited)).max(1));
+            options.timeout_ms = Some(timeout_ms(limit.saturating_sub(waited)).max(1));
         }
         let Instance { store, exports } = &mut *instance;
         let answer = export(I::of(exports, store)?, store, &options);
         let mut answer = attended(answer, exchanges.unanswered()).await?;
         redactor.clean(&mut answer);
         if let Some(owner) = owner {
-            access.runtime().idle().give_back(owner, instance);
+            caller.runtime().idle().give_back(owner, instance);
         }
         wasmtime::Result::Ok(answer)
     };
@@ -113,21 +115,6 @@ where
     result
 }
 
-/// Sees to it that the requests of a component get on while it waits.
-pub(crate) async fn attended<T>(
-    mut answer: Pin<Box<dyn Future<Output = T> + Send + '_>>,
-    unanswered: &Unanswered,
-) -> T {
-    poll_fn(|context| {
-        let answer = answer.as_mut().poll(context);
-        if answer.is_pending() {
-            unanswered.attend(context);
-        }
-        answer
-    })
-    .await
-}
-
 async fn instance(runtime: &Runtime, owner: Option<Owner>, hooks: AccessHooks) -> wasmtime::Result<Box<Instance>> {
     match owner.and_then(|owner| runtime.idle().take(owner)) {
         Some(mut idle) => {
@@ -142,22 +129,32 @@ async fn instance(runtime: &Runtime, owner: Option<Owner>, hooks: AccessHooks) -
 /// change can have left.
 fn with_what_the_host_knows(operation: Operation, error: Error, exchanges: &Exchanges) -> Error {
     let known = operation.outcome_if(exchanges.change_may_have_left());
-    if error.outcome != Outcome::Unknown || known != Outcome::NotApplied {
-        return error;
-    }
     let mut details = error.into_details();
+    if details.status.is_none() {
+        details.transport = transport_error(exchanges);
+    }
+    if details.outcome != Outcome::Unknown || known != Outcome::NotApplied {
+        return Error::new(details);
+    }
     details.outcome = known;
     details.previous_secret_expires_at = None;
-    details.message = format!(
-        "{}: {}",
-        operation.name(),
-        if exchanges.may_have_left() {
-            "no connection for the change came to be; nothing was changed"
-        } else {
-            "no connection to the API came to be; nothing was sent"
-        }
-    );
+    details.message.push_str(if exchanges.may_have_left() {
+        "; this host made no connection for the change, so nothing was changed"
+    } else {
+        "; this host made no connection, so nothing was sent"
+    });
     Error::new(details)
+}
+
+/// Why the last request got no answer.
+fn transport_error(exchanges: &Exchanges) -> Option<TransportError> {
+    // A component that gave a request up did not wait for what became of it.
+    let given_up = || TransportError {
+        phase: TransportPhase::Connect,
+        message: "there was no connection yet when the request was given up".to_owned(),
+    };
+    let is_given_up = exchanges.requests() > 0 && !exchanges.may_have_left();
+    exchanges.failure().or_else(|| is_given_up.then(given_up))
 }
 
 fn component_failed(
@@ -205,6 +202,7 @@ fn without_the_components_word(operation: Operation, exchanges: &Exchanges, kind
         attempts: exchanges.requests(),
         token_id: None,
         previous_secret_expires_at: None,
+        transport: transport_error(exchanges),
     })
 }
 

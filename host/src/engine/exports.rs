@@ -6,8 +6,8 @@ use std::sync::Arc;
 use wasmtime::Store;
 use wasmtime::component::{Instance, InstancePre};
 
-use crate::bindings::{lifecycle, service_tokens};
-use crate::state::HostState;
+use crate::engine::bindings::{lifecycle, service_tokens};
+use crate::engine::state::HostState;
 
 /// Where a component has its exports.
 pub(crate) struct ExportIndices {

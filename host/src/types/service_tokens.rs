@@ -7,7 +7,7 @@
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
-use secrecy::SecretString;
+use crate::secret::SecretString;
 
 /// A service token as the API shows it, without its secret. Its fields are text of the server as it came, which may hold anything:
 /// check them before they reach a terminal or a log. Only an `id` that is not a UUID loses credentials and control characters.
@@ -15,6 +15,7 @@ use secrecy::SecretString;
 /// The API promises none of these fields, so all but `id` are optional: `None` means that the answer did not carry the field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct ServiceToken {
     /// The identifier that the operations take (a UUID). Not the client id.
     pub id: String,
@@ -45,6 +46,7 @@ pub struct ServiceToken {
 /// A field of an answer that [`ServiceToken`] has no place for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct JsonField {
     /// The name of the field.
     pub name: String,
@@ -52,12 +54,13 @@ pub struct JsonField {
     pub json: String,
 }
 
-/// What became of a token that was to be deleted.
+/// The result of [`delete`](crate::Tokens::delete).
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(
     clippy::large_enum_variant,
     reason = "there is one for a call, and a box would be in the way of whoever matches it"
 )]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "kebab-case"))]
 pub enum Deletion {
     /// The token was deleted. This is how the API showed it last; where its answer was empty, only `id` is set.
     Deleted(ServiceToken),
@@ -71,6 +74,7 @@ pub enum Deletion {
 /// replaced, by rotating, which ends the secret before it.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct IssuedToken {
     /// The token.
     pub token: ServiceToken,
@@ -81,6 +85,7 @@ pub struct IssuedToken {
 /// A changed token, and the new secret where the change made one.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct UpdatedToken {
     /// The token after the change.
     pub token: ServiceToken,
@@ -91,6 +96,7 @@ pub struct UpdatedToken {
 /// One page of a list. The numbers are the API's, `None` where it did not send them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct TokenPage {
     /// The tokens of this page, in the API's order.
     pub tokens: Vec<ServiceToken>,
@@ -108,30 +114,30 @@ pub struct TokenPage {
     pub next_page: Option<u32>,
 }
 
-/// How long a token lives: `forever`, or hours, minutes and seconds in Go's notation.
+/// The lifetime of a token: `forever`, or hours, minutes and seconds in Go's notation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenDuration(String);
 
 impl TokenDuration {
-    /// No end. The API still shows an `expires_at`.
+    /// Returns the lifetime without an end. The API still shows an `expires_at`.
     #[must_use]
     pub fn forever() -> Self {
         Self("forever".to_owned())
     }
 
-    /// So many hours. A year is 8760.
+    /// Returns a lifetime of so many hours. A year is 8760.
     #[must_use]
     pub fn hours(hours: u64) -> Self {
         Self(format!("{hours}h"))
     }
 
-    /// The notation of the API: numbers with the units `ns`, `us`, `ms`, `s`, `m`, `h`, such as `2h45m`, or `forever`. It is
+    /// Takes a lifetime in the notation of the API: numbers with the units `ns`, `us`, `ms`, `s`, `m`, `h`, such as `2h45m`, or `forever`. It is
     /// checked by the component when it is used.
     pub fn notation(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// The notation of the API.
+    /// Returns the lifetime in the notation of the API.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -160,7 +166,7 @@ impl fmt::Display for TokenDuration {
     }
 }
 
-/// What a new token is made from. A field that is `None` is not sent, so the API's default applies.
+/// The fields of a new token. A field that is `None` is not sent, so the API's default applies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CreateParams {
@@ -177,7 +183,7 @@ pub struct CreateParams {
 }
 
 impl CreateParams {
-    /// A token of this name, with the API's defaults for everything else.
+    /// Names the token, with the API's defaults for everything else.
     pub fn named(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -188,28 +194,28 @@ impl CreateParams {
         }
     }
 
-    /// The same, living this long.
+    /// Sets how long the token lives.
     #[must_use]
     pub fn duration(mut self, duration: impl Into<TokenDuration>) -> Self {
         self.duration = Some(duration.into());
         self
     }
 
-    /// The same, switched on or off from the start.
+    /// Sets whether the token passes from the start.
     #[must_use]
     pub fn enabled(mut self, enabled: bool) -> Self {
         self.enabled = Some(enabled);
         self
     }
 
-    /// The same, counting its secrets from this version.
+    /// Sets the version that the count of its secrets begins with.
     #[must_use]
     pub fn client_secret_version(mut self, version: u32) -> Self {
         self.client_secret_version = Some(version);
         self
     }
 
-    /// The same, with the time (RFC 3339) that the API takes for a previous secret.
+    /// Sets the time (RFC 3339) that the API takes for a previous secret.
     #[must_use]
     pub fn previous_client_secret_expires_at(mut self, time: impl Into<String>) -> Self {
         self.previous_client_secret_expires_at = Some(time.into());
@@ -217,7 +223,7 @@ impl CreateParams {
     }
 }
 
-/// What to change. A field that is `None` is not sent and stays as it is.
+/// The fields of a token to change. A field that is `None` is not sent and stays as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct UpdateParams {
@@ -234,41 +240,41 @@ pub struct UpdateParams {
 }
 
 impl UpdateParams {
-    /// Nothing to change yet.
+    /// Returns parameters that change nothing yet.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The same, with a new name.
+    /// Sets a new name.
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self
     }
 
-    /// The same, living this long from now.
+    /// Sets how long the token lives from now.
     #[must_use]
     pub fn duration(mut self, duration: impl Into<TokenDuration>) -> Self {
         self.duration = Some(duration.into());
         self
     }
 
-    /// The same, switched on or off.
+    /// Switches the token on or off.
     #[must_use]
     pub fn enabled(mut self, enabled: bool) -> Self {
         self.enabled = Some(enabled);
         self
     }
 
-    /// The same, with a new secret if `version` is above the current one.
+    /// Sets the secret version. The token gets a new secret if it is above the current one.
     #[must_use]
     pub fn client_secret_version(mut self, version: u32) -> Self {
         self.client_secret_version = Some(version);
         self
     }
 
-    /// The same, with the previous secret passing until this time (RFC 3339).
+    /// Sets until when the previous secret passes (RFC 3339).
     #[must_use]
     pub fn previous_client_secret_expires_at(mut self, time: impl Into<String>) -> Self {
         self.previous_client_secret_expires_at = Some(time.into());
@@ -276,7 +282,7 @@ impl UpdateParams {
     }
 }
 
-/// Which tokens [`list_page`](crate::Tokens::list_page) returns. Zone lists may ignore all four fields.
+/// The choice of tokens that [`list_page`](crate::Tokens::list_page) returns. Zone lists may ignore all four fields.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct ListPageParams {
@@ -291,34 +297,34 @@ pub struct ListPageParams {
 }
 
 impl ListPageParams {
-    /// The first page of all tokens.
+    /// Selects the first page of all tokens.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Only tokens with this name.
+    /// Selects only tokens with this name.
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self
     }
 
-    /// Only tokens that match this text in some field.
+    /// Selects only tokens that match this text in some field.
     #[must_use]
     pub fn search(mut self, search: impl Into<String>) -> Self {
         self.search = Some(search.into());
         self
     }
 
-    /// This page, from 1.
+    /// Selects this page, from 1.
     #[must_use]
     pub fn page(mut self, page: u32) -> Self {
         self.page = Some(page);
         self
     }
 
-    /// So many tokens per page, from 1.
+    /// Sets how many tokens a page has, from 1.
     #[must_use]
     pub fn per_page(mut self, per_page: u32) -> Self {
         self.per_page = Some(per_page);
@@ -326,7 +332,7 @@ impl ListPageParams {
     }
 }
 
-/// Which tokens to list, all pages, and in which steps to fetch them.
+/// The choice of tokens that [`list_all`](crate::Tokens::list_all) returns, and the steps in which they are fetched.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct ListAllParams {
@@ -339,27 +345,27 @@ pub struct ListAllParams {
 }
 
 impl ListAllParams {
-    /// All tokens.
+    /// Selects all tokens.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Only tokens with exactly this name.
+    /// Selects only tokens with exactly this name.
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self
     }
 
-    /// Only tokens that match this text in some field.
+    /// Selects only tokens that match this text in some field.
     #[must_use]
     pub fn search(mut self, search: impl Into<String>) -> Self {
         self.search = Some(search.into());
         self
     }
 
-    /// So many tokens per request, from 1.
+    /// Sets how many tokens a request asks for, from 1.
     #[must_use]
     pub fn per_page(mut self, per_page: u32) -> Self {
         self.per_page = Some(per_page);
@@ -367,7 +373,7 @@ impl ListAllParams {
     }
 }
 
-/// What becomes of the old secret when a rotation makes a new one. Never a default: the first choice locks out every machine
+/// The fate of the old secret when a rotation makes a new one. Never a default: the first choice locks out every machine
 /// that still uses the old secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PreviousSecret {
@@ -378,7 +384,7 @@ pub enum PreviousSecret {
 }
 
 impl PreviousSecret {
-    /// The old secret passes for this long from now, by this machine's clock.
+    /// Lets the old secret pass for this long from now, by this machine's clock.
     ///
     /// A time beyond the year 9999 becomes the last second of that year.
     #[must_use]

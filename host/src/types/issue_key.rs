@@ -12,7 +12,7 @@ const LONGEST: usize = 64;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct IssueKey(String);
 
-/// A text that is no [`IssueKey`].
+/// An error for a text that is no [`IssueKey`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is not a key of `issue`; a key is 1 to {LONGEST} of the characters A-Z a-z 0-9 . _ -")]
 pub struct InvalidIssueKey(String);

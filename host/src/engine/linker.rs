@@ -11,7 +11,7 @@ use wasmtime_wasi::cli::{WasiCli, WasiCliView as _};
 use wasmtime_wasi::p2::bindings::cli;
 use wasmtime_wasi_http::WasiHttpView;
 
-/// Adds the imports to `linker`, in their async form.
+/// Adds all that the component may import to `linker`, in its async form.
 ///
 /// # Errors
 ///

@@ -9,40 +9,9 @@ use http::header::CONTENT_LENGTH;
 use http::uri::{Authority, InvalidUri, PathAndQuery, Scheme};
 use http::{HeaderMap, Request, Uri};
 use http_body_util::{BodyExt, Empty};
-use wasmtime::StoreContextMut;
-use wasmtime::component::Resource;
+use wasmtime_wasi_http::WasiBody;
 use wasmtime_wasi_http::p2::bindings::http::types::{self, ErrorCode};
 use wasmtime_wasi_http::p2::types::HostOutgoingRequest;
-use wasmtime_wasi_http::{WasiBody, WasiHttpView as _};
-
-use crate::state::HostState;
-
-/// `outgoing-request.set-authority`.
-pub(crate) fn set_authority(
-    mut store: StoreContextMut<'_, HostState>,
-    (request, authority): (Resource<HostOutgoingRequest>, Option<String>),
-) -> wasmtime::Result<(Result<(), ()>,)> {
-    let state = store.data_mut();
-    if authority.as_ref().is_some_and(|text| state.parsed().authority(text).is_err()) {
-        return Ok((Err(()),));
-    }
-    state.http().table.get_mut(&request)?.authority = authority;
-    Ok((Ok(()),))
-}
-
-/// `outgoing-request.set-path-with-query`.
-pub(crate) fn set_path_with_query(
-    mut store: StoreContextMut<'_, HostState>,
-    (request, path): (Resource<HostOutgoingRequest>, Option<String>),
-) -> wasmtime::Result<(Result<(), ()>,)> {
-    let state = store.data_mut();
-    let is_path = |path: &str| path.is_empty() || path.starts_with(['/', '?']);
-    if path.as_ref().is_some_and(|text| !is_path(text) || state.parsed().path_with_query(text).is_err()) {
-        return Ok((Err(()),));
-    }
-    state.http().table.get_mut(&request)?.path_with_query = path;
-    Ok((Ok(()),))
-}
 
 /// What was parsed last.
 #[derive(Default)]
@@ -52,14 +21,14 @@ pub(crate) struct Parsed {
 }
 
 impl Parsed {
-    fn authority(&mut self, text: &str) -> Result<Authority, InvalidUri> {
+    pub(super) fn authority(&mut self, text: &str) -> Result<Authority, InvalidUri> {
         match &self.authority {
             Some(last) if last.as_str() == text => Ok(last.clone()),
             _ => Ok(self.authority.insert(text.parse()?).clone()),
         }
     }
 
-    fn path_with_query(&mut self, text: &str) -> Result<PathAndQuery, InvalidUri> {
+    pub(super) fn path_with_query(&mut self, text: &str) -> Result<PathAndQuery, InvalidUri> {
         match &self.path_with_query {
             Some(last) if last.as_str() == text => Ok(last.clone()),
             _ => Ok(self.path_with_query.insert(text.parse()?).clone()),

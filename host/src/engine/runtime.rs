@@ -2,31 +2,35 @@
 //!
 //! - Instances come from wasmtime's pooling allocator, where the system allows it; the component is linked once.
 //! - Each instance has a limit on its memory, yields every ten milliseconds of computing, and serves one call at a time;
-//!   [`idle`](crate::idle) says when it may serve another.
+//!   [`idle`](super::idle) says when it may serve another.
 //! - As many calls run at once as the pool has places; more wait, within the time limit of their call.
 //! - Compiled code is kept on disk by wasmtime's own cache, under the hash of the component and of the settings.
 
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{Semaphore, SemaphorePermit, TryAcquireError};
 use wasmtime::component::{Component, InstancePre, Linker};
-use wasmtime::{
-    Cache, CacheConfig, Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store,
-};
+use wasmtime::{Cache, CacheConfig, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store};
 
-use crate::component::COMPONENT;
-use crate::exports::{ExportIndices, Exports};
-use crate::hooks::AccessHooks;
-use crate::idle::Idle;
-use crate::state::HostState;
-use crate::ticker::{Running, Ticker};
-use crate::{BuildError, exchange, linker, streams};
+use crate::BuildError;
+use crate::engine::component::COMPONENT;
+use crate::engine::exports::{ExportIndices, Exports};
+use crate::engine::hooks::AccessHooks;
+use crate::engine::idle::Idle;
+use crate::engine::instance::{Instance, config, yield_at_each_tick};
+use crate::engine::state::HostState;
+use crate::engine::ticker::{Running, Ticker};
+use crate::engine::{linker, overrides};
 
 /// The component needs about 1.3 MiB; its answers are capped at 16 MiB.
 const DEFAULT_MAX_MEMORY: usize = 64 << 20;
 const DEFAULT_MAX_CALLS: u32 = 64;
+const DEFAULT_KEEP_IDLE: Duration = Duration::from_secs(30);
+/// More than any machine has room for at once.
+const MOST_CALLS: u32 = 1 << 16;
 /// Core modules, memories and tables inside one component: wit-component makes four, one and two; twice that is allowed.
 const CORE_INSTANCES_PER_COMPONENT: u32 = 8;
 const TABLES_PER_COMPONENT: u32 = 4;
@@ -34,7 +38,7 @@ const TABLES_PER_COMPONENT: u32 = 4;
 /// fault it in again: what an ordinary call touches, and some more.
 const KEEP_RESIDENT: usize = 256 << 10;
 
-/// A component that is ready to be called. Cheap to clone; clones share everything.
+/// A compiled component with its engine, ready to be called. Cheap to clone; clones share everything.
 #[derive(Clone)]
 pub struct Runtime(Arc<Shared>);
 
@@ -44,17 +48,18 @@ struct Shared {
     exports: Arc<ExportIndices>,
     ticker: Ticker,
     places: Semaphore,
-    idle: Idle,
+    idle: Arc<Idle>,
     max_memory: usize,
 }
 
-/// Settings for a [`Runtime`].
+/// A builder of [`Runtime`].
 #[derive(Debug, Clone)]
 pub struct RuntimeBuilder {
     source: Source,
     cache: CodeCache,
     max_memory: usize,
     max_calls: u32,
+    keep_idle: Duration,
 }
 
 #[derive(Clone)]
@@ -64,7 +69,7 @@ enum Source {
     Precompiled(Vec<u8>),
 }
 
-/// Where compiled code is kept between processes. Compiling takes about a tenth of a second.
+/// The place where compiled code is kept between processes. Compiling takes about a tenth of a second.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum CodeCache {
@@ -78,7 +83,7 @@ pub enum CodeCache {
 }
 
 impl Runtime {
-    /// The component of this crate with the default settings.
+    /// Makes a runtime of the component of this crate with the default settings.
     ///
     /// Takes a tenth of a second where the code is not cached: make it once, at the start.
     ///
@@ -89,7 +94,7 @@ impl Runtime {
         Self::builder().build()
     }
 
-    /// The settings, to change some.
+    /// Returns a builder with the default settings.
     #[must_use]
     pub fn builder() -> RuntimeBuilder {
         RuntimeBuilder {
@@ -97,6 +102,7 @@ impl Runtime {
             cache: CodeCache::default(),
             max_memory: DEFAULT_MAX_MEMORY,
             max_calls: DEFAULT_MAX_CALLS,
+            keep_idle: DEFAULT_KEEP_IDLE,
         }
     }
 
@@ -152,28 +158,15 @@ pub(crate) struct Place<'a> {
     _running: Running,
 }
 
-/// One instance of the component in a store of its own.
-pub(crate) struct Instance {
-    pub(crate) store: Store<HostState>,
-    pub(crate) exports: Exports,
-}
-
-impl Instance {
-    /// The size of its linear memory in bytes.
-    pub(crate) fn memory(&self) -> usize {
-        self.store.data().memory()
-    }
-}
-
 impl RuntimeBuilder {
-    /// Another component of the same world, as WebAssembly.
+    /// Sets another component of the same world, as WebAssembly.
     #[must_use]
     pub fn component(mut self, component: impl Into<Vec<u8>>) -> Self {
         self.source = Source::WebAssembly(component.into());
         self
     }
 
-    /// A component that [`Runtime::precompile`] has compiled. Loads in well under a millisecond, without a compiler run.
+    /// Sets a component that [`Runtime::precompile`] has compiled. Loads in well under a millisecond, without a compiler run.
     ///
     /// # Safety
     ///
@@ -186,24 +179,33 @@ impl RuntimeBuilder {
         self
     }
 
-    /// Where compiled code is kept.
+    /// Sets where compiled code is kept. In the user's cache folder by default.
     #[must_use]
     pub fn cache(mut self, cache: CodeCache) -> Self {
         self.cache = cache;
         self
     }
 
-    /// The most linear memory that one call may use, in bytes. 64 MiB by default; below 4 MiB nothing works.
+    /// Sets the most linear memory that one call may use, in bytes. 64 MiB by default; below 4 MiB nothing works.
     #[must_use]
     pub fn max_memory(mut self, bytes: usize) -> Self {
         self.max_memory = bytes;
         self
     }
 
-    /// How many calls may run at once; more wait. 64 by default, at least 1.
+    /// Sets how many calls may run at once; more wait. 64 by default. 0 counts as 1, and more than 65,536 count as 65,536.
     #[must_use]
     pub fn max_calls(mut self, calls: u32) -> Self {
-        self.max_calls = calls.max(1);
+        self.max_calls = calls.clamp(1, MOST_CALLS);
+        self
+    }
+
+    /// Sets how long an instance is kept that no call wants, for a call with the same credential to find it ready. 30 seconds by default.
+    /// It has secrets of its last calls in its memory until then. With [`Duration::ZERO`] every call has an instance that no other call
+    /// has had, and takes some microseconds longer.
+    #[must_use]
+    pub fn keep_idle_instances(mut self, time: Duration) -> Self {
+        self.keep_idle = time;
         self
     }
 
@@ -223,19 +225,19 @@ impl RuntimeBuilder {
         let component = component.map_err(|error| BuildError::component(&error))?;
         let mut linker = Linker::new(&engine);
         linker::add_to_linker(&mut linker)
-            .and_then(|()| exchange::replace_in(&mut linker))
-            .and_then(|()| streams::replace_in(&mut linker))
+            .and_then(|()| overrides::replace_in(&mut linker))
             .map_err(|error| BuildError::engine(&error))?;
         let component = linker.instantiate_pre(&component).map_err(|error| BuildError::component(&error))?;
         let exports = ExportIndices::of(&component).map_err(|error| BuildError::component(&error))?;
-        let ticker = Ticker::start(&engine).map_err(|error| BuildError::Engine(error.into()))?;
+        let idle = Arc::new(Idle::new(self.max_calls as usize, self.keep_idle));
+        let ticker = Ticker::start(&engine, &idle).map_err(|error| BuildError::Engine(error.into()))?;
         Ok(Runtime(Arc::new(Shared {
             engine,
             component,
             exports: Arc::new(exports),
             ticker,
             places: Semaphore::new(self.max_calls as usize),
-            idle: Idle::new(self.max_calls as usize),
+            idle,
             max_memory: self.max_memory,
         })))
     }
@@ -296,19 +298,4 @@ impl fmt::Debug for Source {
             Self::Precompiled(code) => write!(formatter, "Precompiled({} bytes)", code.len()),
         }
     }
-}
-
-/// Lets what else runs on the executor have its turn, above all the time limit of the call.
-pub(crate) fn yield_at_each_tick<T: Send>(store: &mut Store<T>) {
-    store.epoch_deadline_async_yield_and_update(1);
-    store.set_epoch_deadline(1);
-}
-
-/// What decides the code that is compiled; the same for all, so that precompiled code fits.
-pub(crate) fn config() -> Config {
-    let mut config = Config::new();
-    config.epoch_interruption(true);
-    // The contract is of WASI 0.2: nothing in it is async in the sense of the component model.
-    config.concurrency_support(false);
-    config
 }
