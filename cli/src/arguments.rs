@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use cloudflare_access_host::{CreateParams, TokenDuration};
 
-use crate::command_line::quoted;
+use crate::command_line::{command, quoted};
 use crate::{lifecycle, words};
 
 /// What the man page says about the exit status; the codes are in `failure.rs`.
@@ -51,7 +51,7 @@ pub struct Arguments {
 }
 
 /// Where and as whom.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub struct Connection {
     /// The account whose tokens are meant, 32 hexadecimal digits
     #[arg(long, global = true, env = "CLOUDFLARE_ACCOUNT_ID", hide_env_values = true, value_name = "ID")]
@@ -74,8 +74,8 @@ pub struct Connection {
     #[arg(long, global = true, value_name = "FILE")]
     pub ca_certificates: Option<PathBuf>,
 
-    /// Time for the whole command, such as 30s or 2m; with watch, for each round
-    #[arg(long, global = true, value_parser = words::parse_duration, value_name = "DURATION", default_value = "60s")]
+    /// Time for all API calls of the command together, such as 30s or 2m; with watch, of each round
+    #[arg(long, global = true, value_parser = words::parse_timeout, value_name = "DURATION", default_value = "60s")]
     pub timeout: Duration,
 
     /// How often a failure that may be repeated is repeated, 0 to 10
@@ -84,6 +84,11 @@ pub struct Connection {
 }
 
 impl Connection {
+    /// Returns a command line about the same tokens, to be pasted.
+    pub fn command(&self, arguments: &[&str]) -> String {
+        command(arguments) + &self.options()
+    }
+
     /// What another command line needs to mean the same tokens: the options that the environment does not have, each after a space.
     pub fn options(&self) -> String {
         let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.to_string_lossy().into_owned());

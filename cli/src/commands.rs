@@ -10,9 +10,9 @@ use crate::arguments::{Arguments, Command, Connection, Create, Delete, Get, List
 use crate::confirm::confirm;
 use crate::failure::{Attempt, Failure};
 use crate::find::find;
+use crate::lost_create::{self, NewToken};
 use crate::lost_secret::{Kind, SecretChange};
 use crate::message::tell;
-use crate::progress::with_progress;
 use crate::secret_file::Destination;
 use crate::settings::{account, tokens};
 use crate::{demo, lifecycle, manual, output};
@@ -36,51 +36,52 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
 
 async fn list_tokens(connection: &Connection, output: Output, list: List) -> Result<(), Failure> {
     output::refuse_env(output, "list")?;
-    let tokens = tokens(connection)?;
+    let api = tokens(connection)?;
     let mut params = ListAllParams::new();
     params.name = list.name;
     params.search = list.search;
     params.per_page = list.per_page;
-    let found = with_progress("listing", &Attempt::Read, tokens.list_all(params)).await?;
+    let found = api.call("listing", &Attempt::Read, async |tokens| tokens.list_all(params).await).await?;
     output::print_list(&found, output)
 }
 
 async fn get_token(connection: &Connection, output: Output, get: Get) -> Result<(), Failure> {
-    let tokens = tokens(connection)?;
-    let found = find(&tokens, &get.token.token).await?;
-    let token = with_progress("reading", &Attempt::Read, tokens.get(&found.id)).await?;
+    let api = tokens(connection)?;
+    let found = find(&api, &get.token.token).await?;
+    let token = api.call("reading", &Attempt::Read, async |tokens| tokens.get(&found.id).await).await?;
     output::print_token(&token, None, output)
 }
 
 async fn create_token(connection: &Connection, output: Output, create: Create) -> Result<(), Failure> {
-    let tokens = tokens(connection)?;
+    let api = tokens(connection)?;
     let secret = Destination::prepare(&create.secret, output)?;
-    let attempt = Attempt::create(&create.token.name);
-    let issued = with_progress("creating", &attempt, tokens.create(create.token.into())).await?;
+    let new_token = NewToken::begin(lost_create::Kind::Create, &create.token.name, connection);
+    let make = async |tokens: Tokens<Scope>| tokens.create(create.token.into()).await;
+    let issued = new_token.carry_out("creating", &api, make).await?;
     let shown = secret.keep(&issued.token, &issued.client_secret)?;
     output::print_token(&issued.token, shown.as_ref(), output)
 }
 
 async fn update_token(connection: &Connection, output: Output, update: Update) -> Result<(), Failure> {
-    let tokens = tokens(connection)?;
+    let api = tokens(connection)?;
     let new_secret = update.client_secret_version.is_some();
     // Without a new version no secret comes, so there is none to find a place for.
     let secret = if new_secret { Some(Destination::prepare(&update.secret, output)?) } else { None };
-    let found = find(&tokens, &update.token.token).await?;
+    let found = find(&api, &update.token.token).await?;
     let mut params = UpdateParams::new();
     params.name = update.name;
     params.duration = update.duration;
     params.enabled = update.enabled;
     params.client_secret_version = update.client_secret_version;
     params.previous_client_secret_expires_at = update.previous_client_secret_expires_at;
+    let ends_old_secret = params.previous_client_secret_expires_at.is_none();
+    let change = async |tokens: Tokens<Scope>| tokens.update(&found.id, params).await;
     let updated = if new_secret {
-        let ends_old_secret = params.previous_client_secret_expires_at.is_none();
-        let change = SecretChange::begin(Kind::Version, &tokens, &found.id, ends_old_secret, connection).await?;
-        let update = async |tokens: Tokens<Scope>| tokens.update(&found.id, params).await;
-        change.carry_out("updating", &tokens, connection.timeout, update).await?
+        let secret = SecretChange::begin(Kind::Version, &api, &found.id, ends_old_secret, connection).await?;
+        secret.carry_out("updating", &api, change).await?
     } else {
-        let attempt = Attempt::Update { token: found.id.clone() };
-        with_progress("updating", &attempt, tokens.update(&found.id, params)).await?
+        let attempt = Attempt::Update { look: api.command(&["get", &found.id]) };
+        api.call("updating", &attempt, change).await?
     };
     let shown = match (&updated.client_secret, secret) {
         (Some(issued), Some(destination)) => destination.keep(&updated.token, issued)?,
@@ -93,11 +94,11 @@ async fn update_token(connection: &Connection, output: Output, update: Update) -
 }
 
 async fn delete_token(connection: &Connection, output: Output, delete: Delete) -> Result<(), Failure> {
-    let tokens = tokens(connection)?;
-    let found = find(&tokens, &delete.token.token).await?;
+    let api = tokens(connection)?;
+    let found = find(&api, &delete.token.token).await?;
     confirm(&format!("Delete token {} for good? Every machine that uses it is locked out.", found.label), delete.yes)?;
-    let attempt = Attempt::Delete { token: found.id.clone() };
-    let deletion = with_progress("deleting", &attempt, tokens.delete(&found.id)).await?;
+    let attempt = Attempt::Delete { look: api.command(&["get", &found.id]) };
+    let deletion = api.call("deleting", &attempt, async |tokens| tokens.delete(&found.id).await).await?;
     let message = match deletion {
         Deletion::Deleted(_) => format!("Deleted {}.", found.label),
         Deletion::AlreadyGone => format!(
@@ -109,10 +110,10 @@ async fn delete_token(connection: &Connection, output: Output, delete: Delete) -
 }
 
 async fn refresh_token(connection: &Connection, output: Output, refresh: Refresh) -> Result<(), Failure> {
-    let account = account(connection, "refresh")?;
-    let found = find(&account, &refresh.token.token).await?;
-    let attempt = Attempt::Refresh { token: found.id.clone() };
-    let token = with_progress("refreshing", &attempt, account.refresh(&found.id)).await?;
+    let api = account(connection, "refresh")?;
+    let found = find(&api, &refresh.token.token).await?;
+    let attempt = Attempt::Refresh { look: api.command(&["get", &found.id]) };
+    let token = api.call("refreshing", &attempt, async |account| account.refresh(&found.id).await).await?;
     output::print_token(&token, None, output)
 }
 
@@ -132,9 +133,9 @@ async fn rotate_with_overlap(
     rotate: &Rotate,
     overlap: Duration,
 ) -> Result<(IssuedToken, Destination), Failure> {
-    let tokens = tokens(connection)?;
+    let api = tokens(connection)?;
     let secret = Destination::prepare(&rotate.secret, output)?;
-    let found = find(&tokens, &rotate.token.token).await?;
+    let found = find(&api, &rotate.token.token).await?;
     let running = if rotate.end_running_overlap { RunningOverlap::End } else { RunningOverlap::Refuse };
     if running == RunningOverlap::End {
         confirm(
@@ -146,9 +147,9 @@ async fn rotate_with_overlap(
             rotate.yes,
         )?;
     }
-    let change = SecretChange::begin(Kind::Rotation, &tokens, &found.id, false, connection).await?;
+    let change = SecretChange::begin(Kind::Rotation, &api, &found.id, false, connection).await?;
     let rotation = async |tokens: Tokens<Scope>| tokens.rotate_with_overlap(&found.id, overlap, running).await;
-    let mut rotated = change.carry_out("rotating", &tokens, connection.timeout, rotation).await?;
+    let mut rotated = change.carry_out("rotating", &api, rotation).await?;
     let ends = rotated.previous_secret_expires_at;
     rotated.issued.token.previous_client_secret_expires_at.get_or_insert(ends);
     Ok((rotated.issued, secret))
@@ -159,9 +160,9 @@ async fn rotate_once(
     output: Output,
     rotate: &Rotate,
 ) -> Result<(IssuedToken, Destination), Failure> {
-    let account = account(connection, "rotate without --overlap")?;
+    let api = account(connection, "rotate without --overlap")?;
     let secret = Destination::prepare(&rotate.secret, output)?;
-    let found = find(&account, &rotate.token.token).await?;
+    let found = find(&api, &rotate.token.token).await?;
     let previous = rotate.previous_expires_at.clone().map_or(PreviousSecret::ExpiresNow, PreviousSecret::ExpiresAt);
     let ends_old_secret = previous == PreviousSecret::ExpiresNow;
     if ends_old_secret {
@@ -174,7 +175,7 @@ async fn rotate_once(
             rotate.yes,
         )?;
     }
-    let change = SecretChange::begin(Kind::Rotation, &account, &found.id, ends_old_secret, connection).await?;
+    let change = SecretChange::begin(Kind::Rotation, &api, &found.id, ends_old_secret, connection).await?;
     let rotation = async |account: Tokens<Account>| account.rotate(&found.id, previous).await;
-    Ok((change.carry_out("rotating", &account, connection.timeout, rotation).await?, secret))
+    Ok((change.carry_out("rotating", &api, rotation).await?, secret))
 }

@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal, Write, stderr, stdin};
 
+use crate::command_line::this_command_with;
 use crate::failure::Failure;
 
 /// Goes on if `yes`, or if a person at a terminal says so. Without a terminal there is nobody to ask.
@@ -10,8 +11,10 @@ pub fn confirm(question: &str, yes: bool) -> Result<(), Failure> {
         return Ok(());
     }
     if !stdin().is_terminal() || !stderr().is_terminal() {
-        return Err(Failure::not_confirmed(format!("not confirmed: {question}"))
-            .advice("There is no terminal to ask on. Give --yes to do it without asking."));
+        return Err(Failure::not_confirmed(format!("not confirmed: {question}")).advice(format!(
+            "There is no terminal to ask on. To do it without being asked:\n  {}",
+            this_command_with(&["--yes"])
+        )));
     }
     let cannot_ask = |error| Failure::defect(format!("cannot ask: {error}"));
     let mut terminal = stderr();

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use cloudflare_access_host::{BuildError, Error, ErrorKind, Outcome};
-use jiff::{SignedDuration, Timestamp, Unit};
 
+use crate::lost_create::NewToken;
 use crate::lost_secret::SecretChange;
 use crate::message::tell;
 
@@ -25,9 +25,6 @@ const MAY_HAVE_CHANGED: u8 = 9;
 const NOT_CONFIRMED: u8 = 10;
 const NOT_RENEWED: u8 = 11;
 const INTERRUPTED: u8 = 130;
-
-/// How much the API's clock may be behind this machine's for the advice on a lost create to hold.
-const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
 
 /// Why a command did not do what it was told.
 #[derive(Debug)]
@@ -102,51 +99,48 @@ impl From<BuildError> for Failure {
     }
 }
 
-/// What was attempted, for advice that fits.
+/// What was attempted, for advice that fits. The commands in it can be pasted.
 #[derive(Debug, Clone)]
 pub enum Attempt {
+    /// Something that changes nothing.
     Read,
-    /// `since` is a time before the create, for [`Attempt::create`] to say.
-    Create {
-        name: String,
-        since: String,
-    },
-    Ensure {
-        name: String,
-        since: String,
-    },
+    /// A token that may be made.
+    NewToken(NewToken),
+    /// A token that is issued under a key.
     Issue {
         /// The command that goes on under the same key.
         command: String,
     },
+    /// The name that ends an issue.
     FinishIssue {
         /// The command that finishes what is left.
         command: String,
     },
+    /// A change that does no harm when it is made again.
     Update {
-        token: String,
+        /// The command that shows the token.
+        look: String,
     },
+    /// A secret that may be made.
     NewSecret(SecretChange),
+    /// The end of a token.
     Delete {
-        token: String,
+        /// The command that shows the token.
+        look: String,
     },
+    /// A longer life of one token.
     Refresh {
-        token: String,
+        /// The command that shows the token.
+        look: String,
     },
-    RefreshExpiring,
+    /// A longer life of all tokens that are due.
+    RefreshExpiring {
+        /// The command that renews what is still due.
+        again: String,
+    },
 }
 
 impl Attempt {
-    /// A create that begins now.
-    pub fn create(name: &str) -> Self {
-        Self::Create { name: name.to_owned(), since: shortly_before_now() }
-    }
-
-    /// An ensure that begins now.
-    pub fn ensure(name: &str) -> Self {
-        Self::Ensure { name: name.to_owned(), since: shortly_before_now() }
-    }
-
     /// A failed call of this attempt.
     pub fn failed(&self, error: &Error) -> Failure {
         let advice = match error.outcome {
@@ -181,54 +175,35 @@ impl Attempt {
     fn if_unknown(&self) -> String {
         match self {
             Self::Read => "Nothing was changed.".to_owned(),
-            Self::Create { name, since } => format!(
-                "The token may exist, with a secret that nobody has. Look for it with `access-tokens resolve-create --name {name:?} \
-                 --since {since}`; if it is there, rotate it to get a secret, or delete it. Do not create it again before you have \
-                 looked."
-            ),
-            Self::Ensure { name, since } => format!(
-                "If there was no such token, one may have been made, with a secret that nobody has: `access-tokens resolve-create \
-                 --name {name:?} --since {since}` shows it; rotate it to get a secret, or delete it. If there was one, it may have been \
-                 changed; ensuring it again does no harm."
-            ),
+            Self::NewToken(token) => token.without_a_look(),
             Self::Issue { command } => format!("Go on under the same key:\n  {command}"),
             Self::FinishIssue { command } => {
                 format!("The secret is stored, and the token may not have its name yet. Finish it:\n  {command}")
             }
             Self::NewSecret(change) => change.without_a_look(Outcome::Unknown),
-            Self::Update { token } => format!(
-                "The change may have been made. Making it again does no harm; `access-tokens get {token:?}` shows the state."
-            ),
-            Self::Delete { token } => {
-                format!(
-                    "The token may be gone. Deleting it again does no harm; `access-tokens get {token:?}` shows the state."
-                )
+            Self::Update { look } => {
+                format!("The change may have been made. Making it again does no harm. Look at the token:\n  {look}")
             }
-            Self::RefreshExpiring => {
-                "Some tokens may live longer now. Running it again does no harm; it renews what is still due."
-                    .to_owned()
+            Self::Delete { look } => {
+                format!("The token may be gone. Deleting it again does no harm. Look whether it is there:\n  {look}")
             }
-            Self::Refresh { token } => format!(
-                "The token may live longer now. Refreshing it again does no harm; `access-tokens get {token:?}` shows the state."
+            Self::RefreshExpiring { again } => format!(
+                "Some tokens may live longer now. Running it again does no harm; it renews what is still due:\n  {again}"
             ),
+            Self::Refresh { look } => {
+                format!("The token may live longer now. Refreshing it again does no harm. Look at the token:\n  {look}")
+            }
         }
     }
 
     fn if_applied(&self, id: Option<&str>) -> String {
         match (self, id) {
-            (Self::Create { .. }, Some(id)) => format!(
-                "The token exists and its secret is lost. Get a new one with `access-tokens rotate {id}`, or delete it."
-            ),
+            (Self::NewToken(token), Some(id)) => token.if_lost(id),
             (Self::NewSecret(change), _) => change.without_a_look(Outcome::Applied),
             (Self::Issue { .. } | Self::FinishIssue { .. }, _) => self.if_unknown(),
             _ => format!("The change was made, but the answer could not be read. {}", self.if_unknown()),
         }
     }
-}
-
-fn shortly_before_now() -> String {
-    let time = Timestamp::now().saturating_sub(CLOCK_TOLERANCE).unwrap_or(Timestamp::MIN);
-    time.round(Unit::Second).unwrap_or(time).to_string()
 }
 
 /// What the API asks for, as advice.

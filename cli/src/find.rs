@@ -5,8 +5,8 @@ use std::fmt::Write;
 use cloudflare_access_host::{Scope, Selector, ServiceToken, Tokens};
 use jiff::Timestamp;
 
+use crate::api::Api;
 use crate::failure::{Attempt, Failure};
-use crate::progress::with_progress;
 
 /// A token that a command is about.
 #[derive(Debug)]
@@ -17,14 +17,14 @@ pub struct Found {
 }
 
 /// Finds the one token that an argument names. What is written like an id (a UUID) is taken for one, without a request.
-pub async fn find<S: Clone + Into<Scope>>(tokens: &Tokens<S>, argument: &str) -> Result<Found, Failure> {
+pub async fn find<S: Clone + Into<Scope>>(api: &Api<S>, argument: &str) -> Result<Found, Failure> {
     if is_uuid(argument) {
         return Ok(Found { id: argument.to_owned(), label: argument.to_owned() });
     }
-    let matches = find_all(tokens, argument).await?;
+    let matches = find_all(api, argument).await?;
     match matches.as_slice() {
         [] => Err(Failure::not_found(format!("no token has the id, the client id or the name {argument:?}"))
-            .advice("`access-tokens list` shows all tokens of this account or zone.")),
+            .advice(format!("List all tokens of this account or zone:\n  {}", api.command(&["list"])))),
         [token] => Ok(Found { id: token.id.clone(), label: format!("{argument:?} ({})", token.id) }),
         several => Err(ambiguous(argument, several)),
     }
@@ -32,17 +32,23 @@ pub async fn find<S: Clone + Into<Scope>>(tokens: &Tokens<S>, argument: &str) ->
 
 /// Finds the tokens with a client id, or else with a name.
 pub async fn find_all<S: Clone + Into<Scope>>(
-    tokens: &Tokens<S>,
+    api: &Api<S>,
     client_id_or_name: &str,
 ) -> Result<Vec<ServiceToken>, Failure> {
     if is_like_a_client_id(client_id_or_name) {
-        let search = tokens.find(Selector::client_id(client_id_or_name));
-        let found = with_progress("looking for the client id", &Attempt::Read, search).await?;
+        let search = async |tokens: Tokens<S>| tokens.find(Selector::client_id(client_id_or_name)).await;
+        let found = api.call("looking for the client id", &Attempt::Read, search).await?;
         if !found.is_empty() {
             return Ok(found);
         }
     }
-    with_progress("looking for the name", &Attempt::Read, tokens.find(Selector::name(client_id_or_name))).await
+    find_by_name(api, client_id_or_name).await
+}
+
+/// Finds the tokens with exactly this name.
+pub async fn find_by_name<S: Clone + Into<Scope>>(api: &Api<S>, name: &str) -> Result<Vec<ServiceToken>, Failure> {
+    let search = async |tokens: Tokens<S>| tokens.find(Selector::name(name)).await;
+    api.call("looking for the name", &Attempt::Read, search).await
 }
 
 fn ambiguous(argument: &str, tokens: &[ServiceToken]) -> Failure {

@@ -4,6 +4,7 @@
 //! concern does the rest: [`commands`] and [`lifecycle`] carry a command out, [`output`] prints what came of it, [`failure`] says what went wrong
 //! and what to do, as a text and as an exit code.
 
+mod api;
 mod arguments;
 mod command_line;
 mod commands;
@@ -12,6 +13,7 @@ mod demo;
 mod failure;
 mod find;
 mod lifecycle;
+mod lost_create;
 mod lost_secret;
 mod manual;
 mod message;

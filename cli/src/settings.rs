@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
-use cloudflare_access_host::{AccessTokens, Account, BaseUrl, CallOptions, Credentials, InvalidBaseUrl, Scope, Tokens};
+use cloudflare_access_host::{AccessTokens, Account, BaseUrl, CallOptions, Credentials, InvalidBaseUrl, Scope};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::FmtSpan;
 
+use crate::api::Api;
 use crate::arguments::Connection;
 use crate::failure::Failure;
 use crate::message::tell;
@@ -45,15 +46,15 @@ fn scope(connection: &Connection) -> Result<Scope, Failure> {
 }
 
 /// The tokens that are meant.
-pub fn tokens(connection: &Connection) -> Result<Tokens<Scope>, Failure> {
+pub fn tokens(connection: &Connection) -> Result<Api<Scope>, Failure> {
     let scope = scope(connection)?;
-    Ok(access_tokens(connection)?.scope(scope))
+    Ok(Api::new(access_tokens(connection)?.scope(scope), connection))
 }
 
 /// The tokens that are meant, for an operation that only accounts have.
-pub fn account(connection: &Connection, operation: &str) -> Result<Tokens<Account>, Failure> {
+pub fn account(connection: &Connection, operation: &str) -> Result<Api<Account>, Failure> {
     match scope(connection)? {
-        Scope::Account(id) => Ok(access_tokens(connection)?.account(id)),
+        Scope::Account(id) => Ok(Api::new(access_tokens(connection)?.account(id), connection)),
         Scope::Zone(_) => Err(Failure::usage(format!("the API has {operation} for accounts only; give --account"))),
     }
 }

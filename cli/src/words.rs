@@ -27,6 +27,16 @@ pub fn parse_some_time(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// What [`parse_duration`] takes, from a millisecond to 49 days.
+pub fn parse_timeout(text: &str) -> Result<Duration, String> {
+    const LONGEST: Duration = Duration::from_hours(49 * 24);
+    match parse_duration(text)? {
+        duration if duration < Duration::from_millis(1) => Err("it must be at least a millisecond".to_owned()),
+        duration if duration > LONGEST => Err("it can be at most 49 days".to_owned()),
+        duration => Ok(duration),
+    }
+}
+
 /// The API's own notation (`8760h`, `forever`), and what [`parse_duration`] takes, in hours or seconds.
 pub fn parse_token_duration(text: &str) -> Result<TokenDuration, String> {
     match text {
@@ -105,6 +115,15 @@ mod tests {
         assert_eq!(parse_some_time("1s"), Ok(Duration::from_secs(1)));
         for text in ["0s", "0h", "999ms", "-1h", "soon"] {
             assert!(parse_some_time(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_timeout_is_a_time_that_the_component_takes() {
+        assert_eq!(parse_timeout("1ms"), Ok(Duration::from_millis(1)));
+        assert_eq!(parse_timeout("49d"), Ok(Duration::from_hours(49 * 24)));
+        for text in ["0s", "1us", "50d", "-1s"] {
+            assert!(parse_timeout(text).is_err(), "{text}");
         }
     }
 

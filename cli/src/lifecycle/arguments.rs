@@ -153,7 +153,7 @@ pub struct FinishIssue {
 #[derive(Debug, Args)]
 pub struct ResolveCreate {
     /// The name that the create was made with
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     pub name: String,
     /// A time before the create, in RFC 3339; earlier by what the clocks may differ
     #[arg(long, value_name = "TIME")]

@@ -1,20 +1,20 @@
 //! Carries out one of these commands: finds the token, asks where it must, makes the call, prints the result.
 
-use cloudflare_access_host::{CreateParams, Ensured, IssueKey, Selector};
+use cloudflare_access_host::{Account, CreateParams, Ensured, IssueKey, Scope, Tokens};
 
 use crate::arguments::{Connection, Output};
 use crate::command_line::{this_command, this_command_with};
 use crate::confirm::confirm;
 use crate::failure::{Attempt, Failure, wait};
-use crate::find::{find, find_all};
+use crate::find::{find, find_all, find_by_name};
 use crate::lifecycle::arguments::{
     Command, Disable, Enable, EndOverlap, Ensure, Expiring, ExtendOverlap, Find, FinishIssue, Issue, RefreshExpiring,
     ResolveCreate,
 };
 use crate::lifecycle::watch::watch;
+use crate::lost_create::{self, NewToken};
 use crate::message::tell;
 use crate::output;
-use crate::progress::with_progress;
 use crate::secret_file::Destination;
 use crate::settings::{account, tokens};
 
@@ -37,24 +37,25 @@ pub async fn run(connection: &Connection, output: Output, command: Command) -> R
 
 async fn list_expiring(connection: &Connection, output: Output, expiring: Expiring) -> Result<(), Failure> {
     output::refuse_env(output, "expiring")?;
-    let tokens = tokens(connection)?;
-    let report = with_progress("listing", &Attempt::Read, tokens.expiring(expiring.within)).await?;
+    let api = tokens(connection)?;
+    let report = api.call("listing", &Attempt::Read, async |tokens| tokens.expiring(expiring.within).await).await?;
     output::print_expiry(&report, output)
 }
 
 async fn refresh_expiring(connection: &Connection, output: Output, refresh: RefreshExpiring) -> Result<(), Failure> {
     output::refuse_env(output, "refresh-expiring")?;
-    let account = account(connection, "refresh")?;
-    let renewal = account.refresh_expiring(refresh.due.into());
-    let report = with_progress("renewing", &Attempt::RefreshExpiring, renewal).await?;
+    let api = account(connection, "refresh")?;
+    let attempt = Attempt::RefreshExpiring { again: this_command() };
+    let renewal = async |account: Tokens<Account>| account.refresh_expiring(refresh.due.into()).await;
+    let report = api.call("renewing", &attempt, renewal).await?;
     output::print_renewal(&report, output)?;
     match report.failures().count() {
         0 => Ok(()),
         failed => {
             let due = report.tokens.len();
             let longest_wait = report.failures().filter_map(|error| error.retry_after).max();
-            let again = "Run it again: it renews what is still due.".to_owned();
-            let advice: Vec<String> = [Some(again), wait(longest_wait)].into_iter().flatten().collect();
+            let again = format!("Run it again: it renews what is still due.\n  {}", this_command());
+            let advice: Vec<String> = [wait(longest_wait), Some(again)].into_iter().flatten().collect();
             let message = format!("{failed} of {due} tokens that were due could not be renewed");
             Err(Failure::not_renewed(message).advice(advice.join(" ")))
         }
@@ -62,23 +63,23 @@ async fn refresh_expiring(connection: &Connection, output: Output, refresh: Refr
 }
 
 async fn end_overlap(connection: &Connection, output: Output, end: EndOverlap) -> Result<(), Failure> {
-    let tokens = tokens(connection)?;
-    let found = find(&tokens, &end.token.token).await?;
+    let api = tokens(connection)?;
+    let found = find(&api, &end.token.token).await?;
     confirm(
         &format!("End the old secret of token {} now? Every machine that still uses it is locked out.", found.label),
         end.yes,
     )?;
-    let attempt = Attempt::Update { token: found.id.clone() };
-    let token = with_progress("ending the overlap", &attempt, tokens.end_overlap(&found.id)).await?;
+    let attempt = Attempt::Update { look: api.command(&["get", &found.id]) };
+    let token = api.call("ending the overlap", &attempt, async |tokens| tokens.end_overlap(&found.id).await).await?;
     output::print_done(&format!("No old secret of {} passes any longer.", found.label), &token, output)
 }
 
 async fn extend_overlap(connection: &Connection, output: Output, extend: ExtendOverlap) -> Result<(), Failure> {
-    let tokens = tokens(connection)?;
-    let found = find(&tokens, &extend.token.token).await?;
-    let attempt = Attempt::Update { token: found.id.clone() };
-    let extension = tokens.extend_overlap(&found.id, extend.overlap);
-    let token = with_progress("extending the overlap", &attempt, extension).await?;
+    let api = tokens(connection)?;
+    let found = find(&api, &extend.token.token).await?;
+    let attempt = Attempt::Update { look: api.command(&["get", &found.id]) };
+    let extension = async |tokens: Tokens<Scope>| tokens.extend_overlap(&found.id, extend.overlap).await;
+    let token = api.call("extending the overlap", &attempt, extension).await?;
     if token.previous_client_secret_expires_at.is_none() {
         tell("Nothing to extend: the token has no old secret.");
     }
@@ -87,23 +88,21 @@ async fn extend_overlap(connection: &Connection, output: Output, extend: ExtendO
 
 async fn find_tokens(connection: &Connection, output: Output, find: Find) -> Result<(), Failure> {
     output::refuse_env(output, "find")?;
-    let tokens = tokens(connection)?;
-    output::print_list(&find_all(&tokens, &find.name).await?, output)
+    let api = tokens(connection)?;
+    output::print_list(&find_all(&api, &find.name).await?, output)
 }
 
 async fn ensure_token(connection: &Connection, output: Output, ensure: Ensure) -> Result<(), Failure> {
-    let tokens = tokens(connection)?;
+    let api = tokens(connection)?;
     // A secret file from the run that made the token is no hindrance: no secret comes for a token that is there.
-    let is_kept = ensure.secret.is_in_a_file_already() && {
-        let named = tokens.find(Selector::name(&ensure.name));
-        !with_progress("looking for the name", &Attempt::Read, named).await?.is_empty()
-    };
+    let is_kept = ensure.secret.is_in_a_file_already() && !find_by_name(&api, &ensure.name).await?.is_empty();
     let secret = if is_kept { None } else { Some(Destination::prepare(&ensure.secret, output)?) };
-    let attempt = Attempt::ensure(&ensure.name);
+    let new_token = NewToken::begin(lost_create::Kind::Ensure, &ensure.name, connection);
     let mut params = CreateParams::named(ensure.name);
     params.duration = ensure.duration;
     params.enabled = ensure.enabled;
-    let ensured = with_progress("ensuring", &attempt, tokens.ensure(params)).await?;
+    let make = async |tokens: Tokens<Scope>| tokens.ensure(params).await;
+    let ensured = new_token.carry_out("ensuring", &api, make).await?;
     let shown = match (&ensured, secret) {
         (Ensured::Created(issued), Some(destination)) => destination.keep(&issued.token, &issued.client_secret)?,
         // Somebody has deleted the token in the meantime.
@@ -114,15 +113,16 @@ async fn ensure_token(connection: &Connection, output: Output, ensure: Ensure) -
 }
 
 async fn issue_token(connection: &Connection, output: Output, issue: Issue) -> Result<(), Failure> {
-    let account = account(connection, "rotate, which issue needs,")?;
+    let api = account(connection, "rotate, which issue needs,")?;
     let secret = Destination::prepare(&issue.secret, output)?;
     let name = issue.token.name.clone();
     let (key, again) = begin_issue(issue.key)?;
     let attempt = Attempt::Issue { command: again.clone() };
-    let mut issued = with_progress("issuing", &attempt, account.issue(issue.token.into(), &key)).await?;
+    let make = async |account: Tokens<Account>| account.issue(issue.token.into(), &key).await;
+    let mut issued = api.call("issuing", &attempt, make).await?;
     // What is printed before it has its name is shown with the name that it is about to get.
     issued.token.name = Some(name);
-    let finish = format!("access-tokens finish-issue {key}{}", connection.options());
+    let finish = api.command(&["finish-issue", key.as_str()]);
     let is_not_stored = |failure: Failure| {
         failure.advice(format!(
             "Once the secret is stored, give the token its name:\n  {finish}\nIf the secret is lost, get another:\n  {again}"
@@ -133,7 +133,8 @@ async fn issue_token(connection: &Connection, output: Output, issue: Issue) -> R
         output::print_token(&issued.token, shown.as_ref(), output).map_err(is_not_stored)?;
     }
     let attempt = Attempt::FinishIssue { command: finish };
-    let token = with_progress("giving the token its name", &attempt, account.finish_issue(&key)).await?;
+    let name = async |account: Tokens<Account>| account.finish_issue(&key).await;
+    let token = api.call("giving the token its name", &attempt, name).await?;
     match shown {
         Some(_) => Ok(()),
         None => output::print_token(&token, None, output),
@@ -146,39 +147,33 @@ fn begin_issue(given: Option<IssueKey>) -> Result<(IssueKey, String), Failure> {
         return Ok((key, this_command()));
     }
     let key = IssueKey::random().map_err(|error| Failure::defect(format!("there is no random key: {error}")))?;
-    let command = this_command_with("--key", key.as_str());
+    let command = this_command_with(&["--key", key.as_str()]);
     tell(format_args!("Issuing under the key {key}. If this is interrupted, go on with:\n  {command}"));
     Ok((key, command))
 }
 
 async fn finish_issue(connection: &Connection, output: Output, finish: FinishIssue) -> Result<(), Failure> {
-    let account = account(connection, "rotate, which issue needs,")?;
+    let api = account(connection, "rotate, which issue needs,")?;
     let attempt = Attempt::FinishIssue { command: this_command() };
-    let token = with_progress("giving the token its name", &attempt, account.finish_issue(&finish.key)).await?;
+    let name = async |account: Tokens<Account>| account.finish_issue(&finish.key).await;
+    let token = api.call("giving the token its name", &attempt, name).await?;
     output::print_token(&token, None, output)
 }
 
 async fn resolve_create(connection: &Connection, output: Output, resolve: ResolveCreate) -> Result<(), Failure> {
     output::refuse_env(output, "resolve-create")?;
-    let tokens = tokens(connection)?;
-    let search = tokens.resolve_create(&resolve.name, &resolve.since);
-    let found = with_progress("looking for the name", &Attempt::Read, search).await?;
+    let api = tokens(connection)?;
+    let search = async |tokens: Tokens<Scope>| tokens.resolve_create(&resolve.name, &resolve.since).await;
+    let found = api.call("looking for the name", &Attempt::Read, search).await?;
     output::print_list(&found, output)?;
-    tell(match found.as_slice() {
-        [] => "The create made no token; it can be made again.".to_owned(),
-        [token] => format!(
-            "Nobody has its secret. Get one with `access-tokens rotate {}`, or delete it with `access-tokens delete {}`.",
-            token.id, token.id
-        ),
-        _ => "Nobody has their secrets, unless others use the name. Rotate one to get a secret, and delete the rest."
-            .to_owned(),
-    });
+    let ids: Vec<&str> = found.iter().map(|token| token.id.as_str()).collect();
+    tell(lost_create::after_a_look(&ids, &this_command(), connection));
     Ok(())
 }
 
 async fn disable_token(connection: &Connection, output: Output, disable: Disable) -> Result<(), Failure> {
-    let tokens = tokens(connection)?;
-    let found = find(&tokens, &disable.token.token).await?;
+    let api = tokens(connection)?;
+    let found = find(&api, &disable.token.token).await?;
     confirm(
         &format!(
             "Switch token {} off? Every machine that uses it is locked out until it is switched on again, and the old secret of a \
@@ -187,18 +182,18 @@ async fn disable_token(connection: &Connection, output: Output, disable: Disable
         ),
         disable.yes,
     )?;
-    let attempt = Attempt::Update { token: found.id.clone() };
-    let token = with_progress("switching off", &attempt, tokens.disable(&found.id)).await?;
+    let attempt = Attempt::Update { look: api.command(&["get", &found.id]) };
+    let token = api.call("switching off", &attempt, async |tokens| tokens.disable(&found.id).await).await?;
     let message =
         format!("{} is off. The old secret of a rotation, if there was one, has ended for good.", found.label);
     output::print_done(&message, &token, output)
 }
 
 async fn enable_token(connection: &Connection, output: Output, enable: Enable) -> Result<(), Failure> {
-    let tokens = tokens(connection)?;
-    let found = find(&tokens, &enable.token.token).await?;
-    let attempt = Attempt::Update { token: found.id.clone() };
-    let token = with_progress("switching on", &attempt, tokens.enable(&found.id)).await?;
+    let api = tokens(connection)?;
+    let found = find(&api, &enable.token.token).await?;
+    let attempt = Attempt::Update { look: api.command(&["get", &found.id]) };
+    let token = api.call("switching on", &attempt, async |tokens| tokens.enable(&found.id).await).await?;
     let until = token.expires_at.as_deref().map(|time| format!(", {time}")).unwrap_or_default();
     output::print_done(
         &format!("{} is on. Its current secret passes until the token expires{until}.", found.label),

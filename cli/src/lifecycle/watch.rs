@@ -10,6 +10,7 @@ use std::time::Duration;
 use cloudflare_access_host::{Error, ErrorKind, RefreshParams, RefreshReport};
 
 use crate::arguments::Connection;
+use crate::command_line::this_command;
 use crate::failure::{Attempt, Failure};
 use crate::lifecycle::arguments::Watch;
 use crate::settings::account;
@@ -25,7 +26,7 @@ pub async fn watch(connection: &Connection, arguments: Watch) -> Result<(), Fail
             spoken(within)
         )));
     }
-    let account = account(connection, "refresh")?;
+    let api = account(connection, "refresh")?;
     let stopped = stop_signal().map_err(|error| Failure::defect(format!("cannot wait for a signal: {error}")))?;
     let mut stopped = pin!(stopped);
     let params = RefreshParams::from(due);
@@ -35,7 +36,7 @@ pub async fn watch(connection: &Connection, arguments: Watch) -> Result<(), Fail
         let pause = tokio::select! {
             biased;
             signal = &mut stopped => break signal,
-            round = account.refresh_expiring(params.clone()) => pause(every, rounds.take(round)?),
+            round = api.tokens().refresh_expiring(params.clone()) => pause(every, rounds.take(round)?),
         };
         tokio::select! {
             biased;
@@ -78,7 +79,9 @@ impl Rounds {
                 };
                 Ok(report.failures().filter_map(|error| error.retry_after).max())
             }
-            Err(error) if is_first && is_about_the_set_up(error.kind) => Err(Attempt::RefreshExpiring.failed(&error)),
+            Err(error) if is_first && is_about_the_set_up(error.kind) => {
+                Err(Attempt::RefreshExpiring { again: this_command() }.failed(&error))
+            }
             Err(error) => {
                 tracing::error!(
                     kind = error.kind.as_str(),

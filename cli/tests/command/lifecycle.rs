@@ -5,12 +5,15 @@ use std::time::Duration;
 
 #[cfg(unix)]
 use assert_cmd::Command;
-use cloudflare_access_simulator::{Fault, FaultKind, IssuedToken, Operation, Simulator, Wait, ZONE_ID};
+use cloudflare_access_simulator::{
+    ACCOUNT_ID, API_TOKEN, Fault, FaultKind, IssuedToken, Operation, Simulator, Wait, ZONE_ID,
+};
 
+use crate::program::{ID, assert_shown, child, commands, end, first_id, program, run, simulator};
 #[cfg(unix)]
-use crate::program::shell;
-use crate::program::{ID, assert_shown, child, end, program, run, simulator};
+use crate::program::{bare_shell, shell};
 
+const HOUR: Duration = Duration::from_hours(1);
 const DAY: Duration = Duration::from_hours(24);
 
 /// Makes a token that lives this long.
@@ -21,6 +24,19 @@ fn living(simulator: &Simulator, name: &str, duration: &str) {
 
 fn passes(simulator: &Simulator, token: &IssuedToken) -> bool {
     simulator.authenticate(&token.token.client_id, token.client_secret.expose()).is_ok()
+}
+
+/// The one command of a message.
+#[cfg(unix)]
+fn only(commands: &[String]) -> String {
+    let [command] = commands else { panic!("{commands:?}") };
+    command.clone()
+}
+
+/// A line of a message, pasted into a shell.
+#[cfg(unix)]
+fn typed(simulator: &Simulator, line: &str) -> Command {
+    Command::from_std(shell(simulator, std::path::Path::new("/"), line))
 }
 
 /// The value of a `CF_ACCESS_…` line.
@@ -138,7 +154,7 @@ fn refresh_expiring_goes_on_after_a_failure_and_exits_with_a_code_of_its_own() {
     assert_eq!(
         stderr,
         "error: 1 of 3 tokens that were due could not be renewed\n\
-         Run it again: it renews what is still due. Wait 600 seconds before the next request.\n"
+         Wait 600 seconds before the next request. Run it again: it renews what is still due.\n  access-tokens refresh-expiring --within 30d\n"
     );
 
     simulator.inject(Fault::new(FaultKind::error(409, 12132, "busy")).on(Operation::Refresh));
@@ -226,7 +242,8 @@ fn an_overlap_is_begun_extended_and_ended() {
     --- stdout
     --- stderr
     error: not confirmed: End the old secret of token "CI" ([id]) now? Every machine that still uses it is locked out.
-    There is no terminal to ask on. Give --yes to do it without asking.
+    There is no terminal to ask on. To do it without being asked:
+      access-tokens end-overlap CI --yes
     "#);
     assert!(passes(&simulator, &old), "not confirmed");
     assert_shown!(program(&simulator).args(["end-overlap", "CI", "--yes"]), @r#"
@@ -281,7 +298,8 @@ fn a_rotation_over_a_running_overlap_is_refused_and_is_asked_about_where_it_may_
     --- stdout
     --- stderr
     error: not confirmed: Rotate token "CI" ([id]) even if an overlap is running? The older of its two secrets ends now: every machine that still uses it is locked out.
-    There is no terminal to ask on. Give --yes to do it without asking.
+    There is no terminal to ask on. To do it without being asked:
+      access-tokens rotate CI --overlap 24h --output env --end-running-overlap --yes
     "#);
     assert!(passes(&simulator, &old) && simulator.issued_secrets().len() == 2);
     let (code, stdout, stderr) = run(program(&simulator).args(rotate).args([end, "--yes"]));
@@ -313,7 +331,8 @@ fn disable_asks_and_says_that_the_overlap_ends_and_enable_does_not_bring_it_back
     --- stdout
     --- stderr
     error: not confirmed: Switch token "CI" ([id]) off? Every machine that uses it is locked out until it is switched on again, and the old secret of a rotation ends for good.
-    There is no terminal to ask on. Give --yes to do it without asking.
+    There is no terminal to ask on. To do it without being asked:
+      access-tokens disable CI --yes
     "#);
     assert_pair_passes(&simulator, &new);
     assert_shown!(program(&simulator).args(["disable", "CI", "--yes"]), @r#"
@@ -440,42 +459,75 @@ fn ensure_may_run_again_with_the_secret_file_that_it_wrote() {
 #[cfg(unix)]
 #[test]
 fn the_advice_after_a_lost_create_finds_the_token_and_the_way_on() {
-    let (simulator, folder) = (simulator(), tempfile::tempdir().unwrap());
-    let typed = |line: &str| Command::from_std(shell(&simulator, folder.path(), line));
-    let advice = |stderr: &str| stderr.split('`').nth(1).unwrap_or_else(|| panic!("{stderr}")).to_owned();
+    let simulator = simulator();
     simulator.inject(Fault::new(FaultKind::Close).on(Operation::Create).after_commit());
     let (code, _, stderr) = run(program(&simulator).args(["create", "CI", "--show-secret"]));
     assert_eq!(code, 9, "{stderr}");
-    let resolve = advice(&stderr);
-    assert_shown!(&mut typed(&resolve), @r"
+    let resolve = only(&commands(&stderr));
+    assert_shown!(&mut typed(&simulator, &resolve), @r"
     exit 0
     --- stdout
     NAME  ID                                    CLIENT ID                                EXPIRES       LAST USED  STATE
     CI    [id]  [client id]  in 12 months  never      on
     --- stderr
-    Nobody has its secret. Get one with `access-tokens rotate [id]`, or delete it with `access-tokens delete [id]`.
+    Nobody has its secret, unless others use the name. Get one:
+      access-tokens rotate [id]
+    Or delete the token:
+      access-tokens delete [id]
     ");
-    let (_, _, stderr) = run(&mut typed(&resolve));
-    let (code, stdout, stderr) = run(&mut typed(&format!("{} --yes --output env", advice(&stderr))));
+    let (_, _, stderr) = run(&mut typed(&simulator, &resolve));
+    let rotate = commands(&stderr)[0].clone();
+    let (code, stdout, stderr) = run(&mut typed(&simulator, &format!("{rotate} --yes --output env")));
     assert_eq!(code, 0, "{stderr}");
     assert_pair_passes(&simulator, &stdout);
-    let later = ["resolve-create", "--name", "CI", "--since", "2100-01-01T00:00:00Z"];
-    assert_shown!(program(&simulator).args(later), @r"
+}
+
+#[cfg(unix)]
+#[test]
+fn where_a_look_finds_no_token_it_does_not_promise_that_none_is_made() {
+    let simulator = simulator();
+    let look = ["resolve-create", "--name", "CI", "--since", "2100-01-01T00:00:00Z"];
+    assert_shown!(program(&simulator).args(look), @r"
     exit 0
     --- stdout
     No tokens.
     --- stderr
-    The create made no token; it can be made again.
+    No token with this name has been made since that time, so far. A create that got no answer may still be under way: look once more in a minute, and create it again only if there is none then.
+      access-tokens resolve-create --name CI --since [time]
     ");
 }
 
-// --- Issue
-
-/// The commands of a message that go on, in their order.
-fn commands(message: &str) -> Vec<String> {
-    let lines = message.lines().filter_map(|line| line.strip_prefix("  "));
-    lines.filter(|line| line.starts_with("access-tokens ")).map(str::to_owned).collect()
+#[cfg(unix)]
+#[test]
+fn the_advice_after_a_lost_create_holds_for_any_name_account_base_url_and_clock() {
+    let folder = tempfile::tempdir().unwrap();
+    let credentials = folder.path().join("the token");
+    std::fs::write(&credentials, API_TOKEN).unwrap();
+    for verb in ["create", "ensure"] {
+        let now = simulator().now();
+        for (name, time) in [("cost $HOME `id`", now - 10 * HOUR), ("it's", now + 10 * HOUR), ("-x", now)] {
+            let simulator = Simulator::builder().clock_stands_at(time).start_on_thread().unwrap();
+            simulator.inject(Fault::new(FaultKind::Close).on(Operation::Create).after_commit());
+            let mut create = program(&simulator);
+            create.env_remove("CLOUDFLARE_API_TOKEN").env_remove("CLOUDFLARE_BASE_URL");
+            create.env("CLOUDFLARE_ACCOUNT_ID", "0".repeat(32)).args([verb, "--show-secret"]);
+            create.args(["--account", ACCOUNT_ID, "--base-url", simulator.base_url(), "--credentials-file"]);
+            let (code, _, stderr) = run(create.arg(&credentials).args(["--", name]));
+            assert_eq!(code, 9, "{stderr}");
+            let mut look = bare_shell(folder.path(), &only(&commands(&stderr)));
+            look.env("CLOUDFLARE_ACCOUNT_ID", "0".repeat(32));
+            let (code, stdout, stderr) = run(&mut Command::from_std(look));
+            let id = first_id(&simulator);
+            assert!(code == 0 && stdout.contains(&id), "{verb} {name} {time}: {stdout}{stderr}");
+            for command in ["rotate", "delete"] {
+                let line = format!("  access-tokens {command} {id} --account {ACCOUNT_ID} --credentials-file ");
+                assert!(stderr.contains(&line), "{stderr}");
+            }
+        }
+    }
 }
+
+// --- Issue
 
 /// There is one token with this name, and the pair of these lines is its own and passes.
 fn assert_issued(simulator: &Simulator, name: &str, lines: &str) {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use assert_cmd::Command;
 use cloudflare_access_simulator::{Fault, FaultKind, IssuedToken, Operation, Simulator};
 
-use crate::program::{assert_shown, child, program, run, shell, simulator};
+use crate::program::{assert_shown, child, commands, program, run, shell, simulator};
 
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -23,21 +23,12 @@ fn prints_a_pair_that_passes(simulator: &Simulator, stdout: &str) -> bool {
     simulator.authenticate(value("CF_ACCESS_CLIENT_ID"), value("CF_ACCESS_CLIENT_SECRET")).is_ok()
 }
 
-/// The lines of a message that can be pasted.
-fn commands(message: &str) -> Vec<&str> {
-    message
-        .lines()
-        .filter_map(|line| line.strip_prefix("  "))
-        .filter(|line| line.starts_with("access-tokens "))
-        .collect()
-}
-
 /// Does what a message says, and returns what the last command printed.
 fn follow(simulator: &Simulator, message: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
     let mut last = String::new();
     for line in commands(message) {
-        let (code, stdout, stderr) = run(&mut Command::from_std(shell(simulator, folder.path(), line)));
+        let (code, stdout, stderr) = run(&mut Command::from_std(shell(simulator, folder.path(), &line)));
         assert_eq!(code, 0, "{line}\n{stdout}{stderr}");
         last = stdout;
     }

@@ -12,6 +12,7 @@ use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::Stdio;
+use std::time::Duration;
 
 use cloudflare_access_simulator::{ACCOUNT_ID, API_TOKEN, Fault, FaultKind, Operation, Simulator, Wait, ZONE_ID};
 
@@ -285,14 +286,16 @@ fn what_cannot_be_undone_is_not_done_without_a_yes() {
     --- stdout
     --- stderr
     error: not confirmed: Delete token "CI" ([id]) for good? Every machine that uses it is locked out.
-    There is no terminal to ask on. Give --yes to do it without asking.
+    There is no terminal to ask on. To do it without being asked:
+      access-tokens delete CI --yes
     "#);
     assert_shown!(program(&simulator).args(["rotate", "CI", "--output", "env"]), @r#"
     exit 10
     --- stdout
     --- stderr
     error: not confirmed: Rotate token "CI" ([id]) and end its old secret now? Every machine that still uses it is locked out (--overlap 24h leaves it time).
-    There is no terminal to ask on. Give --yes to do it without asking.
+    There is no terminal to ask on. To do it without being asked:
+      access-tokens rotate CI --output env --yes
     "#);
     assert_eq!(simulator.authenticate(&token.token.client_id, token.client_secret.expose()), Ok(()));
     assert_shown!(program(&simulator).args(["delete", "CI", "--yes"]), @r#"
@@ -390,7 +393,8 @@ fn a_name_stands_for_an_id_when_exactly_one_token_has_it() {
     --- stdout
     --- stderr
     error: no token has the id, the client id or the name "CI"
-    `access-tokens list` shows all tokens of this account or zone.
+    List all tokens of this account or zone:
+      access-tokens list
     "#);
     let _ = simulator.add_token(simulator.account(), "CI");
     let _ = simulator.add_token(simulator.account(), "CI nightly");
@@ -450,7 +454,8 @@ fn an_unknown_outcome_is_told_with_what_to_do() {
     --- stdout
     --- stderr
     error: create: 520 Cloudflare: unknown error with a body that is not JSON (text/html; charset=UTF-8); it may have been done all the same
-    The token may exist, with a secret that nobody has. Look for it with `access-tokens resolve-create --name "CI" --since [time]`; if it is there, rotate it to get a secret, or delete it. Do not create it again before you have looked.
+    The token may exist, with a secret that nobody has. Look for it before you create it again:
+      access-tokens resolve-create --name CI --since [time]
     Cloudflare's name for the request (cf-ray): [ray]
     "#);
 }
@@ -496,6 +501,24 @@ fn a_server_that_sends_the_credential_back_does_not_get_it_to_the_terminal() {
 }
 
 #[test]
+fn the_timeout_covers_all_calls_of_a_command_together() {
+    let simulator = simulator();
+    let _ = simulator.add_token(simulator.account(), "CI");
+    // Each call has time enough, and both together have not.
+    for operation in [Operation::List, Operation::Delete] {
+        let delay = FaultKind::Delay { duration: Duration::from_millis(1200) };
+        simulator.inject(Fault::new(delay).on(operation).forever());
+    }
+    let delete = ["delete", "CI", "--yes", "--max-retries", "0", "--timeout", "2s"];
+    let (code, _, stderr) = run(program(&simulator).args(delete));
+    assert!([8, 9].contains(&code), "{code} {stderr}");
+    for timeout in ["0s", "50d"] {
+        let (code, _, stderr) = run(program(&simulator).args(["list", "--timeout", timeout]));
+        assert!(code == 2 && stderr.contains("--timeout"), "{stderr}");
+    }
+}
+
+#[test]
 fn a_wait_that_the_api_asks_for_is_told() {
     let simulator = simulator();
     simulator.inject(FaultKind::RateLimited { wait: Wait::Seconds(600) });
@@ -507,7 +530,7 @@ fn a_wait_that_the_api_asks_for_is_told() {
 #[test]
 fn an_interrupt_leaves_a_true_message() {
     for (command, advice) in [
-        ("create", "access-tokens resolve-create --name \"CI\" --since 2"),
+        ("create", "\n  access-tokens resolve-create --name CI --since 2"),
         ("issue", "Go on under the same key:\n  access-tokens issue CI --show-secret --key "),
     ] {
         let simulator = simulator();
