@@ -6,10 +6,11 @@
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
-use cloudflare_access_host::{CallOptions, Error, Scope, Tokens};
+use cloudflare_access_host::{CallOptions, Error, Scope, ServiceToken, Tokens};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::arguments::Connection;
+use crate::effect::{Before, Change, LockOut, ask};
 use crate::failure::{Attempt, Failure};
 use crate::progress::unless_interrupted;
 
@@ -72,6 +73,25 @@ impl<S: Clone + Into<Scope>> Api<S> {
         let report = async |tokens: Tokens<S>| tokens.expiring(Duration::from_secs(1)).await;
         let report = self.look("asking for the API's time", attempt, report).await?;
         Ok(report.and_then(|report| report.now.parse().ok()))
+    }
+
+    /// Reads a token, as the last thing before a change of it.
+    pub async fn read(&self, id: &str) -> Result<ServiceToken, Failure> {
+        self.call("reading the token", &Attempt::Read, async |tokens| tokens.get(id).await).await
+    }
+
+    /// Decides whom a change locks out, and asks about it. Returns what it asked about.
+    pub async fn ask(
+        &self,
+        change: &Change<'_>,
+        before: &Before<'_>,
+        label: &str,
+        yes: bool,
+    ) -> Result<Vec<LockOut>, Failure> {
+        let now = if change.needs_the_time(before) { self.time(&Attempt::Read).await? } else { None };
+        let lock_outs = change.lock_outs(before, now);
+        ask(&lock_outs, label, yes)?;
+        Ok(lock_outs)
     }
 
     /// Returns the tokens, for calls that each have the whole time of the command.

@@ -251,6 +251,9 @@ pub struct Update {
     /// Until when the previous secret passes, in RFC 3339
     #[arg(long, group = "change", value_name = "TIME")]
     pub previous_client_secret_expires_at: Option<String>,
+    /// Do not ask, even where machines are locked out
+    #[arg(long, short)]
+    pub yes: bool,
     #[command(flatten)]
     pub secret: Secret,
 }
@@ -283,7 +286,7 @@ pub struct Rotate {
     /// Rotate even while an overlap is running: the older of the two secrets that pass ends now
     #[arg(long, requires = "overlap")]
     pub end_running_overlap: bool,
-    /// Do not ask, even where a secret that machines may use ends now
+    /// Do not ask, even where machines are locked out
     #[arg(long, short)]
     pub yes: bool,
     #[command(flatten)]

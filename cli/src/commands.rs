@@ -7,7 +7,7 @@ use cloudflare_access_host::{
 };
 
 use crate::arguments::{Arguments, Command, Connection, Create, Delete, Get, List, Output, Refresh, Rotate, Update};
-use crate::confirm::confirm;
+use crate::effect::{Before, Change, LockOut, OldSecret, ask};
 use crate::failure::{Attempt, Failure};
 use crate::find::find;
 use crate::lost_create::{self, NewToken};
@@ -74,12 +74,23 @@ async fn update_token(connection: &Connection, output: Output, update: Update) -
     params.enabled = update.enabled;
     params.client_secret_version = update.client_secret_version;
     params.previous_client_secret_expires_at = update.previous_client_secret_expires_at;
-    let ends_old_secret = params.previous_client_secret_expires_at.is_none();
+    let old_secret = params.previous_client_secret_expires_at.clone();
+    let mut intended = Change {
+        switches_off: params.enabled == Some(false),
+        makes_secret: new_secret,
+        old_secret: old_secret.as_deref().map_or(OldSecret::Unsaid, OldSecret::EndsAt),
+    };
+    let version = params.client_secret_version;
     let change = async |tokens: Tokens<Scope>| tokens.update(&found.id, params).await;
     let updated = if new_secret {
-        let secret = SecretChange::begin(Kind::Version, &api, &found.id, ends_old_secret, connection).await?;
+        let token = api.read(&found.id).await?;
+        // A version that is not above the current one makes no secret.
+        intended.makes_secret = token.client_secret_version.is_none_or(|current| version > Some(current));
+        api.ask(&intended, &(&token).into(), &found.label, update.yes).await?;
+        let secret = SecretChange::of(Kind::Version, &token, old_secret.is_none(), connection);
         secret.carry_out("updating", &api, change).await?
     } else {
+        api.ask(&intended, &Before::UNKNOWN, &found.label, update.yes).await?;
         let attempt = Attempt::Update { look: api.command(&["get", &found.id]) };
         api.call("updating", &attempt, change).await?
     };
@@ -96,7 +107,7 @@ async fn update_token(connection: &Connection, output: Output, update: Update) -
 async fn delete_token(connection: &Connection, output: Output, delete: Delete) -> Result<(), Failure> {
     let api = tokens(connection)?;
     let found = find(&api, &delete.token.token).await?;
-    confirm(&format!("Delete token {} for good? Every machine that uses it is locked out.", found.label), delete.yes)?;
+    ask(&[LockOut::Deleted], &found.label, delete.yes)?;
     let attempt = Attempt::Delete { look: api.command(&["get", &found.id]) };
     let deletion = api.call("deleting", &attempt, async |tokens| tokens.delete(&found.id).await).await?;
     let message = match deletion {
@@ -136,18 +147,16 @@ async fn rotate_with_overlap(
     let api = tokens(connection)?;
     let secret = Destination::prepare(&rotate.secret, output)?;
     let found = find(&api, &rotate.token.token).await?;
-    let running = if rotate.end_running_overlap { RunningOverlap::End } else { RunningOverlap::Refuse };
-    if running == RunningOverlap::End {
-        confirm(
-            &format!(
-                "Rotate token {} even if an overlap is running? The older of its two secrets ends now: every machine that still \
-                 uses it is locked out.",
-                found.label
-            ),
-            rotate.yes,
-        )?;
+    let token = api.read(&found.id).await?;
+    let mut running = RunningOverlap::Refuse;
+    if rotate.end_running_overlap {
+        let change = Change { switches_off: false, makes_secret: true, old_secret: OldSecret::EndsLater };
+        // Only an overlap that was asked about may be ended: another that begins in the meantime may not.
+        if !api.ask(&change, &(&token).into(), &found.label, rotate.yes).await?.is_empty() {
+            running = RunningOverlap::End;
+        }
     }
-    let change = SecretChange::begin(Kind::Rotation, &api, &found.id, false, connection).await?;
+    let change = SecretChange::of(Kind::Rotation, &token, false, connection);
     let rotation = async |tokens: Tokens<Scope>| tokens.rotate_with_overlap(&found.id, overlap, running).await;
     let mut rotated = change.carry_out("rotating", &api, rotation).await?;
     let ends = rotated.previous_secret_expires_at;
@@ -163,19 +172,13 @@ async fn rotate_once(
     let api = account(connection, "rotate without --overlap")?;
     let secret = Destination::prepare(&rotate.secret, output)?;
     let found = find(&api, &rotate.token.token).await?;
+    let token = api.read(&found.id).await?;
+    let until = rotate.previous_expires_at.as_deref();
+    let old_secret = until.map_or(OldSecret::Unsaid, OldSecret::EndsAt);
+    let change = Change { switches_off: false, makes_secret: true, old_secret };
+    let lock_outs = api.ask(&change, &(&token).into(), &found.label, rotate.yes).await?;
+    let change = SecretChange::of(Kind::Rotation, &token, lock_outs.contains(&LockOut::Replaced), connection);
     let previous = rotate.previous_expires_at.clone().map_or(PreviousSecret::ExpiresNow, PreviousSecret::ExpiresAt);
-    let ends_old_secret = previous == PreviousSecret::ExpiresNow;
-    if ends_old_secret {
-        confirm(
-            &format!(
-                "Rotate token {} and end its old secret now? Every machine that still uses it is locked out (--overlap 24h \
-                 leaves it time).",
-                found.label
-            ),
-            rotate.yes,
-        )?;
-    }
-    let change = SecretChange::begin(Kind::Rotation, &api, &found.id, ends_old_secret, connection).await?;
     let rotation = async |account: Tokens<Account>| account.rotate(&found.id, previous).await;
     Ok((change.carry_out("rotating", &api, rotation).await?, secret))
 }

@@ -25,9 +25,14 @@ pub async fn find<S: Clone + Into<Scope>>(api: &Api<S>, argument: &str) -> Resul
     match matches.as_slice() {
         [] => Err(Failure::not_found(format!("no token has the id, the client id or the name {argument:?}"))
             .advice(format!("List all tokens of this account or zone:\n  {}", api.command(&["list"])))),
-        [token] => Ok(Found { id: token.id.clone(), label: format!("{argument:?} ({})", token.id) }),
+        [token] => Ok(Found { id: token.id.clone(), label: label(argument, token) }),
         several => Err(ambiguous(argument, several)),
     }
+}
+
+/// How messages call a token that was named like this.
+pub fn label(argument: &str, token: &ServiceToken) -> String {
+    format!("{argument:?} ({})", token.id)
 }
 
 /// Finds the tokens with a client id, or else with a name.

@@ -71,18 +71,16 @@ enum Finding {
 }
 
 impl SecretChange {
-    /// Reads the token, as the last thing before the change.
-    pub async fn begin<S: Clone + Into<Scope>>(
-        kind: Kind,
-        api: &Api<S>,
-        id: &str,
-        ends_old_secret: bool,
-        connection: &Connection,
-    ) -> Result<Self, Failure> {
-        let read = async |tokens: Tokens<S>| tokens.get(id).await;
-        let token = api.call("reading the token", &Attempt::Read, read).await?;
-        let (before, connection) = (Seen::from(&token), connection.clone());
-        Ok(Self { kind, id: id.to_owned(), before, ends_old_secret, this_command: this_command(), connection })
+    /// Notes how the token is before the change.
+    pub fn of(kind: Kind, token: &ServiceToken, ends_old_secret: bool, connection: &Connection) -> Self {
+        Self {
+            kind,
+            id: token.id.clone(),
+            before: Seen::from(token),
+            ends_old_secret,
+            this_command: this_command(),
+            connection: connection.clone(),
+        }
     }
 
     /// Makes the change. Where its answer is lost, looks at the token, and the failure says what it shows.

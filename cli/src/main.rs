@@ -10,6 +10,7 @@ mod command_line;
 mod commands;
 mod confirm;
 mod demo;
+mod effect;
 mod failure;
 mod find;
 mod lifecycle;

@@ -129,6 +129,9 @@ pub struct Ensure {
     /// Whether it is switched on [for a new one: true]
     #[arg(long, value_name = "true|false")]
     pub enabled: Option<bool>,
+    /// Do not ask, even where a token that is on is switched off
+    #[arg(long, short)]
+    pub yes: bool,
     #[command(flatten)]
     pub secret: Secret,
 }

@@ -4,9 +4,9 @@ use cloudflare_access_host::{Account, CreateParams, Ensured, IssueKey, Scope, To
 
 use crate::arguments::{Connection, Output};
 use crate::command_line::{this_command, this_command_with};
-use crate::confirm::confirm;
+use crate::effect::{Change, LockOut, OldSecret, ask};
 use crate::failure::{Attempt, Failure, wait};
-use crate::find::{find, find_all, find_by_name};
+use crate::find::{find, find_all, find_by_name, label};
 use crate::lifecycle::arguments::{
     Command, Disable, Enable, EndOverlap, Ensure, Expiring, ExtendOverlap, Find, FinishIssue, Issue, RefreshExpiring,
     ResolveCreate,
@@ -65,10 +65,7 @@ async fn refresh_expiring(connection: &Connection, output: Output, refresh: Refr
 async fn end_overlap(connection: &Connection, output: Output, end: EndOverlap) -> Result<(), Failure> {
     let api = tokens(connection)?;
     let found = find(&api, &end.token.token).await?;
-    confirm(
-        &format!("End the old secret of token {} now? Every machine that still uses it is locked out.", found.label),
-        end.yes,
-    )?;
+    ask(&[LockOut::OldSecretEnded], &found.label, end.yes)?;
     let attempt = Attempt::Update { look: api.command(&["get", &found.id]) };
     let token = api.call("ending the overlap", &attempt, async |tokens| tokens.end_overlap(&found.id).await).await?;
     output::print_done(&format!("No old secret of {} passes any longer.", found.label), &token, output)
@@ -94,9 +91,19 @@ async fn find_tokens(connection: &Connection, output: Output, find: Find) -> Res
 
 async fn ensure_token(connection: &Connection, output: Output, ensure: Ensure) -> Result<(), Failure> {
     let api = tokens(connection)?;
+    let is_in_a_file = ensure.secret.is_in_a_file_already();
+    let secret = if is_in_a_file { None } else { Some(Destination::prepare(&ensure.secret, output)?) };
+    let switches_off = ensure.enabled == Some(false);
+    let named = if is_in_a_file || switches_off { find_by_name(&api, &ensure.name).await? } else { Vec::new() };
     // A secret file from the run that made the token is no hindrance: no secret comes for a token that is there.
-    let is_kept = ensure.secret.is_in_a_file_already() && !find_by_name(&api, &ensure.name).await?.is_empty();
-    let secret = if is_kept { None } else { Some(Destination::prepare(&ensure.secret, output)?) };
+    let secret = match secret {
+        None if named.is_empty() => Some(Destination::prepare(&ensure.secret, output)?),
+        secret => secret,
+    };
+    if let [token] = named.as_slice() {
+        let change = Change { switches_off, makes_secret: false, old_secret: OldSecret::Unsaid };
+        api.ask(&change, &token.into(), &label(&ensure.name, token), ensure.yes).await?;
+    }
     let new_token = NewToken::begin(lost_create::Kind::Ensure, &ensure.name, connection);
     let mut params = CreateParams::named(ensure.name);
     params.duration = ensure.duration;
@@ -174,14 +181,7 @@ async fn resolve_create(connection: &Connection, output: Output, resolve: Resolv
 async fn disable_token(connection: &Connection, output: Output, disable: Disable) -> Result<(), Failure> {
     let api = tokens(connection)?;
     let found = find(&api, &disable.token.token).await?;
-    confirm(
-        &format!(
-            "Switch token {} off? Every machine that uses it is locked out until it is switched on again, and the old secret of a \
-             rotation ends for good.",
-            found.label
-        ),
-        disable.yes,
-    )?;
+    ask(&[LockOut::SwitchedOff], &found.label, disable.yes)?;
     let attempt = Attempt::Update { look: api.command(&["get", &found.id]) };
     let token = api.call("switching off", &attempt, async |tokens| tokens.disable(&found.id).await).await?;
     let message =

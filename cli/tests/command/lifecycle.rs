@@ -27,7 +27,6 @@ fn passes(simulator: &Simulator, token: &IssuedToken) -> bool {
 }
 
 /// The one command of a message.
-#[cfg(unix)]
 fn only(commands: &[String]) -> String {
     let [command] = commands else { panic!("{commands:?}") };
     command.clone()
@@ -297,7 +296,7 @@ fn a_rotation_over_a_running_overlap_is_refused_and_is_asked_about_where_it_may_
     exit 10
     --- stdout
     --- stderr
-    error: not confirmed: Rotate token "CI" ([id]) even if an overlap is running? The older of its two secrets ends now: every machine that still uses it is locked out.
+    error: not confirmed: Give token "CI" ([id]) a new secret while an overlap is running? The older of its two secrets ends now: every machine that still uses it is locked out.
     There is no terminal to ask on. To do it without being asked:
       access-tokens rotate CI --overlap 24h --output env --end-running-overlap --yes
     "#);
@@ -350,6 +349,58 @@ fn disable_asks_and_says_that_the_overlap_ends_and_enable_does_not_bring_it_back
     "#);
     assert_pair_passes(&simulator, &new);
     assert!(!passes(&simulator, &old));
+}
+
+#[test]
+fn whatever_locks_machines_out_is_asked_about_by_whatever_verb() {
+    let simulator = simulator();
+    let old = simulator.add_token(simulator.account(), "CI");
+    let (past, later) = (simulator.timestamp_in(Duration::ZERO), simulator.timestamp_in(HOUR));
+    let version = "--client-secret-version";
+    let until = "--previous-client-secret-expires-at";
+    let asked = |arguments: &[&str]| {
+        let before = simulator.tokens(simulator.account());
+        let (code, stdout, stderr) = run(program(&simulator).args(arguments));
+        assert_eq!((code, stdout.as_str()), (10, ""), "{arguments:?}: {stderr}");
+        assert!(stderr.contains("locked out") && only(&commands(&stderr)).ends_with(" --yes"), "{stderr}");
+        assert_eq!(simulator.tokens(simulator.account()).len(), before.len());
+        assert!(passes(&simulator, &old), "{arguments:?}");
+    };
+    for arguments in [
+        &["delete", "CI"][..],
+        &["disable", "CI"],
+        &["update", "CI", "--enabled", "false"],
+        &["update", "CI", "--name", "CD", "--enabled", "false"],
+        &["ensure", "CI", "--enabled", "false", "--show-secret"],
+        &["rotate", "CI", "--show-secret"],
+        &["rotate", "CI", "--previous-expires-at", &past, "--show-secret"],
+        &["update", "CI", version, "2", "--show-secret"],
+        &["update", "CI", version, "2", until, &past, "--show-secret"],
+    ] {
+        asked(arguments);
+    }
+    let (code, _, stderr) = run(program(&simulator).args(["rotate", "CI", "--overlap", "24h", "--show-secret"]));
+    assert_eq!(code, 0, "{stderr}");
+    for arguments in [
+        &["end-overlap", "CI"][..],
+        &["update", "CI", until, &past],
+        &["rotate", "CI", "--previous-expires-at", &later, "--show-secret"],
+        &["rotate", "CI", "--overlap", "24h", "--end-running-overlap", "--show-secret"],
+        &["update", "CI", version, "3", until, &later, "--show-secret"],
+    ] {
+        asked(arguments);
+    }
+    for arguments in [
+        &["update", "CI", version, "2", "--show-secret"][..],
+        &["update", "CI", until, &later],
+        &["ensure", "CI", "--enabled", "true", "--show-secret"],
+        &["ensure", "new", "--enabled", "false", "--show-secret"],
+        &["ensure", "new", "--enabled", "false", "--show-secret"],
+    ] {
+        let (code, _, stderr) = run(program(&simulator).args(arguments));
+        assert_eq!(code, 0, "{arguments:?}: {stderr}");
+    }
+    assert!(passes(&simulator, &old));
 }
 
 // --- Names
@@ -424,7 +475,7 @@ fn ensure_says_what_it_did_and_gives_a_secret_only_for_what_it_made() {
     The token [id] was unchanged.
     ");
     let (code, stdout, stderr) =
-        run(program(&simulator).args(["ensure", "CI", "--enabled", "false", "--output", "env"]));
+        run(program(&simulator).args(["ensure", "CI", "--enabled", "false", "--output", "env", "--yes"]));
     assert!(code == 0 && stderr.contains("was updated") && !stdout.contains("SECRET"), "{stdout}{stderr}");
     assert!(!simulator.tokens(simulator.account())[0].enabled);
     let _ = simulator.add_token(simulator.account(), "CI");

@@ -166,7 +166,7 @@ fn after_a_rotation_that_did_not_happen_the_advice_is_the_same_command() {
     assert!(prints_a_pair_that_passes(&simulator, &printed) && passes(&simulator, &old), "{stderr}");
     // Without any answer, the request may still be under way.
     simulator.inject(Fault::new(FaultKind::Close).on(Operation::Rotate));
-    let (_, _, stderr) = run(program(&simulator).args(rotate));
+    let (_, _, stderr) = run(program(&simulator).args(rotate).arg("--yes"));
     assert!(stderr.contains("nothing has happened so far") && stderr.contains("once more in a minute"), "{stderr}");
 }
 
@@ -214,7 +214,7 @@ fn an_interrupted_rotation_says_how_to_look_and_names_no_rotation() {
     program.args(["rotate", "CI", "--previous-expires-at", "2099-01-01T00:00:00Z", "--show-secret"]);
     let child = program.stderr(std::process::Stdio::piped()).spawn().unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(simulator.wait_for_requests(3));
+    runtime.block_on(simulator.wait_for_requests(4));
     let interrupted = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     assert!(interrupted.success());
     let output = child.wait_with_output().unwrap();

@@ -249,7 +249,7 @@ fn a_secret_that_cannot_be_printed_is_told_to_be_lost() {
 fn update_changes_what_is_given_and_nothing_else() {
     let simulator = simulator();
     run(program(&simulator).args(["create", "CI", "--show-secret"]));
-    let (code, ..) = run(program(&simulator).args(["update", "CI", "--name", "CD", "--enabled", "false"]));
+    let (code, ..) = run(program(&simulator).args(["update", "CI", "--name", "CD", "--enabled", "false", "--yes"]));
     assert_eq!(code, 0);
     let body = simulator.requests().last().unwrap().json();
     assert_eq!(body, serde_json::json!({ "name": "CD", "enabled": false }));
@@ -261,7 +261,7 @@ fn update_changes_what_is_given_and_nothing_else() {
 fn update_with_a_higher_version_gives_the_new_secret() {
     let simulator = simulator();
     run(program(&simulator).args(["create", "CI", "--show-secret"]));
-    let update = ["update", "CI", "--client-secret-version", "2", "--output", "env"];
+    let update = ["update", "CI", "--client-secret-version", "2", "--output", "env", "--yes"];
     let (code, stdout, _) = run(program(&simulator).args(update));
     assert_eq!(code, 0);
     assert!(stdout.contains(simulator.issued_secrets().last().unwrap().expose()), "{stdout}");
@@ -293,7 +293,7 @@ fn what_cannot_be_undone_is_not_done_without_a_yes() {
     exit 10
     --- stdout
     --- stderr
-    error: not confirmed: Rotate token "CI" ([id]) and end its old secret now? Every machine that still uses it is locked out (--overlap 24h leaves it time).
+    error: not confirmed: Give token "CI" ([id]) a new secret and end its old one now? Every machine that still uses it is locked out (a later end of the old secret leaves it time).
     There is no terminal to ask on. To do it without being asked:
       access-tokens rotate CI --output env --yes
     "#);
