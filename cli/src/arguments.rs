@@ -31,7 +31,8 @@ Exit status:
 /// Manage Cloudflare Access service tokens.
 ///
 /// The credential comes from the environment, CLOUDFLARE_API_TOKEN or CLOUDFLARE_API_KEY with CLOUDFLARE_EMAIL, or from a file;
-/// never from an argument, which other users of the machine could read. The account is --account or CLOUDFLARE_ACCOUNT_ID.
+/// never from an argument, which other users of the machine could read. The account is --account or CLOUDFLARE_ACCOUNT_ID. Options come
+/// before the environment, where a variable without a value counts as absent.
 #[derive(Debug, Parser)]
 #[command(name = "access-tokens", version, about, after_help = EXIT_CODES, max_term_width = 100)]
 pub struct Arguments {
@@ -53,16 +54,17 @@ pub struct Arguments {
 /// Where and as whom.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Connection {
-    /// The account whose tokens are meant, 32 hexadecimal digits
-    #[arg(long, global = true, env = "CLOUDFLARE_ACCOUNT_ID", hide_env_values = true, value_name = "ID")]
+    /// The account whose tokens are meant, 32 hexadecimal digits [env: CLOUDFLARE_ACCOUNT_ID]
+    #[arg(long, global = true, value_name = "ID", conflicts_with = "zone")]
     pub account: Option<String>,
 
-    /// The zone whose tokens are meant, instead of an account
-    #[arg(long, global = true, env = "CLOUDFLARE_ZONE_ID", hide_env_values = true, value_name = "ID")]
+    /// The zone whose tokens are meant, instead of an account [env: CLOUDFLARE_ZONE_ID]
+    #[arg(long, global = true, value_name = "ID")]
     pub zone: Option<String>,
 
-    /// A file with the API token alone, or with lines such as CLOUDFLARE_API_TOKEN=…
-    #[arg(long, global = true, env = "CLOUDFLARE_CREDENTIALS_FILE", hide_env_values = true, value_name = "FILE")]
+    /// A file with the API token alone, or with lines such as CLOUDFLARE_API_TOKEN=…; - is standard input [env:
+    /// CLOUDFLARE_CREDENTIALS_FILE]
+    #[arg(long, global = true, value_name = "FILE")]
     pub credentials_file: Option<PathBuf>,
 
     /// Where the API is, if not at Cloudflare [env: CLOUDFLARE_BASE_URL or CLOUDFLARE_API_BASE_URL; or
@@ -89,22 +91,21 @@ impl Connection {
         command(arguments) + &self.options()
     }
 
-    /// What another command line needs to mean the same tokens: the options that the environment does not have, each after a space.
+    /// What another command line needs to mean the same tokens: the options that were given, each after a space. The environment
+    /// says the rest in both.
     pub fn options(&self) -> String {
         let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.to_string_lossy().into_owned());
         let given = [
-            ("--account", "CLOUDFLARE_ACCOUNT_ID", self.account.clone()),
-            ("--zone", "CLOUDFLARE_ZONE_ID", self.zone.clone()),
-            ("--credentials-file", "CLOUDFLARE_CREDENTIALS_FILE", path(&self.credentials_file)),
-            ("--base-url", "CLOUDFLARE_BASE_URL", self.base_url.clone()),
-            ("--ca-certificates", "", path(&self.ca_certificates)),
+            ("--account", self.account.clone()),
+            ("--zone", self.zone.clone()),
+            ("--credentials-file", path(&self.credentials_file)),
+            ("--base-url", self.base_url.clone()),
+            ("--ca-certificates", path(&self.ca_certificates)),
         ];
-        let is_in_environment = |variable: &str, value: &str| std::env::var(variable).is_ok_and(|known| known == value);
         given
             .into_iter()
-            .filter_map(|(option, variable, value)| Some((option, variable, value?)))
-            .filter(|(_, variable, value)| !is_in_environment(variable, value))
-            .fold(String::new(), |options, (option, _, value)| options + " " + option + " " + &quoted(&value))
+            .filter_map(|(option, value)| Some((option, value?)))
+            .fold(String::new(), |options, (option, value)| options + " " + option + " " + &quoted(&value))
     }
 }
 

@@ -584,12 +584,14 @@ fn a_set_up_that_cannot_work_is_told_before_anything_is_sent() {
     --- stderr
     error: no account: give --account or set CLOUDFLARE_ACCOUNT_ID (or --zone for a zone)
     ");
-    assert_shown!(program(&simulator).args(["list", "--zone", ZONE_ID]), @r"
+    assert_shown!(program(&simulator).env("CLOUDFLARE_ZONE_ID", ZONE_ID).args(["list"]), @r"
     exit 2
     --- stdout
     --- stderr
-    error: both an account and a zone: give only one of --account and --zone, and look at CLOUDFLARE_ACCOUNT_ID and CLOUDFLARE_ZONE_ID
+    error: both an account and a zone: CLOUDFLARE_ACCOUNT_ID and CLOUDFLARE_ZONE_ID are set; give --account or --zone, which come before them
     ");
+    let (code, _, stderr) = run(program(&simulator).args(["list", "--zone", ZONE_ID, "--account", ACCOUNT_ID]));
+    assert!(code == 2 && stderr.contains("cannot be used with"), "{stderr}");
     assert_shown!(program(&simulator).env("CLOUDFLARE_API_KEY", "k").args(["list"]), @r"
     exit 3
     --- stdout
@@ -602,6 +604,79 @@ fn a_set_up_that_cannot_work_is_told_before_anything_is_sent() {
     --- stdout
     --- stderr
     error: the base URL has the scheme "http" on host "api.example.com"; use https, or http on a loopback host
+    "#);
+    assert_eq!(simulator.request_count(), 0);
+}
+
+#[test]
+fn options_come_before_the_environment_where_empty_counts_as_absent() {
+    let simulator = Simulator::builder().zones_refuse_api_tokens(false).start_on_thread().unwrap();
+    let other = "1".repeat(32);
+    for (variables, arguments) in [
+        (&[("CLOUDFLARE_ZONE_ID", ZONE_ID)][..], &["--account", ACCOUNT_ID][..]),
+        (&[("CLOUDFLARE_ACCOUNT_ID", &other), ("CLOUDFLARE_ZONE_ID", ZONE_ID)], &["--account", ACCOUNT_ID]),
+        (&[("CLOUDFLARE_ACCOUNT_ID", &other)], &["--zone", ZONE_ID]),
+        (&[("CLOUDFLARE_ZONE_ID", "")], &[]),
+        (&[("CLOUDFLARE_CREDENTIALS_FILE", "")], &[]),
+        (&[("CLOUDFLARE_API_BASE_URL", " "), ("CLOUDFLARE_COMPLIANCE_REGION", "")], &[]),
+        (&[("CLOUDFLARE_API_KEY", " "), ("CLOUDFLARE_EMAIL", "")], &[]),
+    ] {
+        let (code, _, stderr) = run(program(&simulator).envs(variables.iter().copied()).arg("list").args(arguments));
+        assert_eq!(code, 0, "{variables:?} {arguments:?}: {stderr}");
+    }
+    let (code, _, stderr) = run(program(&simulator).args(["list", "--account", ""]));
+    assert!(code == 2 && stderr.contains("--account is empty"), "{stderr}");
+}
+
+#[test]
+fn what_editors_and_windows_leave_at_the_ends_of_a_value_is_taken_off() {
+    let (simulator, folder) = (simulator(), tempfile::tempdir().unwrap());
+    let path = folder.path().join("token");
+    let account = format!("{ACCOUNT_ID}\r");
+    for (begin, end) in [("", "\n"), ("", "\r\n"), ("\u{feff}", ""), (" ", "\t")] {
+        let token = format!("{begin}{API_TOKEN}{end}");
+        let mut by_variable = program(&simulator);
+        by_variable.env("CLOUDFLARE_API_TOKEN", &token).env("CLOUDFLARE_ACCOUNT_ID", &account).arg("list");
+        assert_eq!(run(&mut by_variable).0, 0, "{token:?}");
+        for text in [token, format!("{begin}CLOUDFLARE_API_TOKEN={API_TOKEN}{end}")] {
+            std::fs::write(&path, &text).unwrap();
+            let mut by_file = program(&simulator);
+            by_file.env_remove("CLOUDFLARE_API_TOKEN").args(["list", "--credentials-file"]).arg(&path);
+            assert_eq!(run(&mut by_file).0, 0, "{text:?}");
+            let mut by_input = program(&simulator);
+            by_input.env_remove("CLOUDFLARE_API_TOKEN").args(["list", "--credentials-file", "-"]).write_stdin(text);
+            let (code, _, stderr) = run(&mut by_input);
+            assert_eq!((code, stderr.as_str()), (0, ""));
+        }
+    }
+}
+
+#[test]
+fn a_credential_that_cannot_be_right_is_named_with_its_variable_and_not_shown() {
+    let simulator = simulator();
+    for (variable, value, text) in [
+        ("CLOUDFLARE_API_TOKEN", "\"hunter2\"", "quotes"),
+        ("CLOUDFLARE_API_TOKEN", "Bearer hunter2", "Bearer"),
+        ("CLOUDFLARE_API_TOKEN", "hun\nter2", "white space"),
+        ("CLOUDFLARE_API_TOKEN", "cfast_hunter2", "secret of a service token"),
+        ("CLOUDFLARE_API_TOKEN", "CF_DNS_API_TOKEN", "name of a variable"),
+        ("CLOUDFLARE_API_KEY", "cfut_hunter2", "set it as CLOUDFLARE_API_TOKEN"),
+    ] {
+        let mut list = program(&simulator);
+        list.env_remove("CLOUDFLARE_API_TOKEN").env("CLOUDFLARE_EMAIL", "me@example.com").env(variable, value);
+        let (code, _, stderr) = run(list.arg("list"));
+        assert!(code == 3 && stderr.contains(&format!("error: {variable} ")) && stderr.contains(text), "{stderr}");
+        assert!(!stderr.contains("ter2") && !stderr.contains("CF_DNS"), "{stderr}");
+    }
+    let mut other_name = program(&simulator);
+    other_name.env_remove("CLOUDFLARE_API_TOKEN").env("CF_API_TOKEN", "hunter2").arg("list");
+    assert_shown!(&mut other_name, @r#"
+    exit 3
+    --- stdout
+    --- stderr
+    error: no credential: set CLOUDFLARE_API_TOKEN, or CLOUDFLARE_API_KEY with CLOUDFLARE_EMAIL
+    CF_API_TOKEN is set, and this command reads CLOUDFLARE_API_TOKEN:
+      export CLOUDFLARE_API_TOKEN="$CF_API_TOKEN"
     "#);
     assert_eq!(simulator.request_count(), 0);
 }
