@@ -90,7 +90,7 @@ impl<S: Clone + Into<Scope>> Api<S> {
     ) -> Result<Vec<LockOut>, Failure> {
         let now = if change.needs_the_time(before) { self.time(&Attempt::Read).await? } else { None };
         let lock_outs = change.lock_outs(before, now);
-        ask(&lock_outs, label, yes)?;
+        ask(&lock_outs, label, yes).await?;
         Ok(lock_outs)
     }
 

@@ -187,13 +187,6 @@ pub struct Secret {
     pub show_secret: bool,
 }
 
-impl Secret {
-    /// Whether the file that is to be made is there, from an earlier run.
-    pub fn is_in_a_file_already(&self) -> bool {
-        self.secret_file.as_ref().is_some_and(|path| path.exists())
-    }
-}
-
 #[derive(Debug, Args)]
 pub struct Create {
     #[command(flatten)]

@@ -107,7 +107,7 @@ async fn update_token(connection: &Connection, output: Output, update: Update) -
 async fn delete_token(connection: &Connection, output: Output, delete: Delete) -> Result<(), Failure> {
     let api = tokens(connection)?;
     let found = find(&api, &delete.token.token).await?;
-    ask(&[LockOut::Deleted], &found.label, delete.yes)?;
+    ask(&[LockOut::Deleted], &found.label, delete.yes).await?;
     let attempt = Attempt::Delete { look: api.command(&["get", &found.id]) };
     let deletion = api.call("deleting", &attempt, async |tokens| tokens.delete(&found.id).await).await?;
     let message = match deletion {

@@ -122,8 +122,11 @@ impl Change<'_> {
 }
 
 /// Asks about everything that locks machines out; without any, nothing is asked.
-pub fn ask(lock_outs: &[LockOut], label: &str, yes: bool) -> Result<(), Failure> {
-    lock_outs.iter().try_for_each(|lock_out| confirm(&lock_out.question(label), yes))
+pub async fn ask(lock_outs: &[LockOut], label: &str, yes: bool) -> Result<(), Failure> {
+    for lock_out in lock_outs {
+        confirm(&lock_out.question(label), yes).await?;
+    }
+    Ok(())
 }
 
 /// Whether a time is certainly after another. This machine's clock decides nothing: without the API's time, nothing is certain.

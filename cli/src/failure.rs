@@ -57,6 +57,10 @@ impl Failure {
         Self::new(NOT_FOUND, message)
     }
 
+    pub fn refused(message: impl Into<String>) -> Self {
+        Self::new(REFUSED, message)
+    }
+
     pub fn not_confirmed(message: impl Into<String>) -> Self {
         Self::new(NOT_CONFIRMED, message)
     }
@@ -69,8 +73,12 @@ impl Failure {
         Self::new(INTERRUPTED, message)
     }
 
+    /// Adds advice after what there is.
     pub fn advice(mut self, advice: impl Into<String>) -> Self {
-        self.advice = Some(advice.into());
+        self.advice = Some(match self.advice {
+            Some(before) => format!("{before}\n{}", advice.into()),
+            None => advice.into(),
+        });
         self
     }
 }

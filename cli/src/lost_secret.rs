@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::api::Api;
 use crate::arguments::Connection;
-use crate::command_line::{command, this_command};
+use crate::command_line::this_command;
 use crate::failure::{Attempt, Failure};
 use crate::words::relative;
 
@@ -235,20 +235,6 @@ impl SecretChange {
 
     fn get(&self) -> String {
         self.connection.command(&["get", &self.id])
-    }
-}
-
-/// What to do with a new secret that came and could not be shown.
-pub fn not_shown(token: &ServiceToken) -> String {
-    let (id, now) = (&token.id, Timestamp::now());
-    match overlap(token, now) {
-        Some(end) => {
-            format!("The token {id} has a new secret that was not shown. {}", old_secret_passes(end, now))
-        }
-        None => {
-            let rotate = command(&["rotate", id]);
-            format!("The token {id} has a new secret that was not shown. Get another:\n  {rotate}")
-        }
     }
 }
 

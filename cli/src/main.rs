@@ -24,6 +24,7 @@ mod output;
 mod progress;
 mod secret_file;
 mod settings;
+mod signals;
 mod words;
 
 use std::process::ExitCode;

@@ -1,16 +1,16 @@
-//! Waiting for a call: a spinner after a second on a terminal, and Ctrl-C.
+//! Waiting for a call: a spinner after a second on a terminal, and signals.
 
 use std::time::Duration;
 
 use indicatif::ProgressBar;
-use tokio::signal::ctrl_c;
 
 use crate::failure::{Attempt, Failure};
+use crate::signals::stopped;
 
 const SHOW_AFTER: Duration = Duration::from_secs(1);
 const TICK: Duration = Duration::from_millis(120);
 
-/// Runs a call to its end, or until Ctrl-C stops it. The failure then says what is true about the change. A call that has ended
+/// Runs a call to its end, or until a signal stops it. The failure then says what is true about the change. A call that has ended
 /// counts, since it may have brought a secret.
 pub async fn unless_interrupted<T>(
     what: &'static str,
@@ -20,10 +20,7 @@ pub async fn unless_interrupted<T>(
     tokio::select! {
         biased;
         result = call => Ok(result),
-        interrupt = ctrl_c() => Err(match interrupt {
-            Ok(()) => attempt.interrupted(),
-            Err(error) => Failure::defect(format!("cannot wait for Ctrl-C: {error}")),
-        }),
+        _ = stopped() => Err(attempt.interrupted()),
         never = spin(what) => match never {},
     }
 }

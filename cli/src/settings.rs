@@ -14,6 +14,7 @@ use crate::arguments::Connection;
 use crate::credential::Source;
 use crate::environment::{some, variable};
 use crate::failure::Failure;
+use crate::signals;
 
 const ACCOUNT_ID: &str = "CLOUDFLARE_ACCOUNT_ID";
 const ZONE_ID: &str = "CLOUDFLARE_ZONE_ID";
@@ -99,7 +100,10 @@ fn access_tokens(connection: &Connection) -> Result<AccessTokens, Failure> {
     for certificate in extra_roots(connection.ca_certificates.as_deref())? {
         builder = builder.extra_root(certificate);
     }
-    Ok(builder.build()?)
+    let access = builder.build()?;
+    // Nothing has been made yet, and from here on no signal leaves anything half done. What is read above may block.
+    signals::listen()?;
+    Ok(access)
 }
 
 /// The base URL of the argument, or else that of the variables, each of which the file with the credential may set for the

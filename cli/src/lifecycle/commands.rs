@@ -1,7 +1,10 @@
 //! Carries out one of these commands: finds the token, asks where it must, makes the call, prints the result.
 
-use cloudflare_access_host::{Account, CreateParams, Ensured, IssueKey, Scope, Tokens};
+use std::path::Path;
 
+use cloudflare_access_host::{Account, CreateParams, Ensured, IssueKey, Scope, ServiceToken, Tokens};
+
+use crate::api::Api;
 use crate::arguments::{Connection, Output};
 use crate::command_line::{this_command, this_command_with};
 use crate::effect::{Change, LockOut, OldSecret, ask};
@@ -15,7 +18,7 @@ use crate::lifecycle::watch::watch;
 use crate::lost_create::{self, NewToken};
 use crate::message::tell;
 use crate::output;
-use crate::secret_file::Destination;
+use crate::secret_file::{Destination, holds_pair_of};
 use crate::settings::{account, tokens};
 
 pub async fn run(connection: &Connection, output: Output, command: Command) -> Result<(), Failure> {
@@ -65,7 +68,7 @@ async fn refresh_expiring(connection: &Connection, output: Output, refresh: Refr
 async fn end_overlap(connection: &Connection, output: Output, end: EndOverlap) -> Result<(), Failure> {
     let api = tokens(connection)?;
     let found = find(&api, &end.token.token).await?;
-    ask(&[LockOut::OldSecretEnded], &found.label, end.yes)?;
+    ask(&[LockOut::OldSecretEnded], &found.label, end.yes).await?;
     let attempt = Attempt::Update { look: api.command(&["get", &found.id]) };
     let token = api.call("ending the overlap", &attempt, async |tokens| tokens.end_overlap(&found.id).await).await?;
     output::print_done(&format!("No old secret of {} passes any longer.", found.label), &token, output)
@@ -91,16 +94,22 @@ async fn find_tokens(connection: &Connection, output: Output, find: Find) -> Res
 
 async fn ensure_token(connection: &Connection, output: Output, ensure: Ensure) -> Result<(), Failure> {
     let api = tokens(connection)?;
-    let is_in_a_file = ensure.secret.is_in_a_file_already();
+    let file = ensure.secret.secret_file.as_deref();
+    let is_in_a_file = file.is_some_and(Path::exists);
+    // The file from the run that made the token is no hindrance: no secret comes for a token that is there.
     let secret = if is_in_a_file { None } else { Some(Destination::prepare(&ensure.secret, output)?) };
     let switches_off = ensure.enabled == Some(false);
-    let named = if is_in_a_file || switches_off { find_by_name(&api, &ensure.name).await? } else { Vec::new() };
-    // A secret file from the run that made the token is no hindrance: no secret comes for a token that is there.
+    let named = if file.is_some() || switches_off { find_by_name(&api, &ensure.name).await? } else { Vec::new() };
     let secret = match secret {
         None if named.is_empty() => Some(Destination::prepare(&ensure.secret, output)?),
         secret => secret,
     };
     if let [token] = named.as_slice() {
+        if let Some(path) = file
+            && !(is_in_a_file && holds_pair_of(path, token)?)
+        {
+            return Err(secret_is_elsewhere(&api, token, path, is_in_a_file));
+        }
         let change = Change { switches_off, makes_secret: false, old_secret: OldSecret::Unsaid };
         api.ask(&change, &token.into(), &label(&ensure.name, token), ensure.yes).await?;
     }
@@ -117,6 +126,19 @@ async fn ensure_token(connection: &Connection, output: Output, ensure: Ensure) -
         (Ensured::Updated(_) | Ensured::Unchanged(_), _) => None,
     };
     output::print_ensured(&ensured, shown.as_ref(), output)
+}
+
+/// A token that is there without its secret in the file is not what was asked for.
+fn secret_is_elsewhere(api: &Api<Scope>, token: &ServiceToken, path: &Path, is_there: bool) -> Failure {
+    let (name, file) = (path.display(), path.to_string_lossy());
+    let what = if is_there { "holds another pair, or none" } else { "does not" };
+    let message = format!("the token {} exists, and the secret file {name} {what}; nothing was changed", token.id);
+    let rotate = |file: &str| api.command(&["rotate", &token.id, "--overlap", "24h", "--secret-file", file]);
+    let new_file = if is_there { format!("{file}.new") } else { file.into_owned() };
+    Failure::refused(message).advice(format!(
+        "The API does not show a secret again. If nobody has it, get a new one; the old one passes for a day:\n  {}",
+        rotate(&new_file)
+    ))
 }
 
 async fn issue_token(connection: &Connection, output: Output, issue: Issue) -> Result<(), Failure> {
@@ -181,7 +203,7 @@ async fn resolve_create(connection: &Connection, output: Output, resolve: Resolv
 async fn disable_token(connection: &Connection, output: Output, disable: Disable) -> Result<(), Failure> {
     let api = tokens(connection)?;
     let found = find(&api, &disable.token.token).await?;
-    ask(&[LockOut::SwitchedOff], &found.label, disable.yes)?;
+    ask(&[LockOut::SwitchedOff], &found.label, disable.yes).await?;
     let attempt = Attempt::Update { look: api.command(&["get", &found.id]) };
     let token = api.call("switching off", &attempt, async |tokens| tokens.disable(&found.id).await).await?;
     let message =

@@ -3,7 +3,6 @@
 //! Each round lists and refreshes anew, so what one round could not renew the next one tries again, and what somebody deleted or
 //! switched off is no longer due. A stop in the middle of a round drops it: a refresh does no harm, whether it happened or not.
 
-use std::io;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -14,6 +13,7 @@ use crate::command_line::this_command;
 use crate::failure::{Attempt, Failure};
 use crate::lifecycle::arguments::Watch;
 use crate::settings::account;
+use crate::signals::stopped;
 use crate::words::spoken;
 
 pub async fn watch(connection: &Connection, arguments: Watch) -> Result<(), Failure> {
@@ -27,8 +27,7 @@ pub async fn watch(connection: &Connection, arguments: Watch) -> Result<(), Fail
         )));
     }
     let api = account(connection, "refresh")?;
-    let stopped = stop_signal().map_err(|error| Failure::defect(format!("cannot wait for a signal: {error}")))?;
-    let mut stopped = pin!(stopped);
+    let mut stopped = pin!(stopped());
     let params = RefreshParams::from(due);
     let mut rounds = Rounds::default();
     tracing::info!(within = spoken(within), every = spoken(every), "watching; renews until it is stopped");
@@ -133,27 +132,4 @@ fn is_about_the_set_up(kind: ErrorKind) -> bool {
             | ErrorKind::Forbidden
             | ErrorKind::NotFound
     )
-}
-
-/// Ends with the name of the signal that asks to stop. From the call on, none is missed.
-#[cfg(unix)]
-fn stop_signal() -> io::Result<impl Future<Output = &'static str>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => "SIGINT",
-            _ = terminate.recv() => "SIGTERM",
-        }
-    })
-}
-
-#[cfg(not(unix))]
-fn stop_signal() -> io::Result<impl Future<Output = &'static str>> {
-    let mut interrupt = tokio::signal::windows::ctrl_c()?;
-    Ok(async move {
-        interrupt.recv().await;
-        "Ctrl-C"
-    })
 }

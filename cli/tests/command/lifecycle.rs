@@ -692,7 +692,8 @@ fn issue_whose_secret_cannot_be_printed_leaves_the_token_to_be_issued_again() {
     let simulator = simulator();
     let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
     let issue = ["issue", "CI", "--key", "k-1", "--output", "env"];
-    let output = child(&simulator).args(issue).stdout(full).output().unwrap();
+    let state = tempfile::tempdir().unwrap();
+    let output = child(&simulator).env("XDG_STATE_HOME", state.path()).args(issue).stdout(full).output().unwrap();
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{stderr}");
     assert_eq!(simulator.tokens(simulator.account())[0].name, "CI [issue:k-1]");

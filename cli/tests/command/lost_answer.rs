@@ -226,19 +226,6 @@ fn an_interrupted_rotation_says_how_to_look_and_names_no_rotation() {
 }
 
 #[test]
-fn a_new_secret_that_cannot_be_printed_is_no_reason_to_end_the_old_one() {
-    let simulator = simulator();
-    let old = simulator.add_token(simulator.account(), "CI");
-    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-    let rotate = ["rotate", "CI", "--overlap", "24h", "--output", "env"];
-    let output = child(&simulator).args(rotate).stdout(full).output().unwrap();
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    assert_eq!((output.status.code(), rotations(&simulator)), (Some(1), 1), "{stderr}");
-    assert!(stderr.contains("The old secret passes until") && !stderr.contains("access-tokens rotate"), "{stderr}");
-    assert!(passes(&simulator, &old));
-}
-
-#[test]
 fn the_commands_of_an_advice_have_the_options_that_were_given() {
     let simulator = simulator();
     let _ = simulator.add_token(simulator.account(), "CI");

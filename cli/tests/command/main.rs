@@ -4,6 +4,7 @@ mod lifecycle;
 mod lost_answer;
 mod program;
 mod readme;
+mod secrets;
 mod watch;
 #[path = "../../../host-tests/src/within.rs"]
 mod within;
@@ -16,7 +17,7 @@ use std::time::Duration;
 
 use cloudflare_access_simulator::{ACCOUNT_ID, API_TOKEN, Fault, FaultKind, Operation, Simulator, Wait, ZONE_ID};
 
-use crate::program::{ID, assert_shown, bare_program, child, first_id, program, run, simulator};
+use crate::program::{ID, assert_shown, bare_program, child, program, run, simulator};
 
 // --- What it prints
 
@@ -227,20 +228,6 @@ fn a_secret_file_is_gone_when_there_is_no_secret() {
     let (code, ..) = run(program(&simulator).args(["create", "CI", "--secret-file"]).arg(&path));
     assert_eq!(code, 6);
     assert!(!path.exists());
-}
-
-#[test]
-fn a_secret_that_cannot_be_printed_is_told_to_be_lost() {
-    let simulator = simulator();
-    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-    let mut create = child(&simulator);
-    create.args(["create", "CI", "--output", "env"]).stdin(Stdio::null()).stdout(full).stderr(Stdio::piped());
-    let mut child = create.spawn().unwrap();
-    program::end(&mut child);
-    let output = child.wait_with_output().unwrap();
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{stderr}");
-    assert!(stderr.contains(&format!("access-tokens rotate {}", first_id(&simulator))), "{stderr}");
 }
 
 // --- The operations
