@@ -7,7 +7,7 @@ use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use cloudflare_access_host::{CallOptions, Error, Scope, ServiceToken, Tokens};
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, Unit};
 
 use crate::arguments::Connection;
 use crate::effect::{Before, Change, LockOut, ask};
@@ -23,14 +23,15 @@ const LEAST: Duration = Duration::from_millis(1);
 #[derive(Debug)]
 pub struct Api<S> {
     tokens: Tokens<S>,
+    scope: Scope,
     connection: Connection,
     left: Cell<Duration>,
 }
 
 impl<S: Clone + Into<Scope>> Api<S> {
     /// Starts with the whole time of the command.
-    pub fn new(tokens: Tokens<S>, connection: &Connection) -> Self {
-        Self { tokens, connection: connection.clone(), left: Cell::new(connection.timeout) }
+    pub fn new(tokens: Tokens<S>, scope: Scope, connection: &Connection) -> Self {
+        Self { tokens, scope, connection: connection.clone(), left: Cell::new(connection.timeout) }
     }
 
     /// Makes a call in the time that is left. The failure says what is true about the attempt.
@@ -92,6 +93,19 @@ impl<S: Clone + Into<Scope>> Api<S> {
         let lock_outs = change.lock_outs(before, now);
         ask(&lock_outs, label, yes).await?;
         Ok(lock_outs)
+    }
+
+    /// Returns whose tokens are meant.
+    pub fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    /// Returns a time so long from now by the API's clock, in RFC 3339; by this machine's where the API gives none.
+    pub async fn time_in(&self, duration: Duration) -> Result<String, Failure> {
+        let now = self.time(&Attempt::Read).await?.unwrap_or_else(Timestamp::now);
+        let time = now.saturating_add(SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX));
+        let time = time.unwrap_or(Timestamp::MAX);
+        Ok(time.round(Unit::Second).unwrap_or(time).to_string())
     }
 
     /// Returns the tokens, for calls that each have the whole time of the command.

@@ -176,6 +176,14 @@ pub struct Token {
     pub token: String,
 }
 
+/// Whether anything is changed.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct DryRun {
+    /// Print what would be sent, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
 /// Where a new secret goes. It is shown once.
 #[derive(Debug, Args)]
 pub struct Secret {
@@ -193,6 +201,8 @@ pub struct Create {
     pub token: NewToken,
     #[command(flatten)]
     pub secret: Secret,
+    #[command(flatten)]
+    pub dry_run: DryRun,
 }
 
 /// What a token is made from.
@@ -250,6 +260,8 @@ pub struct Update {
     pub yes: bool,
     #[command(flatten)]
     pub secret: Secret,
+    #[command(flatten)]
+    pub dry_run: DryRun,
 }
 
 #[derive(Debug, Args)]
@@ -259,12 +271,16 @@ pub struct Delete {
     /// Do not ask
     #[arg(long, short)]
     pub yes: bool,
+    #[command(flatten)]
+    pub dry_run: DryRun,
 }
 
 #[derive(Debug, Args)]
 pub struct Refresh {
     #[command(flatten)]
     pub token: Token,
+    #[command(flatten)]
+    pub dry_run: DryRun,
 }
 
 #[derive(Debug, Args)]
@@ -285,6 +301,8 @@ pub struct Rotate {
     pub yes: bool,
     #[command(flatten)]
     pub secret: Secret,
+    #[command(flatten)]
+    pub dry_run: DryRun,
 }
 
 #[cfg(test)]

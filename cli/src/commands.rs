@@ -7,6 +7,7 @@ use cloudflare_access_host::{
 };
 
 use crate::arguments::{Arguments, Command, Connection, Create, Delete, Get, List, Output, Refresh, Rotate, Update};
+use crate::dry_run::Request;
 use crate::effect::{Before, Change, LockOut, OldSecret, ask};
 use crate::failure::{Attempt, Failure};
 use crate::find::find;
@@ -15,7 +16,7 @@ use crate::lost_secret::{Kind, SecretChange};
 use crate::message::tell;
 use crate::secret_file::Destination;
 use crate::settings::{account, tokens};
-use crate::{demo, lifecycle, manual, output};
+use crate::{demo, dry_run, lifecycle, manual, output};
 
 pub async fn run(arguments: Arguments) -> Result<(), Failure> {
     let Arguments { connection, output, command, .. } = arguments;
@@ -48,12 +49,18 @@ async fn list_tokens(connection: &Connection, output: Output, list: List) -> Res
 async fn get_token(connection: &Connection, output: Output, get: Get) -> Result<(), Failure> {
     let api = tokens(connection)?;
     let found = find(&api, &get.token.token).await?;
-    let token = api.call("reading", &Attempt::Read, async |tokens| tokens.get(&found.id).await).await?;
+    let token = match found.token {
+        Some(token) => token,
+        None => api.read(&found.id).await?,
+    };
     output::print_token(&token, None, output)
 }
 
 async fn create_token(connection: &Connection, output: Output, create: Create) -> Result<(), Failure> {
     let api = tokens(connection)?;
+    if create.dry_run.dry_run {
+        return dry_run::print(&[Request::create(api.scope(), &create.token.into())], output);
+    }
     let secret = Destination::prepare(&create.secret, output)?;
     let new_token = NewToken::begin(lost_create::Kind::Create, &create.token.name, connection);
     let make = async |tokens: Tokens<Scope>| tokens.create(create.token.into()).await;
@@ -66,7 +73,8 @@ async fn update_token(connection: &Connection, output: Output, update: Update) -
     let api = tokens(connection)?;
     let new_secret = update.client_secret_version.is_some();
     // Without a new version no secret comes, so there is none to find a place for.
-    let secret = if new_secret { Some(Destination::prepare(&update.secret, output)?) } else { None };
+    let is_dry = update.dry_run.dry_run;
+    let secret = if new_secret && !is_dry { Some(Destination::prepare(&update.secret, output)?) } else { None };
     let found = find(&api, &update.token.token).await?;
     let mut params = UpdateParams::new();
     params.name = update.name;
@@ -74,6 +82,9 @@ async fn update_token(connection: &Connection, output: Output, update: Update) -
     params.enabled = update.enabled;
     params.client_secret_version = update.client_secret_version;
     params.previous_client_secret_expires_at = update.previous_client_secret_expires_at;
+    if is_dry {
+        return dry_run::print(&[Request::update(api.scope(), &found.id, &params)], output);
+    }
     let old_secret = params.previous_client_secret_expires_at.clone();
     let mut intended = Change {
         switches_off: params.enabled == Some(false),
@@ -107,6 +118,9 @@ async fn update_token(connection: &Connection, output: Output, update: Update) -
 async fn delete_token(connection: &Connection, output: Output, delete: Delete) -> Result<(), Failure> {
     let api = tokens(connection)?;
     let found = find(&api, &delete.token.token).await?;
+    if delete.dry_run.dry_run {
+        return dry_run::print(&[Request::delete(api.scope(), &found.id)], output);
+    }
     ask(&[LockOut::Deleted], &found.label, delete.yes).await?;
     let attempt = Attempt::Delete { look: api.command(&["get", &found.id]) };
     let deletion = api.call("deleting", &attempt, async |tokens| tokens.delete(&found.id).await).await?;
@@ -123,12 +137,18 @@ async fn delete_token(connection: &Connection, output: Output, delete: Delete) -
 async fn refresh_token(connection: &Connection, output: Output, refresh: Refresh) -> Result<(), Failure> {
     let api = account(connection, "refresh")?;
     let found = find(&api, &refresh.token.token).await?;
+    if refresh.dry_run.dry_run {
+        return dry_run::print(&[Request::refresh(api.scope(), &found.id)], output);
+    }
     let attempt = Attempt::Refresh { look: api.command(&["get", &found.id]) };
     let token = api.call("refreshing", &attempt, async |account| account.refresh(&found.id).await).await?;
     output::print_token(&token, None, output)
 }
 
 async fn rotate_token(connection: &Connection, output: Output, rotate: Rotate) -> Result<(), Failure> {
+    if rotate.dry_run.dry_run {
+        return dry_run::print(&[rotation(connection, &rotate).await?], output);
+    }
     let issued = match rotate.overlap {
         Some(overlap) => rotate_with_overlap(connection, output, &rotate, overlap).await,
         None => rotate_once(connection, output, &rotate).await,
@@ -136,6 +156,26 @@ async fn rotate_token(connection: &Connection, output: Output, rotate: Rotate) -
     let (issued, secret) = issued?;
     let shown = secret.keep(&issued.token, &issued.client_secret)?;
     output::print_token(&issued.token, shown.as_ref(), output)
+}
+
+/// The request of a rotation. With an overlap it raises the version where that is known, as the component does.
+async fn rotation(connection: &Connection, rotate: &Rotate) -> Result<Request, Failure> {
+    let Some(overlap) = rotate.overlap else {
+        let api = account(connection, "rotate without --overlap")?;
+        let found = find(&api, &rotate.token.token).await?;
+        return Ok(Request::rotate(api.scope(), &found.id, rotate.previous_expires_at.as_deref()));
+    };
+    let api = tokens(connection)?;
+    let found = find(&api, &rotate.token.token).await?;
+    let token = api.read(&found.id).await?;
+    let until = api.time_in(overlap).await?;
+    Ok(match token.client_secret_version.and_then(|version| version.checked_add(1)) {
+        Some(version) => {
+            let params = UpdateParams::new().client_secret_version(version).previous_client_secret_expires_at(until);
+            Request::update(api.scope(), &token.id, &params)
+        }
+        None => Request::rotate(api.scope(), &token.id, Some(&until)),
+    })
 }
 
 async fn rotate_with_overlap(

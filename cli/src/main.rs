@@ -11,6 +11,7 @@ mod commands;
 mod confirm;
 mod credential;
 mod demo;
+mod dry_run;
 mod effect;
 mod environment;
 mod failure;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use cloudflare_access_host::{AccessTokens, Account, BaseUrl, CallOptions, Scope};
+use cloudflare_access_host::{AccessTokens, Account, BaseUrl, CallOptions, Runtime, Scope};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use tracing_subscriber::EnvFilter;
@@ -71,19 +71,31 @@ fn scope(connection: &Connection) -> Result<Scope, Failure> {
 /// The tokens that are meant.
 pub fn tokens(connection: &Connection) -> Result<Api<Scope>, Failure> {
     let scope = scope(connection)?;
-    Ok(Api::new(access_tokens(connection)?.scope(scope), connection))
+    Ok(Api::new(access_tokens(connection, None)?.scope(scope.clone()), scope, connection))
 }
 
 /// The tokens that are meant, for an operation that only accounts have.
 pub fn account(connection: &Connection, operation: &str) -> Result<Api<Account>, Failure> {
+    account_in(None, connection, operation)
+}
+
+/// The same in a runtime that is there already. All settings are read anew.
+pub fn account_in(
+    runtime: Option<&Runtime>,
+    connection: &Connection,
+    operation: &str,
+) -> Result<Api<Account>, Failure> {
     match scope(connection)? {
-        Scope::Account(id) => Ok(Api::new(access_tokens(connection)?.account(id), connection)),
+        Scope::Account(id) => {
+            let tokens = access_tokens(connection, runtime)?.account(id.clone());
+            Ok(Api::new(tokens, Scope::Account(id), connection))
+        }
         Scope::Zone(_) => Err(Failure::usage(format!("the API has {operation} for accounts only; give --account"))),
     }
 }
 
 /// Everything that the connection arguments say.
-fn access_tokens(connection: &Connection) -> Result<AccessTokens, Failure> {
+fn access_tokens(connection: &Connection, runtime: Option<&Runtime>) -> Result<AccessTokens, Failure> {
     let file = match &connection.credentials_file {
         Some(path) => Some(path.clone()),
         None => variable(CREDENTIALS_FILE)?.map(PathBuf::from),
@@ -94,6 +106,9 @@ fn access_tokens(connection: &Connection) -> Result<AccessTokens, Failure> {
         options = options.max_retries(retries);
     }
     let mut builder = AccessTokens::builder().credentials(source.credentials()?).options(options);
+    if let Some(runtime) = runtime {
+        builder = builder.runtime(runtime.clone());
+    }
     if let Some(url) = base_url(connection, &source)? {
         builder = builder.base_url(url);
     }

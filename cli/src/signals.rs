@@ -58,3 +58,27 @@ fn stop_signal() -> std::io::Result<impl Future<Output = &'static str>> {
         "Ctrl-C"
     })
 }
+
+/// Listens for SIGHUP, which asks a service to read its settings anew. Elsewhere than on Unix it never comes.
+#[cfg(unix)]
+pub fn hangups() -> Result<tokio::signal::unix::Signal, Failure> {
+    use tokio::signal::unix::{SignalKind, signal};
+    signal(SignalKind::hangup()).map_err(|error| Failure::defect(format!("cannot wait for a signal: {error}")))
+}
+
+/// Never comes on this platform.
+#[cfg(not(unix))]
+pub struct Hangups;
+
+#[cfg(not(unix))]
+impl Hangups {
+    /// Waits for ever.
+    pub async fn recv(&mut self) -> Option<()> {
+        std::future::pending().await
+    }
+}
+
+#[cfg(not(unix))]
+pub fn hangups() -> Result<Hangups, Failure> {
+    Ok(Hangups)
+}

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use cloudflare_access_host::{IssueKey, RefreshParams, TokenDuration};
 
-use crate::arguments::{NewToken, Secret, Token};
+use crate::arguments::{DryRun, NewToken, Secret, Token};
 use crate::words;
 
 #[derive(Debug, Subcommand)]
@@ -61,6 +61,8 @@ pub struct Expiring {
 pub struct RefreshExpiring {
     #[command(flatten)]
     pub due: Due,
+    #[command(flatten)]
+    pub dry_run: DryRun,
 }
 
 /// Which tokens are due.
@@ -92,6 +94,8 @@ pub struct Watch {
     /// How often: 6h, 1d; more often than --within, so that a failure has several rounds to pass
     #[arg(long, value_parser = words::parse_some_time, value_name = "DURATION")]
     pub every: Duration,
+    #[command(flatten)]
+    pub dry_run: DryRun,
 }
 
 #[derive(Debug, Args)]
@@ -101,6 +105,8 @@ pub struct EndOverlap {
     /// Do not ask
     #[arg(long, short)]
     pub yes: bool,
+    #[command(flatten)]
+    pub dry_run: DryRun,
 }
 
 #[derive(Debug, Args)]
@@ -110,6 +116,8 @@ pub struct ExtendOverlap {
     /// How long from now the old secret still passes: 24h, 7d
     #[arg(long, value_parser = words::parse_some_time, value_name = "DURATION")]
     pub overlap: Duration,
+    #[command(flatten)]
+    pub dry_run: DryRun,
 }
 
 #[derive(Debug, Args)]
@@ -134,6 +142,8 @@ pub struct Ensure {
     pub yes: bool,
     #[command(flatten)]
     pub secret: Secret,
+    #[command(flatten)]
+    pub dry_run: DryRun,
 }
 
 #[derive(Debug, Args)]
@@ -145,12 +155,16 @@ pub struct Issue {
     pub key: Option<IssueKey>,
     #[command(flatten)]
     pub secret: Secret,
+    #[command(flatten)]
+    pub dry_run: DryRun,
 }
 
 #[derive(Debug, Args)]
 pub struct FinishIssue {
     /// The key that the token was issued under
     pub key: IssueKey,
+    #[command(flatten)]
+    pub dry_run: DryRun,
 }
 
 #[derive(Debug, Args)]
@@ -170,12 +184,16 @@ pub struct Disable {
     /// Do not ask
     #[arg(long, short)]
     pub yes: bool,
+    #[command(flatten)]
+    pub dry_run: DryRun,
 }
 
 #[derive(Debug, Args)]
 pub struct Enable {
     #[command(flatten)]
     pub token: Token,
+    #[command(flatten)]
+    pub dry_run: DryRun,
 }
 
 /// A window that leaves a day of the year that a refresh gives, as the component demands.

@@ -2,24 +2,32 @@
 
 use std::path::Path;
 
-use cloudflare_access_host::{Account, CreateParams, Ensured, IssueKey, Scope, ServiceToken, Tokens};
+use cloudflare_access_host::{
+    Account, CreateParams, Ensured, IssueKey, ListAllParams, Scope, ServiceToken, TokenDuration, Tokens, UpdateParams,
+};
 
 use crate::api::Api;
 use crate::arguments::{Connection, Output};
 use crate::command_line::{this_command, this_command_with};
+use crate::dry_run::{self, Request};
 use crate::effect::{Change, LockOut, OldSecret, ask};
 use crate::failure::{Attempt, Failure, wait};
-use crate::find::{find, find_all, find_by_name, label};
+use crate::find::{ambiguous, find, find_all, find_by_name, label};
 use crate::lifecycle::arguments::{
     Command, Disable, Enable, EndOverlap, Ensure, Expiring, ExtendOverlap, Find, FinishIssue, Issue, RefreshExpiring,
     ResolveCreate,
 };
+use crate::lifecycle::due::due;
 use crate::lifecycle::watch::watch;
 use crate::lost_create::{self, NewToken};
 use crate::message::tell;
 use crate::output;
 use crate::secret_file::{Destination, holds_pair_of};
 use crate::settings::{account, tokens};
+use crate::words::parse_duration;
+
+/// The end that ends an old secret now, as the component sends it.
+const LONG_AGO: &str = "2000-01-01T00:00:00Z";
 
 pub async fn run(connection: &Connection, output: Output, command: Command) -> Result<(), Failure> {
     match command {
@@ -48,6 +56,12 @@ async fn list_expiring(connection: &Connection, output: Output, expiring: Expiri
 async fn refresh_expiring(connection: &Connection, output: Output, refresh: RefreshExpiring) -> Result<(), Failure> {
     output::refuse_env(output, "refresh-expiring")?;
     let api = account(connection, "refresh")?;
+    if refresh.dry_run.dry_run {
+        let params = refresh.due.into();
+        let due = api.call("listing", &Attempt::Read, async |account| due(account, &params).await).await?;
+        let requests = due.iter().map(|due| Request::refresh(api.scope(), &due.token.id));
+        return dry_run::print(&requests.collect::<Vec<_>>(), output);
+    }
     let attempt = Attempt::RefreshExpiring { again: this_command() };
     let renewal = async |account: Tokens<Account>| account.refresh_expiring(refresh.due.into()).await;
     let report = api.call("renewing", &attempt, renewal).await?;
@@ -68,6 +82,10 @@ async fn refresh_expiring(connection: &Connection, output: Output, refresh: Refr
 async fn end_overlap(connection: &Connection, output: Output, end: EndOverlap) -> Result<(), Failure> {
     let api = tokens(connection)?;
     let found = find(&api, &end.token.token).await?;
+    if end.dry_run.dry_run {
+        let params = UpdateParams::new().previous_client_secret_expires_at(LONG_AGO);
+        return dry_run::print(&[Request::update(api.scope(), &found.id, &params)], output);
+    }
     ask(&[LockOut::OldSecretEnded], &found.label, end.yes).await?;
     let attempt = Attempt::Update { look: api.command(&["get", &found.id]) };
     let token = api.call("ending the overlap", &attempt, async |tokens| tokens.end_overlap(&found.id).await).await?;
@@ -78,6 +96,11 @@ async fn extend_overlap(connection: &Connection, output: Output, extend: ExtendO
     let api = tokens(connection)?;
     let found = find(&api, &extend.token.token).await?;
     let attempt = Attempt::Update { look: api.command(&["get", &found.id]) };
+    if extend.dry_run.dry_run {
+        let until = api.time_in(extend.overlap).await?;
+        let params = UpdateParams::new().previous_client_secret_expires_at(until);
+        return dry_run::print(&[Request::update(api.scope(), &found.id, &params)], output);
+    }
     let extension = async |tokens: Tokens<Scope>| tokens.extend_overlap(&found.id, extend.overlap).await;
     let token = api.call("extending the overlap", &attempt, extension).await?;
     if token.previous_client_secret_expires_at.is_none() {
@@ -94,6 +117,9 @@ async fn find_tokens(connection: &Connection, output: Output, find: Find) -> Res
 
 async fn ensure_token(connection: &Connection, output: Output, ensure: Ensure) -> Result<(), Failure> {
     let api = tokens(connection)?;
+    if ensure.dry_run.dry_run {
+        return dry_run::print(&ensuring(&api, &ensure).await?, output);
+    }
     let file = ensure.secret.secret_file.as_deref();
     let is_in_a_file = file.is_some_and(Path::exists);
     // The file from the run that made the token is no hindrance: no secret comes for a token that is there.
@@ -128,6 +154,31 @@ async fn ensure_token(connection: &Connection, output: Output, ensure: Ensure) -
     output::print_ensured(&ensured, shown.as_ref(), output)
 }
 
+/// The request that brings a token in line, if one does.
+async fn ensuring(api: &Api<Scope>, ensure: &Ensure) -> Result<Vec<Request>, Failure> {
+    let named = find_by_name(api, &ensure.name).await?;
+    let token = match named.as_slice() {
+        [] => {
+            let mut params = CreateParams::named(&ensure.name);
+            params.duration.clone_from(&ensure.duration);
+            params.enabled = ensure.enabled;
+            return Ok(vec![Request::create(api.scope(), &params)]);
+        }
+        [token] => token,
+        several => return Err(ambiguous(&ensure.name, several)),
+    };
+    let mut params = UpdateParams::new();
+    let is_as_long = |wanted: &TokenDuration| {
+        let current = token.duration.as_deref().unwrap_or_default();
+        let length = parse_duration(current);
+        wanted.as_str() == current || length.is_ok() && length == parse_duration(wanted.as_str())
+    };
+    params.duration = ensure.duration.clone().filter(|wanted| !is_as_long(wanted));
+    params.enabled = ensure.enabled.filter(|wanted| token.enabled.unwrap_or(true) != *wanted);
+    let is_in_line = params.duration.is_none() && params.enabled.is_none();
+    Ok(if is_in_line { Vec::new() } else { vec![Request::update(api.scope(), &token.id, &params)] })
+}
+
 /// A token that is there without its secret in the file is not what was asked for.
 fn secret_is_elsewhere(api: &Api<Scope>, token: &ServiceToken, path: &Path, is_there: bool) -> Failure {
     let (name, file) = (path.display(), path.to_string_lossy());
@@ -143,6 +194,9 @@ fn secret_is_elsewhere(api: &Api<Scope>, token: &ServiceToken, path: &Path, is_t
 
 async fn issue_token(connection: &Connection, output: Output, issue: Issue) -> Result<(), Failure> {
     let api = account(connection, "rotate, which issue needs,")?;
+    if issue.dry_run.dry_run {
+        return dry_run::print(&issuing(&api, issue).await?, output);
+    }
     let secret = Destination::prepare(&issue.secret, output)?;
     let name = issue.token.name.clone();
     let (key, again) = begin_issue(issue.key)?;
@@ -170,6 +224,22 @@ async fn issue_token(connection: &Connection, output: Output, issue: Issue) -> R
     }
 }
 
+/// The requests of an issue: a create or, where an earlier run has made the token, a rotation; then its name.
+async fn issuing(api: &Api<Account>, issue: Issue) -> Result<Vec<Request>, Failure> {
+    let name = issue.token.name.clone();
+    let key = issue.key.as_ref().map_or("<a new key>", IssueKey::as_str);
+    let mut params = CreateParams::from(issue.token);
+    params.name = format!("{name} [issue:{key}]");
+    let made = if issue.key.is_some() { find_by_name(api, &params.name).await? } else { Vec::new() };
+    let (id, secret) = match made.first() {
+        Some(token) => (token.id.as_str(), Request::rotate(api.scope(), &token.id, None)),
+        None => ("<its id>", Request::create(api.scope(), &params)),
+    };
+    let twins = made.iter().skip(1).map(|token| Request::delete(api.scope(), &token.id));
+    let finish = Request::update(api.scope(), id, &UpdateParams::new().name(name));
+    Ok(twins.chain([secret, finish]).collect())
+}
+
 /// The key, and the command that goes on under it. A key that nobody knows yet is shown before anything is sent.
 fn begin_issue(given: Option<IssueKey>) -> Result<(IssueKey, String), Failure> {
     if let Some(key) = given {
@@ -183,6 +253,16 @@ fn begin_issue(given: Option<IssueKey>) -> Result<(IssueKey, String), Failure> {
 
 async fn finish_issue(connection: &Connection, output: Output, finish: FinishIssue) -> Result<(), Failure> {
     let api = account(connection, "rotate, which issue needs,")?;
+    if finish.dry_run.dry_run {
+        let list = async |account: Tokens<Account>| account.list_all(ListAllParams::new()).await;
+        let tokens = api.call("listing", &Attempt::Read, list).await?;
+        let ending = format!(" [issue:{}]", finish.key);
+        let requests = tokens.iter().filter_map(|token| {
+            let name = token.name.as_deref()?.strip_suffix(&ending)?;
+            Some(Request::update(api.scope(), &token.id, &UpdateParams::new().name(name)))
+        });
+        return dry_run::print(&requests.collect::<Vec<_>>(), output);
+    }
     let attempt = Attempt::FinishIssue { command: this_command() };
     let name = async |account: Tokens<Account>| account.finish_issue(&finish.key).await;
     let token = api.call("giving the token its name", &attempt, name).await?;
@@ -203,6 +283,9 @@ async fn resolve_create(connection: &Connection, output: Output, resolve: Resolv
 async fn disable_token(connection: &Connection, output: Output, disable: Disable) -> Result<(), Failure> {
     let api = tokens(connection)?;
     let found = find(&api, &disable.token.token).await?;
+    if disable.dry_run.dry_run {
+        return dry_run::print(&[Request::update(api.scope(), &found.id, &UpdateParams::new().enabled(false))], output);
+    }
     ask(&[LockOut::SwitchedOff], &found.label, disable.yes).await?;
     let attempt = Attempt::Update { look: api.command(&["get", &found.id]) };
     let token = api.call("switching off", &attempt, async |tokens| tokens.disable(&found.id).await).await?;
@@ -214,6 +297,9 @@ async fn disable_token(connection: &Connection, output: Output, disable: Disable
 async fn enable_token(connection: &Connection, output: Output, enable: Enable) -> Result<(), Failure> {
     let api = tokens(connection)?;
     let found = find(&api, &enable.token.token).await?;
+    if enable.dry_run.dry_run {
+        return dry_run::print(&[Request::update(api.scope(), &found.id, &UpdateParams::new().enabled(true))], output);
+    }
     let attempt = Attempt::Update { look: api.command(&["get", &found.id]) };
     let token = api.call("switching on", &attempt, async |tokens| tokens.enable(&found.id).await).await?;
     let until = token.expires_at.as_deref().map(|time| format!(", {time}")).unwrap_or_default();

@@ -6,18 +6,19 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use cloudflare_access_host::{Error, ErrorKind, RefreshParams, RefreshReport};
+use cloudflare_access_host::{BuildError, Error, ErrorKind, ExpiringToken, RefreshParams, RefreshReport, Runtime};
 
 use crate::arguments::Connection;
 use crate::command_line::this_command;
 use crate::failure::{Attempt, Failure};
 use crate::lifecycle::arguments::Watch;
-use crate::settings::account;
-use crate::signals::stopped;
+use crate::lifecycle::due::due;
+use crate::settings::account_in;
+use crate::signals;
 use crate::words::spoken;
 
 pub async fn watch(connection: &Connection, arguments: Watch) -> Result<(), Failure> {
-    let Watch { due, every } = arguments;
+    let Watch { due, every, dry_run } = arguments;
     let within = due.within;
     if every >= within {
         return Err(Failure::usage(format!(
@@ -26,8 +27,11 @@ pub async fn watch(connection: &Connection, arguments: Watch) -> Result<(), Fail
             spoken(within)
         )));
     }
-    let api = account(connection, "refresh")?;
-    let mut stopped = pin!(stopped());
+    let runtime = Runtime::new().map_err(BuildError::from)?;
+    // What can never work ends it before the first round.
+    account_in(Some(&runtime), connection, "refresh")?;
+    signals::listen()?;
+    let (mut stopped, mut hangups) = (pin!(signals::stopped()), signals::hangups()?);
     let params = RefreshParams::from(due);
     let mut rounds = Rounds::default();
     tracing::info!(within = spoken(within), every = spoken(every), "watching; renews until it is stopped");
@@ -35,11 +39,12 @@ pub async fn watch(connection: &Connection, arguments: Watch) -> Result<(), Fail
         let pause = tokio::select! {
             biased;
             signal = &mut stopped => break signal,
-            round = api.tokens().refresh_expiring(params.clone()) => pause(every, rounds.take(round)?),
+            pause = rounds.next(&runtime, connection, &params, dry_run.dry_run) => pause_of(every, pause?),
         };
         tokio::select! {
             biased;
             signal = &mut stopped => break signal,
+            _ = hangups.recv() => tracing::info!("SIGHUP; the next round begins now"),
             () = tokio::time::sleep(pause) => {}
         }
     };
@@ -47,7 +52,7 @@ pub async fn watch(connection: &Connection, arguments: Watch) -> Result<(), Fail
     rounds.end()
 }
 
-fn pause(every: Duration, asked_for: Option<Duration>) -> Duration {
+fn pause_of(every: Duration, asked_for: Option<Duration>) -> Duration {
     match asked_for {
         Some(wait) if wait > every => {
             tracing::warn!(wait = spoken(wait), "the API asks to wait longer than until the next round");
@@ -65,6 +70,46 @@ struct Rounds {
 }
 
 impl Rounds {
+    /// Makes a round. The credential and all other settings are read anew, so that one that has been replaced works at once.
+    async fn next(
+        &mut self,
+        runtime: &Runtime,
+        connection: &Connection,
+        params: &RefreshParams,
+        is_dry: bool,
+    ) -> Result<Option<Duration>, Failure> {
+        let api = match account_in(Some(runtime), connection, "refresh") {
+            Ok(api) => api,
+            Err(failure) if !self.have_begun => return Err(failure),
+            Err(failure) => {
+                tracing::error!("the round failed, the next one tries again: {}", failure.message);
+                self.left_undone = Some("the settings could not be read".to_owned());
+                return Ok(None);
+            }
+        };
+        let account = api.tokens().clone();
+        if is_dry {
+            return self.take_dry(due(account, params).await);
+        }
+        self.take(account.refresh_expiring(params.clone()).await)
+    }
+
+    /// Logs what a round would have renewed.
+    fn take_dry(&mut self, round: Result<Vec<ExpiringToken>, Error>) -> Result<Option<Duration>, Failure> {
+        let due = match round {
+            Ok(due) => due,
+            Err(error) => return self.take(Err(error)),
+        };
+        self.have_begun = true;
+        self.left_undone = None;
+        for token in due.iter().map(|due| &due.token) {
+            let (id, name) = (&token.id, token.name.as_deref().unwrap_or_default());
+            tracing::info!(id, ?name, expires_at = token.expires_at, "would be renewed");
+        }
+        tracing::info!(due = due.len(), renewed = 0, failed = 0, "round done; nothing was changed");
+        Ok(None)
+    }
+
     /// Logs a round and remembers what it left undone. Returns how long the API asks to wait. A failure, if no round can ever work.
     fn take(&mut self, round: Result<RefreshReport, Error>) -> Result<Option<Duration>, Failure> {
         let is_first = !std::mem::replace(&mut self.have_begun, true);

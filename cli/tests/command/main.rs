@@ -1,5 +1,6 @@
 //! The real program `access-tokens` against the simulator: what it prints, where a secret goes, and how it ends.
 
+mod dry_run;
 mod lifecycle;
 mod lost_answer;
 mod program;
@@ -366,7 +367,7 @@ fn a_client_id_stands_for_its_token() {
     let unlucky = simulator.add_token(simulator.account(), "00000000000000000000000000000000.access").token;
     assert_eq!(id_of(&unlucky.name), unlucky.id.as_str());
     let (code, _, stderr) = run(program(&simulator).args(["get", "11111111111111111111111111111111.access"]));
-    assert!(code == 5 && stderr.contains("no token has the id, the client id or the name"), "{stderr}");
+    assert!(code == 5 && stderr.contains("no token has the client id or the name \"1111"), "{stderr}");
     let (code, stdout, _) = run(program(&simulator).args(["find", &token.client_id, "--output", "json"]));
     let found: serde_json::Value = serde_json::from_str(&stdout).unwrap();
     assert_eq!((code, found.as_array().unwrap().len(), &found[0]["id"]), (0, 1, &token.id.into()));
@@ -385,7 +386,9 @@ fn a_name_stands_for_an_id_when_exactly_one_token_has_it() {
     "#);
     let _ = simulator.add_token(simulator.account(), "CI");
     let _ = simulator.add_token(simulator.account(), "CI nightly");
+    simulator.clear_requests();
     assert_eq!(run(program(&simulator).args(["get", "CI"])).0, 0);
+    assert_eq!(simulator.request_count(), 1, "the list has the token");
     let _ = simulator.add_token(simulator.account(), "CI");
     assert_shown!(program(&simulator).args(["get", "CI"]), @r#"
     exit 2
