@@ -9,24 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use cloudflare_access_host::{CreateParams, TokenDuration};
 
 use crate::command_line::{command, quoted};
-use crate::{lifecycle, words};
-
-/// What the man page says about the exit status; the codes are in `failure.rs`.
-pub const EXIT_CODES: &str = "\
-Exit status:
-  0    done
-  1    this program or the component failed, or its output could not be written
-  2    the command line is wrong, or a name fits no single token
-  3    the set-up is wrong: no credential, two of them, a bad base URL
-  4    the API does not accept the credential, or it may not do this
-  5    there is no such token, account or zone
-  6    the API refused: a conflict, a token in use, values it does not take, a quota
-  7    too many requests; the message says how long to wait
-  8    no usable answer from the API, and nothing has changed
-  9    no usable answer from the API, and something may have changed: look before you try again
-  10   not confirmed
-  11   tokens that were due could not be renewed; the output or the log says which
-  130  interrupted";
+use crate::{exit, lifecycle, words};
 
 /// Manage Cloudflare Access service tokens.
 ///
@@ -34,7 +17,7 @@ Exit status:
 /// never from an argument, which other users of the machine could read. The account is --account or CLOUDFLARE_ACCOUNT_ID. Options come
 /// before the environment, where a variable without a value counts as absent.
 #[derive(Debug, Parser)]
-#[command(name = "access-tokens", version, about, after_help = EXIT_CODES, max_term_width = 100)]
+#[command(name = "access-tokens", version, about, after_help = exit::help(), max_term_width = 100)]
 pub struct Arguments {
     #[command(flatten)]
     pub connection: Connection,

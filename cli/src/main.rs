@@ -14,6 +14,7 @@ mod demo;
 mod dry_run;
 mod effect;
 mod environment;
+mod exit;
 mod failure;
 mod find;
 mod lifecycle;
@@ -36,13 +37,16 @@ use crate::arguments::Arguments;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    let output = arguments.output;
     settings::start_logging(arguments.verbose);
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return failure::report(&failure::Failure::defect(format!("tokio cannot be started: {error}"))),
+        Err(error) => {
+            return failure::report(&failure::Failure::defect(format!("tokio cannot be started: {error}")), output);
+        }
     };
     match runtime.block_on(commands::run(arguments)) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure::report(&failure),
+        Err(failure) => failure::report(&failure, output),
     }
 }

@@ -41,7 +41,17 @@ pub fn parse_timeout(text: &str) -> Result<Duration, String> {
 pub fn parse_token_duration(text: &str) -> Result<TokenDuration, String> {
     match text {
         "forever" => Ok(TokenDuration::forever()),
-        _ => parse_duration(text).map(TokenDuration::from),
+        _ => parse_duration(text).map(token_duration),
+    }
+}
+
+/// Hours or seconds, or where these do not suffice the largest unit of the API that leaves nothing out.
+fn token_duration(duration: Duration) -> TokenDuration {
+    match duration.as_nanos() {
+        _ if duration.subsec_nanos() == 0 => duration.into(),
+        nanos if nanos % 1_000_000 == 0 => TokenDuration::notation(format!("{}ms", nanos / 1_000_000)),
+        nanos if nanos % 1_000 == 0 => TokenDuration::notation(format!("{}us", nanos / 1_000)),
+        nanos => TokenDuration::notation(format!("{nanos}ns")),
     }
 }
 
@@ -143,7 +153,15 @@ mod tests {
 
     #[test]
     fn a_token_duration_becomes_the_notation_of_the_api() {
-        for (text, notation) in [("365d", "8760h"), ("8760h", "8760h"), ("90m", "5400s"), ("forever", "forever")] {
+        for (text, notation) in [
+            ("365d", "8760h"),
+            ("8760h", "8760h"),
+            ("90m", "5400s"),
+            ("forever", "forever"),
+            ("1500ms", "1500ms"),
+            ("1us", "1us"),
+            ("1ns", "1ns"),
+        ] {
             assert_eq!(parse_token_duration(text).unwrap().as_str(), notation, "{text}");
         }
     }

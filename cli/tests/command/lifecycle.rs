@@ -286,7 +286,7 @@ fn a_rotation_over_a_running_overlap_is_refused_and_is_asked_about_where_it_may_
     exit 6
     --- stdout
     --- stderr
-    error: rotate-with-overlap: an overlap is running until [time]: a rotation ends the old secret, which machines may still use; call `end-overlap` once none does, or pass `end-running-overlap`
+    error: an overlap is running until [time]: a rotation ends the old secret, which machines may still use; call `end-overlap` once none does, or pass `end-running-overlap`
     Wait until the overlap is over; or, once no machine uses the old secret any longer, end it:
       access-tokens end-overlap [id]
     --end-running-overlap rotates all the same, and locks out every machine that still uses the old secret.
@@ -479,11 +479,11 @@ fn ensure_says_what_it_did_and_gives_a_secret_only_for_what_it_made() {
     assert!(code == 0 && stderr.contains("was updated") && !stdout.contains("SECRET"), "{stdout}{stderr}");
     assert!(!simulator.tokens(simulator.account())[0].enabled);
     let _ = simulator.add_token(simulator.account(), "CI");
-    assert_shown!(program(&simulator).args(["ensure", "CI", "--output", "json"]), @r"
+    assert_shown!(program(&simulator).args(["ensure", "CI", "--output", "env"]), @r"
     exit 6
     --- stdout
     --- stderr
-    error: ensure: 2 tokens have this name: [id], [id]; name one by its id
+    error: 2 tokens have this name: [id], [id]; name one by its id
     ");
 }
 
@@ -713,7 +713,7 @@ fn issue_that_the_api_refuses_has_nothing_to_go_on_with() {
     exit 6
     --- stdout
     --- stderr
-    error: issue: 400 Bad Request; quota (code 12130); check the id and the values, and the number of tokens: 50 an account by default
+    error: 400 Bad Request; quota (code 12130); check the id and the values, and the number of tokens: 50 an account by default
     Cloudflare's name for the request (cf-ray): [ray]
     ");
 }

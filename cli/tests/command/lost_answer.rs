@@ -85,7 +85,7 @@ fn the_advice_after_a_rotation_that_happened_has_the_time_and_the_next_command()
     exit 9
     --- stdout
     --- stderr
-    error: rotate-with-overlap: 520 Cloudflare: unknown error with a body that is not JSON (text/html; charset=UTF-8); it may have been done all the same; the rotation happened and its secret is lost; the old secret passes until [time], and a further rotation ends it: extend the overlap, or replace the token, before then
+    error: 520 Cloudflare: unknown error with a body that is not JSON (text/html; charset=UTF-8); it may have been done all the same; the rotation happened and its secret is lost; the old secret passes until [time], and a further rotation ends it: extend the overlap, or replace the token, before then
     The token has a new secret that nobody has. The old secret passes until [time] (in 24 hours). Another rotation ends it at once, for every machine that uses it: decide when they can take up the secret that it makes. Look at the token:
       access-tokens get [id]
     Let the old secret pass for longer:
@@ -98,7 +98,7 @@ fn the_advice_after_a_rotation_that_happened_has_the_time_and_the_next_command()
     exit 9
     --- stdout
     --- stderr
-    error: rotate: 520 Cloudflare: unknown error with a body that is not JSON (text/html; charset=UTF-8); it may have been done all the same
+    error: 520 Cloudflare: unknown error with a body that is not JSON (text/html; charset=UTF-8); it may have been done all the same
     The token has a new secret (version 3) that nobody has, and the old one has ended: no secret passes that anybody has, so another rotation locks nobody out. Run the command once more:
       access-tokens rotate CI --yes --show-secret
     Cloudflare's name for the request (cf-ray): [ray]
@@ -182,7 +182,7 @@ fn where_nobody_could_look_the_advice_is_how_to_look_and_how_to_read_it() {
     exit 9
     --- stdout
     --- stderr
-    error: rotate: 520 Cloudflare: unknown error with a body that is not JSON (text/html; charset=UTF-8); it may have been done all the same
+    error: 520 Cloudflare: unknown error with a body that is not JSON (text/html; charset=UTF-8); it may have been done all the same
     The token may have a new secret that nobody has. Look at the token before you do anything else:
       access-tokens get [id]
     If it still shows secret version 1 and was updated at [time], nothing has happened, and the command can be run once more. Otherwise the new secret is lost, the old one passes until the time beside "previous secret", and another rotation ends it at once.

@@ -234,6 +234,13 @@ fn a_secret_file_is_gone_when_there_is_no_secret() {
 // --- The operations
 
 #[test]
+fn a_duration_is_sent_without_loss() {
+    let simulator = simulator();
+    run(program(&simulator).args(["create", "CI", "--duration", "1500ms", "--show-secret"]));
+    assert_eq!(simulator.requests()[0].json()["duration"], "1500ms");
+}
+
+#[test]
 fn update_changes_what_is_given_and_nothing_else() {
     let simulator = simulator();
     run(program(&simulator).args(["create", "CI", "--show-secret"]));
@@ -430,9 +437,54 @@ fn a_failure_names_the_hint_and_the_ray_id() {
     exit 4
     --- stdout
     --- stderr
-    error: list-all: 403 Forbidden; Authentication error (code 10000); the credential is wrong; or it is for another account; or its IP filter excludes this address; or it lacks the permission "Access: Service Tokens Read" (to list and get) or "Access: Service Tokens Write" (for everything), which an OAuth token has only where the scope was asked for at log-in
+    error: 403 Forbidden; Authentication error (code 10000); the credential is wrong; or it is for another account; or its IP filter excludes this address; or it lacks the permission "Access: Service Tokens Read" (to list and get) or "Access: Service Tokens Write" (for everything), which an OAuth token has only where the scope was asked for at log-in
     Cloudflare's name for the request (cf-ray): [ray]
     "#);
+}
+
+#[test]
+fn with_json_output_a_failure_is_json_on_standard_error() {
+    let simulator = simulator();
+    let failed = |arguments: &[&str]| {
+        let (code, stdout, stderr) = run(program(&simulator).args(arguments).args(["--output", "json"]));
+        let failure: serde_json::Value = serde_json::from_str(&stderr).unwrap_or_else(|_| panic!("{stderr}"));
+        let mut failure = failure["error"].clone();
+        assert_eq!((stdout.as_str(), &failure["code"]), ("", &code.into()), "{stderr}");
+        failure["ray_id"].take();
+        failure
+    };
+    simulator.inject(Fault::new(FaultKind::error(400, 12130, "no")).on(Operation::Create));
+    let message = failed(&["create", "CI"]);
+    assert_eq!(
+        (&message["exit"], &message["kind"], &message["outcome"], &message["status"]),
+        (&"refused".into(), &"rejected".into(), &"not-applied".into(), &400.into())
+    );
+    let api_error = &message["api_errors"][0];
+    assert_eq!((&api_error["code"], &api_error["message"]), (&12130.into(), &"no".into()));
+    simulator.inject(Fault::new(FaultKind::Close).on(Operation::Create).after_commit());
+    let lost = failed(&["create", "CI"]);
+    assert_eq!((&lost["exit"], &lost["outcome"]), (&"may-have-changed".into(), &"unknown".into()));
+    assert!(lost["commands"][0].as_str().unwrap().starts_with("access-tokens resolve-create"), "{lost}");
+    let unknown = failed(&["get", "nobody"]);
+    assert_eq!(
+        (&unknown["exit"], &unknown["kind"], &unknown["commands"][0]),
+        (&"not-found".into(), &serde_json::Value::Null, &"access-tokens list".into())
+    );
+}
+
+#[test]
+fn json_passes_numbers_of_unknown_fields_unchanged() {
+    let simulator = simulator();
+    let body = r#"{"success":true,"errors":[],"messages":[],"result":[{"id":"ID","name":"CI","count":12345678901234567890123,
+        "ratio":1.10,"nested":{"big":98765432109876543210}}],"result_info":{"page":1,"per_page":1000,"count":1,"total_count":1}}"#
+        .replace("\"ID\"", &format!("\"{ID}\""));
+    let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
+    simulator.inject(FaultKind::Response { status: 200, headers, body: body.as_str().into() });
+    let (code, stdout, stderr) = run(program(&simulator).args(["list", "--output", "json"]));
+    assert_eq!(code, 0, "{stderr}");
+    for text in ["\"count\": 12345678901234567890123,", "\"ratio\": 1.10", "{\"big\":98765432109876543210}"] {
+        assert!(stdout.contains(text), "{text} is missing in {stdout}");
+    }
 }
 
 #[test]
@@ -443,7 +495,7 @@ fn an_unknown_outcome_is_told_with_what_to_do() {
     exit 9
     --- stdout
     --- stderr
-    error: create: 520 Cloudflare: unknown error with a body that is not JSON (text/html; charset=UTF-8); it may have been done all the same
+    error: 520 Cloudflare: unknown error with a body that is not JSON (text/html; charset=UTF-8); it may have been done all the same
     The token may exist, with a secret that nobody has. Look for it before you create it again:
       access-tokens resolve-create --name CI --since [time]
     Cloudflare's name for the request (cf-ray): [ray]
