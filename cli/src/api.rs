@@ -24,14 +24,15 @@ const LEAST: Duration = Duration::from_millis(1);
 pub struct Api<S> {
     tokens: Tokens<S>,
     scope: Scope,
+    base_url: String,
     connection: Connection,
     left: Cell<Duration>,
 }
 
 impl<S: Clone + Into<Scope>> Api<S> {
     /// Starts with the whole time of the command.
-    pub fn new(tokens: Tokens<S>, scope: Scope, connection: &Connection) -> Self {
-        Self { tokens, scope, connection: connection.clone(), left: Cell::new(connection.timeout) }
+    pub fn new(tokens: Tokens<S>, scope: Scope, base_url: String, connection: &Connection) -> Self {
+        Self { tokens, scope, base_url, connection: connection.clone(), left: Cell::new(connection.timeout) }
     }
 
     /// Makes a call in the time that is left. The failure says what is true about the attempt.
@@ -93,6 +94,11 @@ impl<S: Clone + Into<Scope>> Api<S> {
         let lock_outs = change.lock_outs(before, now);
         ask(&lock_outs, label, yes).await?;
         Ok(lock_outs)
+    }
+
+    /// Returns where the API is.
+    pub fn base_url(&self) -> &str {
+        &self.base_url
     }
 
     /// Returns whose tokens are meant.

@@ -5,17 +5,23 @@ use std::time::Duration;
 use cloudflare_access_host::{
     Account, Deletion, IssuedToken, ListAllParams, PreviousSecret, RunningOverlap, Scope, Tokens, UpdateParams,
 };
+use jiff::Timestamp;
 
-use crate::arguments::{Arguments, Command, Connection, Create, Delete, Get, List, Output, Refresh, Rotate, Update};
+use crate::arguments::{
+    Arguments, Auth, Command, Connection, Create, Delete, Get, List, Output, Refresh, Rotate, Update,
+};
+use crate::auth_status::auth_status;
 use crate::dry_run::Request;
 use crate::effect::{Before, Change, LockOut, OldSecret, ask};
 use crate::failure::{Attempt, Failure};
+use crate::filter::Filter;
 use crate::find::find;
 use crate::lost_create::{self, NewToken};
 use crate::lost_secret::{Kind, SecretChange};
 use crate::message::tell;
 use crate::secret_file::Destination;
 use crate::settings::{account, tokens};
+use crate::verify::verify;
 use crate::{demo, dry_run, lifecycle, manual, output};
 
 pub async fn run(arguments: Arguments) -> Result<(), Failure> {
@@ -29,6 +35,8 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Refresh(refresh) => refresh_token(&connection, output, refresh).await,
         Command::Rotate(rotate) => rotate_token(&connection, output, rotate).await,
         Command::Lifecycle(command) => lifecycle::run(&connection, output, command).await,
+        Command::Auth(Auth::Status) => auth_status(&connection, output).await,
+        Command::Verify(arguments) => verify(&connection, output, arguments).await,
         Command::Demo => demo::run().await,
         Command::Completions { shell } => manual::print_completions(shell),
         Command::ManPage => manual::print_man_page(),
@@ -38,11 +46,15 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
 async fn list_tokens(connection: &Connection, output: Output, list: List) -> Result<(), Failure> {
     output::refuse_env(output, "list")?;
     let api = tokens(connection)?;
+    let filter = Filter::from(&list);
     let mut params = ListAllParams::new();
     params.name = list.name;
     params.search = list.search;
     params.per_page = list.per_page;
-    let found = api.call("listing", &Attempt::Read, async |tokens| tokens.list_all(params).await).await?;
+    let mut found = api.call("listing", &Attempt::Read, async |tokens| tokens.list_all(params).await).await?;
+    let now = if filter.needs_the_time() { api.time(&Attempt::Read).await? } else { None };
+    let now = now.unwrap_or_else(Timestamp::now);
+    found.retain(|token| filter.shows(token, now));
     output::print_list(&found, output)
 }
 

@@ -100,6 +100,17 @@ impl Source {
         })
     }
 
+    /// Tells which credential it is and where it comes from.
+    pub fn describe(&self) -> Result<String, Failure> {
+        self.credentials()?;
+        let name = if self.own_variable(KEY)?.is_some() { "a global API key" } else { "an API token" };
+        Ok(match self {
+            Self::Environment if self.own_variable(KEY)?.is_some() => format!("{name} from {KEY} and {EMAIL}"),
+            Self::Environment => format!("{name} from {TOKEN}"),
+            Self::File { name: file, .. } => format!("{name} from {file}"),
+        })
+    }
+
     fn own_variable(&self, name: &str) -> Result<Option<String>, Failure> {
         match self {
             Self::Environment => variable(name),

@@ -6,6 +6,7 @@
 
 mod api;
 mod arguments;
+mod auth_status;
 mod command_line;
 mod commands;
 mod confirm;
@@ -16,6 +17,7 @@ mod effect;
 mod environment;
 mod exit;
 mod failure;
+mod filter;
 mod find;
 mod lifecycle;
 mod lost_create;
@@ -27,6 +29,7 @@ mod progress;
 mod secret_file;
 mod settings;
 mod signals;
+mod verify;
 mod words;
 
 use std::process::ExitCode;

@@ -70,8 +70,9 @@ fn scope(connection: &Connection) -> Result<Scope, Failure> {
 
 /// The tokens that are meant.
 pub fn tokens(connection: &Connection) -> Result<Api<Scope>, Failure> {
-    let scope = scope(connection)?;
-    Ok(Api::new(access_tokens(connection, None)?.scope(scope.clone()), scope, connection))
+    let (scope, access) = (scope(connection)?, access_tokens(connection, None)?);
+    let base_url = access.base_url().to_string();
+    Ok(Api::new(access.scope(scope.clone()), scope, base_url, connection))
 }
 
 /// The tokens that are meant, for an operation that only accounts have.
@@ -87,20 +88,26 @@ pub fn account_in(
 ) -> Result<Api<Account>, Failure> {
     match scope(connection)? {
         Scope::Account(id) => {
-            let tokens = access_tokens(connection, runtime)?.account(id.clone());
-            Ok(Api::new(tokens, Scope::Account(id), connection))
+            let access = access_tokens(connection, runtime)?;
+            let base_url = access.base_url().to_string();
+            Ok(Api::new(access.account(id.clone()), Scope::Account(id), base_url, connection))
         }
         Scope::Zone(_) => Err(Failure::usage(format!("the API has {operation} for accounts only; give --account"))),
     }
 }
 
-/// Everything that the connection arguments say.
-fn access_tokens(connection: &Connection, runtime: Option<&Runtime>) -> Result<AccessTokens, Failure> {
+/// Where the credential comes from.
+pub fn credential_source(connection: &Connection) -> Result<Source, Failure> {
     let file = match &connection.credentials_file {
         Some(path) => Some(path.clone()),
         None => variable(CREDENTIALS_FILE)?.map(PathBuf::from),
     };
-    let source = Source::read(file.as_deref())?;
+    Source::read(file.as_deref())
+}
+
+/// Everything that the connection arguments say.
+fn access_tokens(connection: &Connection, runtime: Option<&Runtime>) -> Result<AccessTokens, Failure> {
+    let source = credential_source(connection)?;
     let mut options = CallOptions::new().timeout(connection.timeout);
     if let Some(retries) = connection.max_retries {
         options = options.max_retries(retries);
@@ -136,7 +143,8 @@ fn base_url(connection: &Connection, source: &Source) -> Result<Option<BaseUrl>,
     url.map_err(|error| Failure::configuration(&error))
 }
 
-fn extra_roots(path: Option<&Path>) -> Result<Vec<CertificateDer<'static>>, Failure> {
+/// The certificate authorities of a file.
+pub fn extra_roots(path: Option<&Path>) -> Result<Vec<CertificateDer<'static>>, Failure> {
     let Some(path) = path else { return Ok(Vec::new()) };
     let wrong = |what: String| Failure::configuration(&format!("the certificate file {} {what}", path.display()));
     let certificates: Vec<_> = CertificateDer::pem_file_iter(path)

@@ -11,6 +11,7 @@ use crate::arguments::{Connection, Output};
 use crate::command_line::{this_command, this_command_with};
 use crate::dry_run::{self, Request};
 use crate::effect::{Change, LockOut, OldSecret, ask};
+use crate::exit::Exit;
 use crate::failure::{Attempt, Failure, wait};
 use crate::find::{ambiguous, find, find_all, find_by_name, label};
 use crate::lifecycle::arguments::{
@@ -24,7 +25,7 @@ use crate::message::tell;
 use crate::output;
 use crate::secret_file::{Destination, holds_pair_of};
 use crate::settings::{account, tokens};
-use crate::words::parse_duration;
+use crate::words::{parse_duration, spoken};
 
 /// The end that ends an old secret now, as the component sends it.
 const LONG_AGO: &str = "2000-01-01T00:00:00Z";
@@ -50,7 +51,14 @@ async fn list_expiring(connection: &Connection, output: Output, expiring: Expiri
     output::refuse_env(output, "expiring")?;
     let api = tokens(connection)?;
     let report = api.call("listing", &Attempt::Read, async |tokens| tokens.expiring(expiring.within).await).await?;
-    output::print_expiry(&report, output)
+    output::print_expiry(&report, output)?;
+    match report.expiring.len() + report.unreadable.len() {
+        due if due > 0 && expiring.fail => {
+            let tokens = if due == 1 { "1 token is".to_owned() } else { format!("{due} tokens are") };
+            Err(Failure::new(Exit::Due, format!("{tokens} due within {}", spoken(expiring.within))))
+        }
+        _ => Ok(()),
+    }
 }
 
 async fn refresh_expiring(connection: &Connection, output: Output, refresh: RefreshExpiring) -> Result<(), Failure> {

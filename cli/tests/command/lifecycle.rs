@@ -94,6 +94,17 @@ fn expiring_in_json_tells_disabled_and_everlasting_tokens_apart() {
     assert!(stderr.contains("clock is off by more than a minute"), "{stderr}");
 }
 
+#[test]
+fn expiring_fails_where_it_is_told_to_and_a_token_is_due() {
+    let simulator = simulator();
+    living(&simulator, "soon", "5d");
+    run(program(&simulator).args(["create", "off", "--duration", "1d", "--disabled", "--show-secret"]));
+    for (within, arguments, code) in [("10d", &[][..], 0), ("10d", &["--fail"], 12), ("2d", &["--fail"], 0)] {
+        let (ended, _, stderr) = run(program(&simulator).args(["expiring", "--within", within]).args(arguments));
+        assert_eq!(ended, code, "{within} {arguments:?}: {stderr}");
+    }
+}
+
 // --- Renewal
 
 #[test]

@@ -6,6 +6,7 @@ mod lost_answer;
 mod program;
 mod readme;
 mod secrets;
+mod verify;
 mod watch;
 #[path = "../../../host-tests/src/within.rs"]
 mod within;
@@ -44,6 +45,36 @@ fn a_list_is_a_table_with_times_in_words() {
     backup  [id]  [client id]  never         never                   on
     --- stderr
     ");
+}
+
+#[test]
+fn a_list_is_filtered_by_switch_use_and_end_by_the_clock_of_the_api() {
+    let simulator = simulator();
+    let day = Duration::from_hours(24);
+    for (name, duration) in [("old", "300d"), ("used", "300d"), ("off", "300d")] {
+        run(program(&simulator).args(["create", name, "--duration", duration, "--show-secret"]));
+    }
+    run(program(&simulator).args(["disable", "off", "--yes"]));
+    simulator.advance(100 * day);
+    run(program(&simulator).args(["create", "new", "--duration", "10d", "--show-secret"]));
+    let used = simulator.tokens(simulator.account()).into_iter().find(|token| token.name == "used").unwrap();
+    let secret = simulator.issued_secrets().swap_remove(1);
+    simulator.authenticate(&used.client_id, secret.expose()).unwrap();
+    for (arguments, names) in [
+        (&["--enabled"][..], &["old", "used", "new"][..]),
+        (&["--disabled"], &["off"]),
+        (&["--unused-since", "90d"], &["old", "off"]),
+        (&["--unused-since", "90d", "--enabled"], &["old"]),
+        (&["--expires-within", "30d"], &["new"]),
+        (&["--expires-within", "200d"], &["old", "used", "off", "new"]),
+    ] {
+        let (code, stdout, stderr) = run(program(&simulator).args(["list", "--output", "json"]).args(arguments));
+        assert_eq!(code, 0, "{stderr}");
+        let listed: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+        let listed: Vec<_> = listed.as_array().unwrap().iter().map(|token| token["name"].as_str().unwrap()).collect();
+        assert_eq!(listed, names, "{arguments:?}");
+    }
+    assert_eq!(run(program(&simulator).args(["list", "--enabled", "--disabled"])).0, 2);
 }
 
 #[test]
@@ -823,7 +854,9 @@ fn the_demo_holds() {
     assert!(stdout.contains("All 8 steps held.") && !stdout.contains('✗'), "{stdout}");
 }
 
-const COMMANDS: [&str; 19] = [
+const COMMANDS: [&str; 21] = [
+    "auth",
+    "verify",
     "list",
     "get",
     "create",
@@ -863,7 +896,31 @@ fn completions_and_man_page_name_every_command() {
 }
 
 #[test]
-fn help_names_the_exit_codes() {
+fn help_has_the_verbs_in_groups_the_exit_codes_and_examples() {
     let (code, help, _) = run(bare_program().arg("--help"));
     assert!(code == 0 && help.contains("something may have changed: look before you try again"), "{help}");
+    for command in COMMANDS {
+        assert!(
+            help.lines().any(|line| line.trim_start().starts_with(command) || line.contains(", enable ")),
+            "{help}"
+        );
+    }
+    let parts =
+        ["Tokens:", "Secrets:", "Expiry:", "This program:", "Output:", "Connection:", "Examples:", "Exit status:"];
+    let places: Vec<_> =
+        parts.iter().map(|part| help.find(&format!("\n{part}")).unwrap_or_else(|| panic!("{part} {help}"))).collect();
+    assert!(places.is_sorted(), "{help}");
+}
+
+#[test]
+fn help_of_a_command_shows_its_own_options_before_those_of_the_connection() {
+    for command in COMMANDS.iter().filter(|command| **command != "auth") {
+        let (code, help, _) = run(bare_program().args([command, "--help"]));
+        let connection = help.find("\nConnection:").unwrap_or_else(|| panic!("{help}"));
+        let own = help.find("\nOptions:").unwrap_or_else(|| panic!("{help}"));
+        let account = help.find("--account").unwrap();
+        assert!(code == 0 && own < connection && connection < account, "{help}");
+        let example = help.find("\nExamples:").unwrap_or_else(|| panic!("{help}"));
+        assert!(help[example..].contains(&format!("\n  access-tokens {command}")), "{help}");
+    }
 }
