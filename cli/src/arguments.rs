@@ -8,42 +8,83 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use cloudflare_access_host::{CreateParams, TokenDuration};
 
-use crate::command_line::quoted;
-use crate::{lifecycle, words};
+use crate::command_line::{command, quoted};
+use crate::{exit, lifecycle, words};
 
-/// What the man page says about the exit status; the codes are in `failure.rs`.
-pub const EXIT_CODES: &str = "\
-Exit status:
-  0    done
-  1    this program or the component failed, or its output could not be written
-  2    the command line is wrong, or a name fits no single token
-  3    the set-up is wrong: no credential, two of them, a bad base URL
-  4    the API does not accept the credential, or it may not do this
-  5    there is no such token, account or zone
-  6    the API refused: a conflict, a token in use, values it does not take, a quota
-  7    too many requests; the message says how long to wait
-  8    no usable answer from the API, and nothing has changed
-  9    no usable answer from the API, and something may have changed: look before you try again
-  10   not confirmed
-  11   tokens that were due could not be renewed; the output or the log says which
-  130  interrupted";
+/// The help of the program: its commands in groups, then the options.
+const HELP: &str = "\
+{about-with-newline}
+{usage-heading} {usage}
+
+Tokens:
+  list              List tokens, all pages
+  get               Show one token
+  find              List the tokens with exactly this name, or the one with this client id
+  create            Make a token
+  issue             Make a token in a way that can be repeated until it succeeds
+  finish-issue      Give a token that issue made its name
+  ensure            Make the token with this name if there is none, or bring it in line
+  resolve-create    List what a create may have made whose answer was lost
+  update            Change a token
+  disable, enable   Switch a token off or on
+  delete            Revoke a token for good
+
+Secrets:
+  rotate            Give a token a new secret
+  end-overlap       End the old secret of a rotation now
+  extend-overlap    Let the old secret of a rotation pass for longer, or shorter
+  verify            Try whether a pair opens an application behind Access
+
+Expiry:
+  expiring          List the tokens that expire soon or have expired
+  refresh           Let a token live a year longer, with the same secret
+  refresh-expiring  Let every token that expires soon live a year longer
+  watch             Do that again and again until stopped
+
+This program:
+  auth status       Show which credential is used, and whether it can read
+  demo              Walk a token through its life, against a simulator inside this program
+  completions       Write a completion script for a shell
+  man-page          Write the man page
+
+Options of every command:
+{options}{after-help}";
+
+const EXAMPLES: &str = "\
+Examples:
+  access-tokens create CI --duration 90d --secret-file ci.env
+  access-tokens rotate CI --overlap 24h --secret-file ci.next
+  access-tokens verify --url https://app.example.com/ --secret-file ci.next
+  access-tokens refresh-expiring --within 30d
+
+`access-tokens COMMAND --help` says more of a command.
+
+";
 
 /// Manage Cloudflare Access service tokens.
 ///
 /// The credential comes from the environment, CLOUDFLARE_API_TOKEN or CLOUDFLARE_API_KEY with CLOUDFLARE_EMAIL, or from a file;
-/// never from an argument, which other users of the machine could read. The account is --account or CLOUDFLARE_ACCOUNT_ID.
+/// never from an argument, which other users of the machine could read. The account is --account or CLOUDFLARE_ACCOUNT_ID. Options come
+/// before the environment, where a variable without a value counts as absent.
 #[derive(Debug, Parser)]
-#[command(name = "access-tokens", version, about, after_help = EXIT_CODES, max_term_width = 100)]
+#[command(
+    name = "access-tokens",
+    version,
+    about,
+    help_template = HELP,
+    after_help = EXAMPLES.to_owned() + &exit::help(),
+    max_term_width = 100
+)]
 pub struct Arguments {
     #[command(flatten)]
     pub connection: Connection,
 
     /// The form of the output
-    #[arg(long, short, global = true, value_enum, default_value_t = Output::Table)]
+    #[arg(long, short, global = true, display_order = 90, help_heading = "Output", value_enum, default_value_t = Output::Table)]
     pub output: Output,
 
     /// Log what happens to standard error (twice: with the details); RUST_LOG overrides it
-    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    #[arg(long, short, global = true, display_order = 91, help_heading = "Output", action = clap::ArgAction::Count)]
     pub verbose: u8,
 
     #[command(subcommand)]
@@ -51,55 +92,61 @@ pub struct Arguments {
 }
 
 /// Where and as whom.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Connection")]
 pub struct Connection {
-    /// The account whose tokens are meant, 32 hexadecimal digits
-    #[arg(long, global = true, env = "CLOUDFLARE_ACCOUNT_ID", hide_env_values = true, value_name = "ID")]
+    /// The account whose tokens are meant, 32 hexadecimal digits [env: CLOUDFLARE_ACCOUNT_ID]
+    #[arg(long, global = true, display_order = 101, value_name = "ID", conflicts_with = "zone")]
     pub account: Option<String>,
 
-    /// The zone whose tokens are meant, instead of an account
-    #[arg(long, global = true, env = "CLOUDFLARE_ZONE_ID", hide_env_values = true, value_name = "ID")]
+    /// The zone whose tokens are meant, instead of an account [env: CLOUDFLARE_ZONE_ID]
+    #[arg(long, global = true, display_order = 102, value_name = "ID")]
     pub zone: Option<String>,
 
-    /// A file with the API token alone, or with lines such as CLOUDFLARE_API_TOKEN=…
-    #[arg(long, global = true, env = "CLOUDFLARE_CREDENTIALS_FILE", hide_env_values = true, value_name = "FILE")]
+    /// A file with the API token alone, or with lines such as CLOUDFLARE_API_TOKEN=…; - is standard input [env:
+    /// CLOUDFLARE_CREDENTIALS_FILE]
+    #[arg(long, global = true, display_order = 103, value_name = "FILE")]
     pub credentials_file: Option<PathBuf>,
 
     /// Where the API is, if not at Cloudflare [env: CLOUDFLARE_BASE_URL or CLOUDFLARE_API_BASE_URL; or
     /// CLOUDFLARE_COMPLIANCE_REGION=fedramp_high]
-    #[arg(long, global = true, value_name = "URL")]
+    #[arg(long, global = true, display_order = 104, value_name = "URL")]
     pub base_url: Option<String>,
 
     /// Certificate authorities (PEM) to trust besides the platform's
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, display_order = 105, value_name = "FILE")]
     pub ca_certificates: Option<PathBuf>,
 
-    /// Time for the whole command, such as 30s or 2m; with watch, for each round
-    #[arg(long, global = true, value_parser = words::parse_duration, value_name = "DURATION", default_value = "60s")]
+    /// Time for all API calls of the command together, such as 30s or 2m; with watch, of each round
+    #[arg(long, global = true, display_order = 106, value_parser = words::parse_timeout, value_name = "DURATION", default_value = "60s")]
     pub timeout: Duration,
 
     /// How often a failure that may be repeated is repeated, 0 to 10
-    #[arg(long, global = true, value_name = "NUMBER")]
+    #[arg(long, global = true, display_order = 107, value_name = "NUMBER")]
     pub max_retries: Option<u32>,
 }
 
 impl Connection {
-    /// What another command line needs to mean the same tokens: the options that the environment does not have, each after a space.
+    /// Returns a command line about the same tokens, to be pasted.
+    pub fn command(&self, arguments: &[&str]) -> String {
+        command(arguments) + &self.options()
+    }
+
+    /// What another command line needs to mean the same tokens: the options that were given, each after a space. The environment
+    /// says the rest in both.
     pub fn options(&self) -> String {
         let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.to_string_lossy().into_owned());
         let given = [
-            ("--account", "CLOUDFLARE_ACCOUNT_ID", self.account.clone()),
-            ("--zone", "CLOUDFLARE_ZONE_ID", self.zone.clone()),
-            ("--credentials-file", "CLOUDFLARE_CREDENTIALS_FILE", path(&self.credentials_file)),
-            ("--base-url", "CLOUDFLARE_BASE_URL", self.base_url.clone()),
-            ("--ca-certificates", "", path(&self.ca_certificates)),
+            ("--account", self.account.clone()),
+            ("--zone", self.zone.clone()),
+            ("--credentials-file", path(&self.credentials_file)),
+            ("--base-url", self.base_url.clone()),
+            ("--ca-certificates", path(&self.ca_certificates)),
         ];
-        let is_in_environment = |variable: &str, value: &str| std::env::var(variable).is_ok_and(|known| known == value);
         given
             .into_iter()
-            .filter_map(|(option, variable, value)| Some((option, variable, value?)))
-            .filter(|(_, variable, value)| !is_in_environment(variable, value))
-            .fold(String::new(), |options, (option, _, value)| options + " " + option + " " + &quoted(&value))
+            .filter_map(|(option, value)| Some((option, value?)))
+            .fold(String::new(), |options, (option, value)| options + " " + option + " " + &quoted(&value))
     }
 }
 
@@ -116,21 +163,39 @@ pub enum Output {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// List tokens, all pages
+    #[command(after_help = "Examples:\n  access-tokens list --unused-since 90d --enabled")]
     List(List),
     /// Show one token
+    #[command(
+        after_help = "Examples:\n  access-tokens get CI\n  access-tokens get 88bf3b6d86161464f6509f7219099e57.access"
+    )]
     Get(Get),
     /// Make a token; issue does it in a way that can be repeated
+    #[command(after_help = "Examples:\n  access-tokens create CI --duration 90d --secret-file ci.env")]
     Create(Create),
     /// Change a token
+    #[command(after_help = "Examples:\n  access-tokens update CI --duration 90d")]
     Update(Update),
     /// Revoke a token for good
+    #[command(after_help = "Examples:\n  access-tokens delete CI --dry-run")]
     Delete(Delete),
     /// Let a token live a year longer, with the same secret
+    #[command(after_help = "Examples:\n  access-tokens refresh CI")]
     Refresh(Refresh),
     /// Give a token a new secret
+    #[command(after_help = "Examples:\n  access-tokens rotate CI --overlap 24h --secret-file ci.next")]
     Rotate(Rotate),
     #[command(flatten)]
     Lifecycle(lifecycle::arguments::Command),
+    /// Show the credential that is used
+    #[command(subcommand)]
+    Auth(Auth),
+    /// Try whether a service token opens an application behind Access
+    ///
+    /// The URL is asked without the pair, which Access must refuse, and then with it. Ends with 0 if the pair passes, with 13 if Access
+    /// refuses it, with 14 if the URL needs no pair, and with 8 without an answer. No redirect is followed, and no proxy is used.
+    #[command(after_help = "Examples:\n  access-tokens verify --url https://app.example.com/ --secret-file ci.env")]
+    Verify(Verify),
     /// Walk a token through its life, against a simulator inside this program
     Demo,
     /// Write a completion script for a shell to standard output
@@ -141,6 +206,25 @@ pub enum Command {
     /// Write the man page to standard output
     #[command(name = "man-page")]
     ManPage,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Auth {
+    /// Show which credential is used, where it comes from, for which account, and whether it can read
+    ///
+    /// One request. Whether the credential can write is not known without writing.
+    Status,
+}
+
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// The application: https, or http on a loopback address
+    #[arg(long, value_name = "URL")]
+    pub url: String,
+    /// A file with the pair, as --secret-file of another command wrote it [default: CF_ACCESS_CLIENT_ID and
+    /// CF_ACCESS_CLIENT_SECRET of the environment]
+    #[arg(long, value_name = "FILE")]
+    pub secret_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -154,6 +238,18 @@ pub struct List {
     /// Tokens per request; the API's default is best
     #[arg(long, value_name = "NUMBER")]
     pub per_page: Option<u32>,
+    /// Only tokens that are switched on
+    #[arg(long, conflicts_with = "disabled")]
+    pub enabled: bool,
+    /// Only tokens that are switched off
+    #[arg(long)]
+    pub disabled: bool,
+    /// Only tokens that have not been used for this long, or never, and are at least so old: 90d
+    #[arg(long, value_parser = words::parse_duration, value_name = "DURATION")]
+    pub unused_since: Option<Duration>,
+    /// Only tokens that expire within this time, or have expired: 30d, 0s
+    #[arg(long, value_parser = words::parse_duration, value_name = "DURATION")]
+    pub expires_within: Option<Duration>,
 }
 
 #[derive(Debug, Args)]
@@ -170,6 +266,14 @@ pub struct Token {
     pub token: String,
 }
 
+/// Whether anything is changed.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct DryRun {
+    /// Print what would be sent, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
 /// Where a new secret goes. It is shown once.
 #[derive(Debug, Args)]
 pub struct Secret {
@@ -181,19 +285,14 @@ pub struct Secret {
     pub show_secret: bool,
 }
 
-impl Secret {
-    /// Whether the file that is to be made is there, from an earlier run.
-    pub fn is_in_a_file_already(&self) -> bool {
-        self.secret_file.as_ref().is_some_and(|path| path.exists())
-    }
-}
-
 #[derive(Debug, Args)]
 pub struct Create {
     #[command(flatten)]
     pub token: NewToken,
     #[command(flatten)]
     pub secret: Secret,
+    #[command(flatten)]
+    pub dry_run: DryRun,
 }
 
 /// What a token is made from.
@@ -246,8 +345,13 @@ pub struct Update {
     /// Until when the previous secret passes, in RFC 3339
     #[arg(long, group = "change", value_name = "TIME")]
     pub previous_client_secret_expires_at: Option<String>,
+    /// Do not ask, even where machines are locked out
+    #[arg(long, short)]
+    pub yes: bool,
     #[command(flatten)]
     pub secret: Secret,
+    #[command(flatten)]
+    pub dry_run: DryRun,
 }
 
 #[derive(Debug, Args)]
@@ -257,12 +361,16 @@ pub struct Delete {
     /// Do not ask
     #[arg(long, short)]
     pub yes: bool,
+    #[command(flatten)]
+    pub dry_run: DryRun,
 }
 
 #[derive(Debug, Args)]
 pub struct Refresh {
     #[command(flatten)]
     pub token: Token,
+    #[command(flatten)]
+    pub dry_run: DryRun,
 }
 
 #[derive(Debug, Args)]
@@ -278,11 +386,13 @@ pub struct Rotate {
     /// Rotate even while an overlap is running: the older of the two secrets that pass ends now
     #[arg(long, requires = "overlap")]
     pub end_running_overlap: bool,
-    /// Do not ask, even where a secret that machines may use ends now
+    /// Do not ask, even where machines are locked out
     #[arg(long, short)]
     pub yes: bool,
     #[command(flatten)]
     pub secret: Secret,
+    #[command(flatten)]
+    pub dry_run: DryRun,
 }
 
 #[cfg(test)]

@@ -6,8 +6,8 @@ pub fn this_command() -> String {
 }
 
 /// The command line of this process with an option more.
-pub fn this_command_with(option: &str, value: &str) -> String {
-    line(&with_option(arguments(), option, value))
+pub fn this_command_with(option: &[&str]) -> String {
+    line(&with_option(arguments(), option))
 }
 
 fn arguments() -> Vec<String> {
@@ -15,14 +15,19 @@ fn arguments() -> Vec<String> {
 }
 
 /// At the end, or before the `--` that ends the options.
-fn with_option(mut arguments: Vec<String>, option: &str, value: &str) -> Vec<String> {
+fn with_option(mut arguments: Vec<String>, option: &[&str]) -> Vec<String> {
     let end = arguments.iter().position(|argument| argument == "--").unwrap_or(arguments.len());
-    arguments.splice(end..end, [option.to_owned(), value.to_owned()]);
+    arguments.splice(end..end, option.iter().map(|word| (*word).to_owned()));
     arguments
 }
 
-fn line(arguments: &[String]) -> String {
+/// A command line of this program.
+pub fn command(arguments: &[&str]) -> String {
     arguments.iter().fold("access-tokens".to_owned(), |line, argument| line + " " + &quoted(argument))
+}
+
+fn line(arguments: &[String]) -> String {
+    command(&arguments.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
 /// One word for a shell of POSIX: as it is where no shell minds, else in single quotes.
@@ -45,7 +50,7 @@ mod tests {
             (&["issue", "--", "-CI"], "access-tokens issue --key k -- -CI"),
         ] {
             let arguments = arguments.iter().map(ToString::to_string).collect();
-            assert_eq!(line(&with_option(arguments, "--key", "k")), with_key);
+            assert_eq!(line(&with_option(arguments, &["--key", "k"])), with_key);
         }
     }
 

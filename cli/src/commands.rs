@@ -5,17 +5,24 @@ use std::time::Duration;
 use cloudflare_access_host::{
     Account, Deletion, IssuedToken, ListAllParams, PreviousSecret, RunningOverlap, Scope, Tokens, UpdateParams,
 };
+use jiff::Timestamp;
 
-use crate::arguments::{Arguments, Command, Connection, Create, Delete, Get, List, Output, Refresh, Rotate, Update};
-use crate::confirm::confirm;
+use crate::arguments::{
+    Arguments, Auth, Command, Connection, Create, Delete, Get, List, Output, Refresh, Rotate, Update,
+};
+use crate::auth_status::auth_status;
+use crate::dry_run::Request;
+use crate::effect::{Before, Change, LockOut, OldSecret, ask};
 use crate::failure::{Attempt, Failure};
+use crate::filter::Filter;
 use crate::find::find;
+use crate::lost_create::{self, NewToken};
 use crate::lost_secret::{Kind, SecretChange};
 use crate::message::tell;
-use crate::progress::with_progress;
 use crate::secret_file::Destination;
 use crate::settings::{account, tokens};
-use crate::{demo, lifecycle, manual, output};
+use crate::verify::verify;
+use crate::{demo, dry_run, lifecycle, manual, output};
 
 pub async fn run(arguments: Arguments) -> Result<(), Failure> {
     let Arguments { connection, output, command, .. } = arguments;
@@ -28,6 +35,8 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Refresh(refresh) => refresh_token(&connection, output, refresh).await,
         Command::Rotate(rotate) => rotate_token(&connection, output, rotate).await,
         Command::Lifecycle(command) => lifecycle::run(&connection, output, command).await,
+        Command::Auth(Auth::Status) => auth_status(&connection, output).await,
+        Command::Verify(arguments) => verify(&connection, output, arguments).await,
         Command::Demo => demo::run().await,
         Command::Completions { shell } => manual::print_completions(shell),
         Command::ManPage => manual::print_man_page(),
@@ -36,51 +45,77 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
 
 async fn list_tokens(connection: &Connection, output: Output, list: List) -> Result<(), Failure> {
     output::refuse_env(output, "list")?;
-    let tokens = tokens(connection)?;
+    let api = tokens(connection)?;
+    let filter = Filter::from(&list);
     let mut params = ListAllParams::new();
     params.name = list.name;
     params.search = list.search;
     params.per_page = list.per_page;
-    let found = with_progress("listing", &Attempt::Read, tokens.list_all(params)).await?;
+    let mut found = api.call("listing", &Attempt::Read, async |tokens| tokens.list_all(params).await).await?;
+    let now = if filter.needs_the_time() { api.time(&Attempt::Read).await? } else { None };
+    let now = now.unwrap_or_else(Timestamp::now);
+    found.retain(|token| filter.shows(token, now));
     output::print_list(&found, output)
 }
 
 async fn get_token(connection: &Connection, output: Output, get: Get) -> Result<(), Failure> {
-    let tokens = tokens(connection)?;
-    let found = find(&tokens, &get.token.token).await?;
-    let token = with_progress("reading", &Attempt::Read, tokens.get(&found.id)).await?;
+    let api = tokens(connection)?;
+    let found = find(&api, &get.token.token).await?;
+    let token = match found.token {
+        Some(token) => token,
+        None => api.read(&found.id).await?,
+    };
     output::print_token(&token, None, output)
 }
 
 async fn create_token(connection: &Connection, output: Output, create: Create) -> Result<(), Failure> {
-    let tokens = tokens(connection)?;
+    let api = tokens(connection)?;
+    if create.dry_run.dry_run {
+        return dry_run::print(&[Request::create(api.scope(), &create.token.into())], output);
+    }
     let secret = Destination::prepare(&create.secret, output)?;
-    let attempt = Attempt::create(&create.token.name);
-    let issued = with_progress("creating", &attempt, tokens.create(create.token.into())).await?;
+    let new_token = NewToken::begin(lost_create::Kind::Create, &create.token.name, connection);
+    let make = async |tokens: Tokens<Scope>| tokens.create(create.token.into()).await;
+    let issued = new_token.carry_out("creating", &api, make).await?;
     let shown = secret.keep(&issued.token, &issued.client_secret)?;
     output::print_token(&issued.token, shown.as_ref(), output)
 }
 
 async fn update_token(connection: &Connection, output: Output, update: Update) -> Result<(), Failure> {
-    let tokens = tokens(connection)?;
+    let api = tokens(connection)?;
     let new_secret = update.client_secret_version.is_some();
     // Without a new version no secret comes, so there is none to find a place for.
-    let secret = if new_secret { Some(Destination::prepare(&update.secret, output)?) } else { None };
-    let found = find(&tokens, &update.token.token).await?;
+    let is_dry = update.dry_run.dry_run;
+    let secret = if new_secret && !is_dry { Some(Destination::prepare(&update.secret, output)?) } else { None };
+    let found = find(&api, &update.token.token).await?;
     let mut params = UpdateParams::new();
     params.name = update.name;
     params.duration = update.duration;
     params.enabled = update.enabled;
     params.client_secret_version = update.client_secret_version;
     params.previous_client_secret_expires_at = update.previous_client_secret_expires_at;
+    if is_dry {
+        return dry_run::print(&[Request::update(api.scope(), &found.id, &params)], output);
+    }
+    let old_secret = params.previous_client_secret_expires_at.clone();
+    let mut intended = Change {
+        switches_off: params.enabled == Some(false),
+        makes_secret: new_secret,
+        old_secret: old_secret.as_deref().map_or(OldSecret::Unsaid, OldSecret::EndsAt),
+    };
+    let version = params.client_secret_version;
+    let change = async |tokens: Tokens<Scope>| tokens.update(&found.id, params).await;
     let updated = if new_secret {
-        let ends_old_secret = params.previous_client_secret_expires_at.is_none();
-        let change = SecretChange::begin(Kind::Version, &tokens, &found.id, ends_old_secret, connection).await?;
-        let update = async |tokens: Tokens<Scope>| tokens.update(&found.id, params).await;
-        change.carry_out("updating", &tokens, connection.timeout, update).await?
+        let token = api.read(&found.id).await?;
+        // A version that is not above the current one makes no secret.
+        intended.makes_secret = token.client_secret_version.is_none_or(|current| version > Some(current));
+        api.ask(&intended, &(&token).into(), &found.label, update.yes).await?;
+        let secret = SecretChange::of(Kind::Version, &token, old_secret.is_none(), connection);
+        secret.carry_out("updating", &api, change).await?
     } else {
-        let attempt = Attempt::Update { token: found.id.clone() };
-        with_progress("updating", &attempt, tokens.update(&found.id, params)).await?
+        api.ask(&intended, &Before::UNKNOWN, &found.label, update.yes).await?;
+        let attempt = Attempt::Update { look: api.command(&["get", &found.id]) };
+        api.call("updating", &attempt, change).await?
     };
     let shown = match (&updated.client_secret, secret) {
         (Some(issued), Some(destination)) => destination.keep(&updated.token, issued)?,
@@ -93,11 +128,14 @@ async fn update_token(connection: &Connection, output: Output, update: Update) -
 }
 
 async fn delete_token(connection: &Connection, output: Output, delete: Delete) -> Result<(), Failure> {
-    let tokens = tokens(connection)?;
-    let found = find(&tokens, &delete.token.token).await?;
-    confirm(&format!("Delete token {} for good? Every machine that uses it is locked out.", found.label), delete.yes)?;
-    let attempt = Attempt::Delete { token: found.id.clone() };
-    let deletion = with_progress("deleting", &attempt, tokens.delete(&found.id)).await?;
+    let api = tokens(connection)?;
+    let found = find(&api, &delete.token.token).await?;
+    if delete.dry_run.dry_run {
+        return dry_run::print(&[Request::delete(api.scope(), &found.id)], output);
+    }
+    ask(&[LockOut::Deleted], &found.label, delete.yes).await?;
+    let attempt = Attempt::Delete { look: api.command(&["get", &found.id]) };
+    let deletion = api.call("deleting", &attempt, async |tokens| tokens.delete(&found.id).await).await?;
     let message = match deletion {
         Deletion::Deleted(_) => format!("Deleted {}.", found.label),
         Deletion::AlreadyGone => format!(
@@ -109,14 +147,20 @@ async fn delete_token(connection: &Connection, output: Output, delete: Delete) -
 }
 
 async fn refresh_token(connection: &Connection, output: Output, refresh: Refresh) -> Result<(), Failure> {
-    let account = account(connection, "refresh")?;
-    let found = find(&account, &refresh.token.token).await?;
-    let attempt = Attempt::Refresh { token: found.id.clone() };
-    let token = with_progress("refreshing", &attempt, account.refresh(&found.id)).await?;
+    let api = account(connection, "refresh")?;
+    let found = find(&api, &refresh.token.token).await?;
+    if refresh.dry_run.dry_run {
+        return dry_run::print(&[Request::refresh(api.scope(), &found.id)], output);
+    }
+    let attempt = Attempt::Refresh { look: api.command(&["get", &found.id]) };
+    let token = api.call("refreshing", &attempt, async |account| account.refresh(&found.id).await).await?;
     output::print_token(&token, None, output)
 }
 
 async fn rotate_token(connection: &Connection, output: Output, rotate: Rotate) -> Result<(), Failure> {
+    if rotate.dry_run.dry_run {
+        return dry_run::print(&[rotation(connection, &rotate).await?], output);
+    }
     let issued = match rotate.overlap {
         Some(overlap) => rotate_with_overlap(connection, output, &rotate, overlap).await,
         None => rotate_once(connection, output, &rotate).await,
@@ -126,29 +170,47 @@ async fn rotate_token(connection: &Connection, output: Output, rotate: Rotate) -
     output::print_token(&issued.token, shown.as_ref(), output)
 }
 
+/// The request of a rotation. With an overlap it raises the version where that is known, as the component does.
+async fn rotation(connection: &Connection, rotate: &Rotate) -> Result<Request, Failure> {
+    let Some(overlap) = rotate.overlap else {
+        let api = account(connection, "rotate without --overlap")?;
+        let found = find(&api, &rotate.token.token).await?;
+        return Ok(Request::rotate(api.scope(), &found.id, rotate.previous_expires_at.as_deref()));
+    };
+    let api = tokens(connection)?;
+    let found = find(&api, &rotate.token.token).await?;
+    let token = api.read(&found.id).await?;
+    let until = api.time_in(overlap).await?;
+    Ok(match token.client_secret_version.and_then(|version| version.checked_add(1)) {
+        Some(version) => {
+            let params = UpdateParams::new().client_secret_version(version).previous_client_secret_expires_at(until);
+            Request::update(api.scope(), &token.id, &params)
+        }
+        None => Request::rotate(api.scope(), &token.id, Some(&until)),
+    })
+}
+
 async fn rotate_with_overlap(
     connection: &Connection,
     output: Output,
     rotate: &Rotate,
     overlap: Duration,
 ) -> Result<(IssuedToken, Destination), Failure> {
-    let tokens = tokens(connection)?;
+    let api = tokens(connection)?;
     let secret = Destination::prepare(&rotate.secret, output)?;
-    let found = find(&tokens, &rotate.token.token).await?;
-    let running = if rotate.end_running_overlap { RunningOverlap::End } else { RunningOverlap::Refuse };
-    if running == RunningOverlap::End {
-        confirm(
-            &format!(
-                "Rotate token {} even if an overlap is running? The older of its two secrets ends now: every machine that still \
-                 uses it is locked out.",
-                found.label
-            ),
-            rotate.yes,
-        )?;
+    let found = find(&api, &rotate.token.token).await?;
+    let token = api.read(&found.id).await?;
+    let mut running = RunningOverlap::Refuse;
+    if rotate.end_running_overlap {
+        let change = Change { switches_off: false, makes_secret: true, old_secret: OldSecret::EndsLater };
+        // Only an overlap that was asked about may be ended: another that begins in the meantime may not.
+        if !api.ask(&change, &(&token).into(), &found.label, rotate.yes).await?.is_empty() {
+            running = RunningOverlap::End;
+        }
     }
-    let change = SecretChange::begin(Kind::Rotation, &tokens, &found.id, false, connection).await?;
+    let change = SecretChange::of(Kind::Rotation, &token, false, connection);
     let rotation = async |tokens: Tokens<Scope>| tokens.rotate_with_overlap(&found.id, overlap, running).await;
-    let mut rotated = change.carry_out("rotating", &tokens, connection.timeout, rotation).await?;
+    let mut rotated = change.carry_out("rotating", &api, rotation).await?;
     let ends = rotated.previous_secret_expires_at;
     rotated.issued.token.previous_client_secret_expires_at.get_or_insert(ends);
     Ok((rotated.issued, secret))
@@ -159,22 +221,16 @@ async fn rotate_once(
     output: Output,
     rotate: &Rotate,
 ) -> Result<(IssuedToken, Destination), Failure> {
-    let account = account(connection, "rotate without --overlap")?;
+    let api = account(connection, "rotate without --overlap")?;
     let secret = Destination::prepare(&rotate.secret, output)?;
-    let found = find(&account, &rotate.token.token).await?;
+    let found = find(&api, &rotate.token.token).await?;
+    let token = api.read(&found.id).await?;
+    let until = rotate.previous_expires_at.as_deref();
+    let old_secret = until.map_or(OldSecret::Unsaid, OldSecret::EndsAt);
+    let change = Change { switches_off: false, makes_secret: true, old_secret };
+    let lock_outs = api.ask(&change, &(&token).into(), &found.label, rotate.yes).await?;
+    let change = SecretChange::of(Kind::Rotation, &token, lock_outs.contains(&LockOut::Replaced), connection);
     let previous = rotate.previous_expires_at.clone().map_or(PreviousSecret::ExpiresNow, PreviousSecret::ExpiresAt);
-    let ends_old_secret = previous == PreviousSecret::ExpiresNow;
-    if ends_old_secret {
-        confirm(
-            &format!(
-                "Rotate token {} and end its old secret now? Every machine that still uses it is locked out (--overlap 24h \
-                 leaves it time).",
-                found.label
-            ),
-            rotate.yes,
-        )?;
-    }
-    let change = SecretChange::begin(Kind::Rotation, &account, &found.id, ends_old_secret, connection).await?;
     let rotation = async |account: Tokens<Account>| account.rotate(&found.id, previous).await;
-    Ok((change.carry_out("rotating", &account, connection.timeout, rotation).await?, secret))
+    Ok((change.carry_out("rotating", &api, rotation).await?, secret))
 }

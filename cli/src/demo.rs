@@ -4,6 +4,8 @@
 //! application. Nothing is taken on trust: each step asks the simulator whether what the step claims is so, and a claim that does
 //! not hold is shown and makes the exit status 1.
 
+use std::fmt::Display;
+use std::io::Write;
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
@@ -14,6 +16,7 @@ use cloudflare_access_host::{
 use cloudflare_access_simulator::{ACCOUNT_ID, API_TOKEN, Simulator};
 
 use crate::failure::Failure;
+use crate::output;
 
 const BOLD: Style = Style::new().bold();
 const DIMMED: Style = Style::new().dimmed();
@@ -173,24 +176,24 @@ impl Demo {
     }
 
     fn introduce(&self) {
-        anstream::println!();
-        anstream::println!("  {BOLD}The life of a service token{BOLD:#}");
-        anstream::println!();
-        anstream::println!(
+        say("");
+        say(format_args!("  {BOLD}The life of a service token{BOLD:#}"));
+        say("");
+        say(format_args!(
             "  {DIMMED}cloudflare_access.wasm ({} kB) runs in wasmtime. The API is a simulator on {}.{DIMMED:#}",
             COMPONENT.len() / 1000,
             self.simulator.origin()
-        );
-        anstream::println!(
+        ));
+        say(format_args!(
             "  {DIMMED}The credential stays outside the component: the host adds it as a request leaves.{DIMMED:#}"
-        );
+        ));
     }
 
     fn step(&mut self, title: &str) {
         self.steps += 1;
         self.simulator.clear_requests();
-        anstream::println!();
-        anstream::println!("  {BOLD}{}  {title}{BOLD:#}", self.steps);
+        say("");
+        say(format_args!("  {BOLD}{}  {title}{BOLD:#}", self.steps));
     }
 
     /// The requests since the step began, with words for the ids, which are long and shown elsewhere.
@@ -198,32 +201,35 @@ impl Demo {
         for request in self.simulator.requests() {
             let target =
                 request.target().replace("/client/v4/", "/").replace(ACCOUNT_ID, "{account}").replace(id, "{id}");
-            anstream::println!("     {CYAN}{:<6} {target}{CYAN:#}", request.method);
+            say(format_args!("     {CYAN}{:<6} {target}{CYAN:#}", request.method));
         }
     }
 
     fn check(&mut self, claim: &str, holds: bool) {
         if holds {
-            anstream::println!("     {GREEN}✓{GREEN:#} {claim}");
+            say(format_args!("     {GREEN}✓{GREEN:#} {claim}"));
         } else {
             self.broken += 1;
-            anstream::println!("     {RED}✗ does not hold: {claim}{RED:#}");
+            say(format_args!("     {RED}✗ does not hold: {claim}{RED:#}"));
         }
     }
 
     fn conclude(&self) -> Result<(), Failure> {
-        anstream::println!();
+        say("");
         if self.broken > 0 {
             return Err(Failure::defect(format!("{} of the demo's claims did not hold", self.broken)));
         }
-        anstream::println!("  {GREEN}All {} steps held.{GREEN:#}", self.steps);
-        anstream::println!();
-        Ok(())
+        // A line that could not be written is no reason to stop, but one to say so at the end.
+        output::write(&format!("  {GREEN}All {} steps held.{GREEN:#}\n\n", self.steps))
     }
 }
 
+fn say(line: impl Display) {
+    let _ = writeln!(anstream::stdout(), "{line}");
+}
+
 fn show(title: &str, value: &str) {
-    anstream::println!("     {DIMMED}{title:<24}{DIMMED:#} {value}");
+    say(format_args!("     {DIMMED}{title:<24}{DIMMED:#} {value}"));
 }
 
 fn change(title: &str, before: Option<&str>, after: Option<&str>) {

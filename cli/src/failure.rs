@@ -1,4 +1,4 @@
-//! What went wrong, as one message on standard error and as an exit code. The codes are documented in `arguments.rs`.
+//! What went wrong, as one message on standard error and as an exit code. The codes are in `exit.rs`.
 //!
 //! The message has up to four parts: the error, what is known about its effect, what to do, and the ray id for Cloudflare's support.
 
@@ -8,72 +8,71 @@ use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use cloudflare_access_host::{BuildError, Error, ErrorKind, Outcome};
-use jiff::{SignedDuration, Timestamp, Unit};
+use serde_json::{Value, json};
 
+use crate::arguments::Output;
+use crate::exit::Exit;
+use crate::lost_create::NewToken;
 use crate::lost_secret::SecretChange;
 use crate::message::tell;
-
-const DEFECT: u8 = 1;
-const USAGE: u8 = 2;
-const CONFIGURATION: u8 = 3;
-const CREDENTIAL: u8 = 4;
-const NOT_FOUND: u8 = 5;
-const REFUSED: u8 = 6;
-const RATE_LIMITED: u8 = 7;
-const NO_ANSWER: u8 = 8;
-const MAY_HAVE_CHANGED: u8 = 9;
-const NOT_CONFIRMED: u8 = 10;
-const NOT_RENEWED: u8 = 11;
-const INTERRUPTED: u8 = 130;
-
-/// How much the API's clock may be behind this machine's for the advice on a lost create to hold.
-const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
 
 /// Why a command did not do what it was told.
 #[derive(Debug)]
 pub struct Failure {
-    pub code: u8,
+    pub exit: Exit,
     pub message: String,
     pub advice: Option<String>,
-    pub ray_id: Option<String>,
+    /// What a failed call says besides.
+    call: Option<Error>,
+    /// Whether something may have changed, where no call says so.
+    may_have_changed: bool,
 }
 
 impl Failure {
-    fn new(code: u8, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), advice: None, ray_id: None }
+    /// A failure that ends the command like this.
+    pub fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self { exit, message: message.into(), advice: None, call: None, may_have_changed: false }
     }
 
     /// This program's own fault, or that of the machine it runs on.
     pub fn defect(message: impl Into<String>) -> Self {
-        Self::new(DEFECT, message)
+        Self::new(Exit::Defect, message)
     }
 
     pub fn usage(message: impl Into<String>) -> Self {
-        Self::new(USAGE, message)
+        Self::new(Exit::Usage, message)
     }
 
     pub fn configuration(error: &impl Display) -> Self {
-        Self::new(CONFIGURATION, error.to_string())
+        Self::new(Exit::Configuration, error.to_string())
     }
 
     pub fn not_found(message: impl Into<String>) -> Self {
-        Self::new(NOT_FOUND, message)
+        Self::new(Exit::NotFound, message)
+    }
+
+    pub fn refused(message: impl Into<String>) -> Self {
+        Self::new(Exit::Refused, message)
     }
 
     pub fn not_confirmed(message: impl Into<String>) -> Self {
-        Self::new(NOT_CONFIRMED, message)
+        Self::new(Exit::NotConfirmed, message)
     }
 
     pub fn not_renewed(message: impl Into<String>) -> Self {
-        Self::new(NOT_RENEWED, message)
+        Self::new(Exit::NotRenewed, message)
     }
 
     pub fn interrupted(message: impl Into<String>) -> Self {
-        Self::new(INTERRUPTED, message)
+        Self::new(Exit::Interrupted, message)
     }
 
+    /// Adds advice after what there is.
     pub fn advice(mut self, advice: impl Into<String>) -> Self {
-        self.advice = Some(advice.into());
+        self.advice = Some(match self.advice {
+            Some(before) => format!("{before}\n{}", advice.into()),
+            None => advice.into(),
+        });
         self
     }
 }
@@ -85,10 +84,11 @@ impl Failure {
         // A command stands on a line of its own.
         let separator = if advice.iter().any(|part| part.contains('\n')) { "\n" } else { " " };
         Self {
-            code: code(error),
-            message: error.message.clone(),
+            exit: exit(error),
+            message: without_operation(&error.message).to_owned(),
             advice: (!advice.is_empty()).then(|| advice.join(separator)),
-            ray_id: error.ray_id.clone(),
+            call: Some(error.clone()),
+            may_have_changed: false,
         }
     }
 }
@@ -102,51 +102,48 @@ impl From<BuildError> for Failure {
     }
 }
 
-/// What was attempted, for advice that fits.
+/// What was attempted, for advice that fits. The commands in it can be pasted.
 #[derive(Debug, Clone)]
 pub enum Attempt {
+    /// Something that changes nothing.
     Read,
-    /// `since` is a time before the create, for [`Attempt::create`] to say.
-    Create {
-        name: String,
-        since: String,
-    },
-    Ensure {
-        name: String,
-        since: String,
-    },
+    /// A token that may be made.
+    NewToken(NewToken),
+    /// A token that is issued under a key.
     Issue {
         /// The command that goes on under the same key.
         command: String,
     },
+    /// The name that ends an issue.
     FinishIssue {
         /// The command that finishes what is left.
         command: String,
     },
+    /// A change that does no harm when it is made again.
     Update {
-        token: String,
+        /// The command that shows the token.
+        look: String,
     },
+    /// A secret that may be made.
     NewSecret(SecretChange),
+    /// The end of a token.
     Delete {
-        token: String,
+        /// The command that shows the token.
+        look: String,
     },
+    /// A longer life of one token.
     Refresh {
-        token: String,
+        /// The command that shows the token.
+        look: String,
     },
-    RefreshExpiring,
+    /// A longer life of all tokens that are due.
+    RefreshExpiring {
+        /// The command that renews what is still due.
+        again: String,
+    },
 }
 
 impl Attempt {
-    /// A create that begins now.
-    pub fn create(name: &str) -> Self {
-        Self::Create { name: name.to_owned(), since: shortly_before_now() }
-    }
-
-    /// An ensure that begins now.
-    pub fn ensure(name: &str) -> Self {
-        Self::Ensure { name: name.to_owned(), since: shortly_before_now() }
-    }
-
     /// A failed call of this attempt.
     pub fn failed(&self, error: &Error) -> Failure {
         let advice = match error.outcome {
@@ -163,7 +160,8 @@ impl Attempt {
             Self::Read => return Failure::interrupted("interrupted; nothing was changed"),
             _ => self.if_unknown(),
         };
-        Failure::interrupted("interrupted while the change was under way").advice(advice)
+        let failure = Failure::interrupted("interrupted while the change was under way").advice(advice);
+        Failure { may_have_changed: true, ..failure }
     }
 
     /// What the message does not say where nothing has happened.
@@ -181,54 +179,35 @@ impl Attempt {
     fn if_unknown(&self) -> String {
         match self {
             Self::Read => "Nothing was changed.".to_owned(),
-            Self::Create { name, since } => format!(
-                "The token may exist, with a secret that nobody has. Look for it with `access-tokens resolve-create --name {name:?} \
-                 --since {since}`; if it is there, rotate it to get a secret, or delete it. Do not create it again before you have \
-                 looked."
-            ),
-            Self::Ensure { name, since } => format!(
-                "If there was no such token, one may have been made, with a secret that nobody has: `access-tokens resolve-create \
-                 --name {name:?} --since {since}` shows it; rotate it to get a secret, or delete it. If there was one, it may have been \
-                 changed; ensuring it again does no harm."
-            ),
+            Self::NewToken(token) => token.without_a_look(),
             Self::Issue { command } => format!("Go on under the same key:\n  {command}"),
             Self::FinishIssue { command } => {
                 format!("The secret is stored, and the token may not have its name yet. Finish it:\n  {command}")
             }
             Self::NewSecret(change) => change.without_a_look(Outcome::Unknown),
-            Self::Update { token } => format!(
-                "The change may have been made. Making it again does no harm; `access-tokens get {token:?}` shows the state."
-            ),
-            Self::Delete { token } => {
-                format!(
-                    "The token may be gone. Deleting it again does no harm; `access-tokens get {token:?}` shows the state."
-                )
+            Self::Update { look } => {
+                format!("The change may have been made. Making it again does no harm. Look at the token:\n  {look}")
             }
-            Self::RefreshExpiring => {
-                "Some tokens may live longer now. Running it again does no harm; it renews what is still due."
-                    .to_owned()
+            Self::Delete { look } => {
+                format!("The token may be gone. Deleting it again does no harm. Look whether it is there:\n  {look}")
             }
-            Self::Refresh { token } => format!(
-                "The token may live longer now. Refreshing it again does no harm; `access-tokens get {token:?}` shows the state."
+            Self::RefreshExpiring { again } => format!(
+                "Some tokens may live longer now. Running it again does no harm; it renews what is still due:\n  {again}"
             ),
+            Self::Refresh { look } => {
+                format!("The token may live longer now. Refreshing it again does no harm. Look at the token:\n  {look}")
+            }
         }
     }
 
     fn if_applied(&self, id: Option<&str>) -> String {
         match (self, id) {
-            (Self::Create { .. }, Some(id)) => format!(
-                "The token exists and its secret is lost. Get a new one with `access-tokens rotate {id}`, or delete it."
-            ),
+            (Self::NewToken(token), Some(id)) => token.if_lost(id),
             (Self::NewSecret(change), _) => change.without_a_look(Outcome::Applied),
             (Self::Issue { .. } | Self::FinishIssue { .. }, _) => self.if_unknown(),
             _ => format!("The change was made, but the answer could not be read. {}", self.if_unknown()),
         }
     }
-}
-
-fn shortly_before_now() -> String {
-    let time = Timestamp::now().saturating_sub(CLOCK_TOLERANCE).unwrap_or(Timestamp::MIN);
-    time.round(Unit::Second).unwrap_or(time).to_string()
 }
 
 /// What the API asks for, as advice.
@@ -249,32 +228,103 @@ fn can_pass(kind: ErrorKind) -> bool {
     )
 }
 
-fn code(error: &Error) -> u8 {
+fn exit(error: &Error) -> Exit {
     if error.outcome != Outcome::NotApplied {
-        return MAY_HAVE_CHANGED;
+        return Exit::MayHaveChanged;
     }
     match error.kind {
-        ErrorKind::InvalidArgument => USAGE,
-        ErrorKind::InvalidConfiguration | ErrorKind::DeniedByHost => CONFIGURATION,
-        ErrorKind::Unauthenticated | ErrorKind::Forbidden => CREDENTIAL,
-        ErrorKind::NotFound => NOT_FOUND,
-        ErrorKind::Conflict | ErrorKind::InUse | ErrorKind::Rejected => REFUSED,
-        ErrorKind::RateLimited => RATE_LIMITED,
-        ErrorKind::Unavailable | ErrorKind::Connection | ErrorKind::Timeout | ErrorKind::InvalidResponse => NO_ANSWER,
-        _ => DEFECT,
+        ErrorKind::InvalidArgument => Exit::Usage,
+        ErrorKind::InvalidConfiguration | ErrorKind::DeniedByHost => Exit::Configuration,
+        ErrorKind::Unauthenticated | ErrorKind::Forbidden => Exit::Credential,
+        ErrorKind::NotFound => Exit::NotFound,
+        ErrorKind::Conflict | ErrorKind::InUse | ErrorKind::Rejected => Exit::Refused,
+        ErrorKind::RateLimited => Exit::RateLimited,
+        ErrorKind::Unavailable | ErrorKind::Connection | ErrorKind::Timeout | ErrorKind::InvalidResponse => {
+            Exit::NoAnswer
+        }
+        _ => Exit::Defect,
     }
 }
 
-/// Writes the failure to standard error.
-pub fn report(failure: &Failure) -> ExitCode {
+/// A message without the name that the contract has for the operation: the commands have their own.
+fn without_operation(message: &str) -> &str {
+    const OPERATIONS: [&str; 20] = [
+        "list-page",
+        "list-all",
+        "get",
+        "create",
+        "update",
+        "delete",
+        "refresh",
+        "rotate",
+        "expiring",
+        "refresh-expiring",
+        "rotate-with-overlap",
+        "end-overlap",
+        "extend-overlap",
+        "find",
+        "ensure",
+        "resolve-create",
+        "disable",
+        "enable",
+        "issue",
+        "finish-issue",
+    ];
+    match message.split_once(": ") {
+        Some((operation, rest)) if OPERATIONS.contains(&operation) => rest,
+        _ => message,
+    }
+}
+
+/// Writes the failure to standard error, as JSON where the output is.
+pub fn report(failure: &Failure, output: Output) -> ExitCode {
+    if output == Output::Json {
+        tell(json(failure));
+    } else {
+        tell_a_person(failure);
+    }
+    ExitCode::from(failure.exit.code())
+}
+
+fn tell_a_person(failure: &Failure) {
     let bold_red = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
     let dimmed = Style::new().dimmed();
     tell(format_args!("{bold_red}error{bold_red:#}: {}", failure.message));
     if let Some(advice) = &failure.advice {
         tell(advice);
     }
-    if let Some(ray_id) = &failure.ray_id {
+    if let Some(ray_id) = failure.call.as_ref().and_then(|call| call.ray_id.as_ref()) {
         tell(format_args!("{dimmed}Cloudflare's name for the request (cf-ray): {ray_id}{dimmed:#}"));
     }
-    ExitCode::from(failure.code)
+}
+
+/// One line, whose keys are always there.
+fn json(failure: &Failure) -> Value {
+    let call = failure.call.as_ref();
+    let api_errors = call.map(|call| call.api_errors.as_slice()).unwrap_or_default().iter();
+    let api_errors = api_errors.map(|error| {
+        json!({
+            "code": error.code,
+            "message": error.message,
+            "documentation_url": error.documentation_url,
+            "pointer": error.pointer,
+        })
+    });
+    let without_a_call = if failure.may_have_changed { Outcome::Unknown } else { Outcome::NotApplied };
+    let outcome = call.map_or(without_a_call, |call| call.outcome);
+    let commands = failure.advice.as_deref().unwrap_or_default().lines().filter_map(|line| line.strip_prefix("  "));
+    json!({ "error": {
+        "exit": failure.exit.name(),
+        "code": failure.exit.code(),
+        "kind": call.map(|call| call.kind.as_str()),
+        "outcome": outcome.as_str(),
+        "message": failure.message,
+        "advice": failure.advice,
+        "commands": commands.collect::<Vec<_>>(),
+        "status": call.and_then(|call| call.status),
+        "api_errors": api_errors.collect::<Vec<_>>(),
+        "ray_id": call.and_then(|call| call.ray_id.as_deref()),
+        "retry_after_seconds": call.and_then(|call| call.retry_after).map(|wait| wait.as_secs()),
+        "token_id": call.and_then(|call| call.token_id.as_deref()),
+    }})
 }

@@ -4,19 +4,15 @@
 //! rotation ends that one at once. So the advice is never to rotate once more, but to look: what the token shows tells whether
 //! anything has happened, and until when the old secret passes. The command looks by itself in the time that it has left.
 
-use std::time::{Duration, Instant};
-
-use cloudflare_access_host::{CallOptions, Error, Outcome, Scope, ServiceToken, Tokens};
+use cloudflare_access_host::{Error, Outcome, Scope, ServiceToken, Tokens};
 use jiff::{SignedDuration, Timestamp};
 
+use crate::api::Api;
 use crate::arguments::Connection;
-use crate::command_line::{quoted, this_command};
+use crate::command_line::this_command;
 use crate::failure::{Attempt, Failure};
-use crate::progress::{unless_interrupted, with_progress};
 use crate::words::relative;
 
-/// How much of the time of the command is kept for the look, at most. A short time is shared in the same way.
-const LOOK: Duration = Duration::from_secs(10);
 /// What the advice gives machines to take up a new secret.
 const MORE_TIME: (SignedDuration, &str) = (SignedDuration::from_hours(7 * 24), "7d");
 
@@ -39,8 +35,8 @@ pub struct SecretChange {
     ends_old_secret: bool,
     /// The command line that began it.
     this_command: String,
-    /// Options that other commands need to mean the same token.
-    options: String,
+    /// What other commands need to mean the same token.
+    connection: Connection,
 }
 
 /// What tells whether a token has another secret.
@@ -75,53 +71,41 @@ enum Finding {
 }
 
 impl SecretChange {
-    /// Reads the token, as the last thing before the change.
-    pub async fn begin<S: Clone + Into<Scope>>(
-        kind: Kind,
-        tokens: &Tokens<S>,
-        id: &str,
-        ends_old_secret: bool,
-        connection: &Connection,
-    ) -> Result<Self, Failure> {
-        let token = with_progress("reading the token", &Attempt::Read, tokens.get(id)).await?;
-        let (before, options) = (Seen::from(&token), connection.options());
-        Ok(Self { kind, id: id.to_owned(), before, ends_old_secret, this_command: this_command(), options })
+    /// Notes how the token is before the change.
+    pub fn of(kind: Kind, token: &ServiceToken, ends_old_secret: bool, connection: &Connection) -> Self {
+        Self {
+            kind,
+            id: token.id.clone(),
+            before: Seen::from(token),
+            ends_old_secret,
+            this_command: this_command(),
+            connection: connection.clone(),
+        }
     }
 
     /// Makes the change. Where its answer is lost, looks at the token, and the failure says what it shows.
     pub async fn carry_out<S: Clone + Into<Scope>, T>(
         self,
         what: &'static str,
-        tokens: &Tokens<S>,
-        timeout: Duration,
+        api: &Api<S>,
         change: impl AsyncFnOnce(Tokens<S>) -> Result<T, Error>,
     ) -> Result<T, Failure> {
-        let begun = Instant::now();
-        let within = |time| tokens.clone().with(&CallOptions::new().timeout(time));
         let attempt = Attempt::NewSecret(self.clone());
-        let time = timeout.saturating_sub(LOOK.min(timeout / 6));
-        let changed = unless_interrupted(what, &attempt, change(within(time))).await?;
-        let error = match changed {
+        let error = match api.try_change(what, &attempt, change).await? {
             Ok(done) => return Ok(done),
             Err(error) if error.outcome == Outcome::NotApplied => return Err(attempt.failed(&error)),
             Err(error) => error,
         };
         if let (Outcome::Applied, Some(time)) = (error.outcome, parsed(error.previous_secret_expires_at())) {
-            return Err(Failure::of_call(
-                &error,
-                Some(self.if_lost("The token has a new secret", time, Timestamp::now())),
-            ));
+            let lost = self.if_lost("The token has a new secret", time, Timestamp::now());
+            return Err(Failure::of_call(&error, Some(lost)));
         }
-        let left = timeout.saturating_sub(begun.elapsed());
-        if left.is_zero() {
-            return Err(Failure::of_call(&error, Some(self.without_a_look_after(&error))));
-        }
-        let looked = within(left);
-        let look = looked.get(&self.id);
-        match unless_interrupted("looking at the token", &attempt, look).await? {
-            Ok(token) => Err(Failure::of_call(&error, Some(self.after_a_look(&error, &token, Timestamp::now())))),
-            Err(_) => Err(Failure::of_call(&error, Some(self.without_a_look_after(&error)))),
-        }
+        let look = async |tokens: Tokens<S>| tokens.get(&self.id).await;
+        let advice = match api.look("looking at the token", &attempt, look).await? {
+            Some(token) => self.after_a_look(&error, &token, Timestamp::now()),
+            None => self.without_a_look_after(&error),
+        };
+        Err(Failure::of_call(&error, Some(advice)))
     }
 
     /// What to do where nobody has looked: how to look, and how to read what is there.
@@ -137,10 +121,8 @@ impl SecretChange {
     /// What to do where the rotation was refused, since it would have ended a secret that machines may use.
     pub fn over_a_running_overlap(&self) -> String {
         format!(
-            "Wait until the overlap is over; or, once no machine uses the old secret any longer, end it:\n  access-tokens end-overlap \
-             {}{}\n--end-running-overlap rotates all the same, and locks out every machine that still uses the old secret.",
-            quoted(&self.id),
-            self.options
+            "Wait until the overlap is over; or, once no machine uses the old secret any longer, end it:\n  {}\n--end-running-overlap rotates all the same, and locks out every machine that still uses the old secret.",
+            self.connection.command(&["end-overlap", &self.id])
         )
     }
 
@@ -237,10 +219,8 @@ impl SecretChange {
     }
 
     fn more_time(&self) -> String {
-        let (id, overlap, options) = (quoted(&self.id), MORE_TIME.1, &self.options);
-        format!(
-            "\nLet the old secret pass for longer:\n  access-tokens extend-overlap {id} --overlap {overlap}{options}"
-        )
+        let extend = self.connection.command(&["extend-overlap", &self.id, "--overlap", MORE_TIME.1]);
+        format!("\nLet the old secret pass for longer:\n  {extend}")
     }
 
     fn next_secret(&self, version: Option<u32>) -> String {
@@ -254,20 +234,7 @@ impl SecretChange {
     }
 
     fn get(&self) -> String {
-        format!("access-tokens get {}{}", quoted(&self.id), self.options)
-    }
-}
-
-/// What to do with a new secret that came and could not be shown.
-pub fn not_shown(token: &ServiceToken) -> String {
-    let (id, now) = (quoted(&token.id), Timestamp::now());
-    match overlap(token, now) {
-        Some(end) => {
-            format!("The token {id} has a new secret that was not shown. {}", old_secret_passes(end, now))
-        }
-        None => {
-            format!("The token {id} has a new secret that was not shown. Get another with `access-tokens rotate {id}`.")
-        }
+        self.connection.command(&["get", &self.id])
     }
 }
 
@@ -312,7 +279,7 @@ mod tests {
             before,
             ends_old_secret: false,
             this_command: "access-tokens rotate CI --overlap 24h".to_owned(),
-            options: String::new(),
+            connection: Connection::default(),
         }
     }
 

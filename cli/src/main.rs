@@ -4,14 +4,23 @@
 //! concern does the rest: [`commands`] and [`lifecycle`] carry a command out, [`output`] prints what came of it, [`failure`] says what went wrong
 //! and what to do, as a text and as an exit code.
 
+mod api;
 mod arguments;
+mod auth_status;
 mod command_line;
 mod commands;
 mod confirm;
+mod credential;
 mod demo;
+mod dry_run;
+mod effect;
+mod environment;
+mod exit;
 mod failure;
+mod filter;
 mod find;
 mod lifecycle;
+mod lost_create;
 mod lost_secret;
 mod manual;
 mod message;
@@ -19,6 +28,8 @@ mod output;
 mod progress;
 mod secret_file;
 mod settings;
+mod signals;
+mod verify;
 mod words;
 
 use std::process::ExitCode;
@@ -29,13 +40,16 @@ use crate::arguments::Arguments;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    let output = arguments.output;
     settings::start_logging(arguments.verbose);
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return failure::report(&failure::Failure::defect(format!("tokio cannot be started: {error}"))),
+        Err(error) => {
+            return failure::report(&failure::Failure::defect(format!("tokio cannot be started: {error}")), output);
+        }
     };
     match runtime.block_on(commands::run(arguments)) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure::report(&failure),
+        Err(failure) => failure::report(&failure, output),
     }
 }

@@ -1,17 +1,18 @@
 //! The man page and the completion scripts, made from the command line's own description.
 
-use std::io::{Write, stdout};
+use std::io::Write;
 
 use clap::CommandFactory;
 use clap_complete::Shell;
 
 use crate::arguments::Arguments;
 use crate::failure::Failure;
+use crate::output;
 
 pub fn print_completions(shell: Shell) -> Result<(), Failure> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Arguments::command(), "access-tokens", &mut script);
-    write(&script)
+    output::write(&String::from_utf8_lossy(&script))
 }
 
 /// One page with all commands: the first page's text, then each command's synopsis and options.
@@ -30,9 +31,5 @@ pub fn print_man_page() -> Result<(), Failure> {
         })
     });
     rendered.map_err(|error| Failure::defect(format!("the man page cannot be made: {error}")))?;
-    write(&page)
-}
-
-fn write(text: &[u8]) -> Result<(), Failure> {
-    stdout().write_all(text).map_err(|error| Failure::defect(format!("standard output cannot be written: {error}")))
+    output::write(&String::from_utf8_lossy(&page))
 }

@@ -1,37 +1,26 @@
-//! Waiting for a call: a spinner after a second on a terminal, and Ctrl-C.
+//! Waiting for a call: a spinner after a second on a terminal, and signals.
 
 use std::time::Duration;
 
-use cloudflare_access_host::Error;
 use indicatif::ProgressBar;
-use tokio::signal::ctrl_c;
 
 use crate::failure::{Attempt, Failure};
+use crate::signals::stopped;
 
 const SHOW_AFTER: Duration = Duration::from_secs(1);
 const TICK: Duration = Duration::from_millis(120);
 
-/// Runs a call to its end, or until Ctrl-C stops it. Both failures say what is true about the change.
-pub async fn with_progress<T>(
-    what: &'static str,
-    attempt: &Attempt,
-    call: impl Future<Output = Result<T, Error>>,
-) -> Result<T, Failure> {
-    unless_interrupted(what, attempt, call).await?.map_err(|error| attempt.failed(&error))
-}
-
-/// The same for a call whose failure the caller reads.
+/// Runs a call to its end, or until a signal stops it. The failure then says what is true about the change. A call that has ended
+/// counts, since it may have brought a secret.
 pub async fn unless_interrupted<T>(
     what: &'static str,
     attempt: &Attempt,
     call: impl Future<Output = T>,
 ) -> Result<T, Failure> {
     tokio::select! {
+        biased;
         result = call => Ok(result),
-        interrupt = ctrl_c() => Err(match interrupt {
-            Ok(()) => attempt.interrupted(),
-            Err(error) => Failure::defect(format!("cannot wait for Ctrl-C: {error}")),
-        }),
+        _ = stopped() => Err(attempt.interrupted()),
         never = spin(what) => match never {},
     }
 }

@@ -1,16 +1,22 @@
 //! From arguments and environment to an `AccessTokens` and a scope.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
-use cloudflare_access_host::{
-    AccessTokens, Account, BaseUrl, CallOptions, Certificate, Credentials, InvalidBaseUrl, Scope, Tokens,
-};
+use cloudflare_access_host::{AccessTokens, Account, BaseUrl, CallOptions, Certificate, Runtime, Scope};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::FmtSpan;
 
+use crate::api::Api;
 use crate::arguments::Connection;
+use crate::credential::Source;
+use crate::environment::{some, variable};
 use crate::failure::Failure;
-use crate::message::tell;
+use crate::signals;
+
+const ACCOUNT_ID: &str = "CLOUDFLARE_ACCOUNT_ID";
+const ZONE_ID: &str = "CLOUDFLARE_ZONE_ID";
+const CREDENTIALS_FILE: &str = "CLOUDFLARE_CREDENTIALS_FILE";
 
 /// Logs to standard error. Without `--verbose` or `RUST_LOG` only what this program logs itself, which is what `watch` does: the
 /// messages of the other commands say what a person needs.
@@ -30,128 +36,112 @@ pub fn start_logging(verbose: u8) {
         .init();
 }
 
-/// The account or the zone; exactly one of them.
+/// The account or the zone: that of the options, or else the one of the environment.
 fn scope(connection: &Connection) -> Result<Scope, Failure> {
-    match (&connection.account, &connection.zone) {
-        (Some(account), None) => Ok(Scope::Account(account.clone())),
-        (None, Some(zone)) => Ok(Scope::Zone(zone.clone())),
+    let given = |option: &str, value: &Option<String>| match value.as_deref().map(some) {
+        Some(None) => Err(Failure::usage(format!("{option} is empty"))),
+        value => Ok(value.flatten()),
+    };
+    let (account, zone) = (given("--account", &connection.account)?, given("--zone", &connection.zone)?);
+    let (account, zone) = match (account, zone) {
+        (None, None) => (variable(ACCOUNT_ID)?, variable(ZONE_ID)?),
+        given => given,
+    };
+    match (account, zone) {
+        (Some(account), None) => Ok(Scope::Account(account)),
+        (None, Some(zone)) => Ok(Scope::Zone(zone)),
         (None, None) => {
-            Err(Failure::usage("no account: give --account or set CLOUDFLARE_ACCOUNT_ID (or --zone for a zone)"))
+            let failure =
+                Failure::usage("no account: give --account or set CLOUDFLARE_ACCOUNT_ID (or --zone for a zone)");
+            Err(match variable("CF_ACCOUNT_ID") {
+                Ok(Some(_)) => failure.advice(format!(
+                    "CF_ACCOUNT_ID is set, and this command reads {ACCOUNT_ID}:\n  export {ACCOUNT_ID}=\"$CF_ACCOUNT_ID\""
+                )),
+                _ => failure,
+            })
         }
-        (Some(_), Some(_)) => Err(Failure::usage(
-            "both an account and a zone: give only one of --account and --zone, and look at CLOUDFLARE_ACCOUNT_ID and CLOUDFLARE_ZONE_ID",
-        )),
+        (Some(_), Some(_)) => Err(Failure::usage(format!(
+            "both an account and a zone: {ACCOUNT_ID} and {ZONE_ID} are set; give --account or --zone, which come before them"
+        ))),
     }
 }
 
 /// The tokens that are meant.
-pub fn tokens(connection: &Connection) -> Result<Tokens<Scope>, Failure> {
-    let scope = scope(connection)?;
-    Ok(access_tokens(connection)?.scope(scope))
+pub fn tokens(connection: &Connection) -> Result<Api<Scope>, Failure> {
+    let (scope, access) = (scope(connection)?, access_tokens(connection, None)?);
+    let base_url = access.base_url().to_string();
+    Ok(Api::new(access.scope(scope.clone()), scope, base_url, connection))
 }
 
 /// The tokens that are meant, for an operation that only accounts have.
-pub fn account(connection: &Connection, operation: &str) -> Result<Tokens<Account>, Failure> {
+pub fn account(connection: &Connection, operation: &str) -> Result<Api<Account>, Failure> {
+    account_in(None, connection, operation)
+}
+
+/// The same in a runtime that is there already. All settings are read anew.
+pub fn account_in(
+    runtime: Option<&Runtime>,
+    connection: &Connection,
+    operation: &str,
+) -> Result<Api<Account>, Failure> {
     match scope(connection)? {
-        Scope::Account(id) => Ok(access_tokens(connection)?.account(id)),
+        Scope::Account(id) => {
+            let access = access_tokens(connection, runtime)?;
+            let base_url = access.base_url().to_string();
+            Ok(Api::new(access.account(id.clone()), Scope::Account(id), base_url, connection))
+        }
         Scope::Zone(_) => Err(Failure::usage(format!("the API has {operation} for accounts only; give --account"))),
     }
 }
 
-/// Everything that the connection arguments say.
-fn access_tokens(connection: &Connection) -> Result<AccessTokens, Failure> {
-    let file = connection.credentials_file.as_deref().map(|path| Ok::<_, Failure>((path, read(path)?))).transpose()?;
-    let credentials = match &file {
-        Some((path, text)) => credentials_of_file(path, text)?,
-        None => Credentials::from_environment().map_err(|error| {
-            Failure::configuration(&error).advice("Or put the token into a file and give --credentials-file.")
-        })?,
+/// Where the credential comes from.
+pub fn credential_source(connection: &Connection) -> Result<Source, Failure> {
+    let file = match &connection.credentials_file {
+        Some(path) => Some(path.clone()),
+        None => variable(CREDENTIALS_FILE)?.map(PathBuf::from),
     };
+    Source::read(file.as_deref())
+}
+
+/// Everything that the connection arguments say.
+fn access_tokens(connection: &Connection, runtime: Option<&Runtime>) -> Result<AccessTokens, Failure> {
+    let source = credential_source(connection)?;
     let mut options = CallOptions::new().timeout(connection.timeout);
     if let Some(retries) = connection.max_retries {
         options = options.max_retries(retries);
     }
-    let mut builder = AccessTokens::builder().credentials(credentials).options(options);
-    let in_file = |name: &str| file.as_ref().and_then(|(_, text)| variable(text, name));
-    if let Some(url) = base_url(connection, in_file).map_err(|error| Failure::configuration(&error))? {
+    let mut builder = AccessTokens::builder().credentials(source.credentials()?).options(options);
+    if let Some(runtime) = runtime {
+        builder = builder.runtime(runtime.clone());
+    }
+    if let Some(url) = base_url(connection, &source)? {
         builder = builder.base_url(url);
     }
-    builder = builder.from_environment()?;
-    Ok(builder.extra_roots(extra_roots(connection.ca_certificates.as_deref())?).build()?)
+    let access = builder.extra_roots(extra_roots(connection.ca_certificates.as_deref())?).build()?;
+    // Nothing has been made yet, and from here on no signal leaves anything half done. What is read above may block.
+    signals::listen()?;
+    Ok(access)
 }
 
 /// The base URL of the argument, or else that of the variables, each of which the file with the credential may set for the
 /// environment.
-fn base_url(
-    connection: &Connection,
-    in_file: impl Fn(&str) -> Option<String>,
-) -> Result<Option<BaseUrl>, InvalidBaseUrl> {
-    let variable = |name: &str| in_file(name).or_else(|| std::env::var(name).ok());
-    let Some(url) = connection.base_url.as_deref().filter(|url| !url.is_empty()) else {
-        return BaseUrl::from_variables(variable);
+fn base_url(connection: &Connection, source: &Source) -> Result<Option<BaseUrl>, Failure> {
+    let mut variables = BTreeMap::new();
+    for name in ["CLOUDFLARE_BASE_URL", "CLOUDFLARE_API_BASE_URL", "CLOUDFLARE_COMPLIANCE_REGION"] {
+        variables.insert(name, source.variable(name)?);
+    }
+    let variable = |name: &str| variables.get(name).cloned().flatten();
+    let url = match connection.base_url.as_deref().and_then(some) {
+        None => BaseUrl::from_variables(variable),
+        Some(url) => BaseUrl::new(&url).and_then(|url| url.check_region("--base-url", variable).map(|()| Some(url))),
     };
-    let url = BaseUrl::new(url)?;
-    url.check_region("--base-url", variable)?;
-    Ok(Some(url))
+    url.map_err(|error| Failure::configuration(&error))
 }
 
-fn read(credentials_file: &Path) -> Result<String, Failure> {
-    let text = std::fs::read_to_string(credentials_file)
-        .map_err(|error| wrong_file(credentials_file, &format!("cannot be read: {error}")))?;
-    warn_if_others_can_read(credentials_file);
-    Ok(text)
-}
-
-fn credentials_of_file(path: &Path, text: &str) -> Result<Credentials, Failure> {
-    if !text.contains('=') {
-        return Ok(Credentials::api_token(text.trim()));
-    }
-    Credentials::from_variables(|wanted| variable(text, wanted))
-        .map_err(|error| wrong_file(path, &format!("has no usable credential: {error}")))
-}
-
-fn wrong_file(path: &Path, what: &str) -> Failure {
-    Failure::configuration(&format!("the credentials file {} {what}", path.display()))
-}
-
-/// The value of a line `NAME=value`, `export NAME=value` or `NAME="value"`.
-fn variable(text: &str, wanted: &str) -> Option<String> {
-    text.lines().find_map(|line| {
-        let line = line.trim();
-        let (name, value) = line.strip_prefix("export ").unwrap_or(line).split_once('=')?;
-        let value = value.trim();
-        let unquoted = ['"', '\''].iter().find_map(|quote| value.strip_prefix(*quote)?.strip_suffix(*quote));
-        (name.trim() == wanted).then(|| unquoted.unwrap_or(value).to_owned())
-    })
-}
-
-#[cfg(unix)]
-fn warn_if_others_can_read(path: &Path) {
-    use std::os::unix::fs::PermissionsExt;
-    if std::fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0) {
-        tell(format_args!("warning: other users can read {}; `chmod 600` it", path.display()));
-    }
-}
-
-#[cfg(not(unix))]
-fn warn_if_others_can_read(_: &Path) {}
-
-fn extra_roots(path: Option<&Path>) -> Result<Vec<Certificate>, Failure> {
+/// The certificate authorities of a file.
+pub fn extra_roots(path: Option<&Path>) -> Result<Vec<Certificate>, Failure> {
     let Some(path) = path else { return Ok(Vec::new()) };
     let wrong = |what: String| Failure::configuration(&format!("the certificate file {} {what}", path.display()));
     let pem = std::fs::read(path).map_err(|error| wrong(format!("cannot be read: {error}")))?;
     Certificate::from_pem(&pem).map_err(|error| wrong(format!("cannot be used: {error}")))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_file_may_hold_variables_as_a_shell_has_them() {
-        let text = "# comment\nexport CLOUDFLARE_EMAIL='me@example.com'\nCLOUDFLARE_API_KEY = \"abc\" \n";
-        assert_eq!(variable(text, "CLOUDFLARE_EMAIL").as_deref(), Some("me@example.com"));
-        assert_eq!(variable(text, "CLOUDFLARE_API_KEY").as_deref(), Some("abc"));
-        assert_eq!(variable(text, "CLOUDFLARE_API_TOKEN"), None);
-    }
 }

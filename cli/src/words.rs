@@ -27,11 +27,31 @@ pub fn parse_some_time(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// What [`parse_duration`] takes, from a millisecond to 49 days.
+pub fn parse_timeout(text: &str) -> Result<Duration, String> {
+    const LONGEST: Duration = Duration::from_hours(49 * 24);
+    match parse_duration(text)? {
+        duration if duration < Duration::from_millis(1) => Err("it must be at least a millisecond".to_owned()),
+        duration if duration > LONGEST => Err("it can be at most 49 days".to_owned()),
+        duration => Ok(duration),
+    }
+}
+
 /// The API's own notation (`8760h`, `forever`), and what [`parse_duration`] takes, in hours or seconds.
 pub fn parse_token_duration(text: &str) -> Result<TokenDuration, String> {
     match text {
         "forever" => Ok(TokenDuration::forever()),
-        _ => parse_duration(text).map(TokenDuration::from),
+        _ => parse_duration(text).map(token_duration),
+    }
+}
+
+/// Hours or seconds, or where these do not suffice the largest unit of the API that leaves nothing out.
+fn token_duration(duration: Duration) -> TokenDuration {
+    match duration.as_nanos() {
+        _ if duration.subsec_nanos() == 0 => duration.into(),
+        nanos if nanos % 1_000_000 == 0 => TokenDuration::notation(format!("{}ms", nanos / 1_000_000)),
+        nanos if nanos % 1_000 == 0 => TokenDuration::notation(format!("{}us", nanos / 1_000)),
+        nanos => TokenDuration::notation(format!("{nanos}ns")),
     }
 }
 
@@ -109,6 +129,15 @@ mod tests {
     }
 
     #[test]
+    fn a_timeout_is_a_time_that_the_component_takes() {
+        assert_eq!(parse_timeout("1ms"), Ok(Duration::from_millis(1)));
+        assert_eq!(parse_timeout("49d"), Ok(Duration::from_hours(49 * 24)));
+        for text in ["0s", "1us", "50d", "-1s"] {
+            assert!(parse_timeout(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
     fn a_duration_is_told_in_words() {
         for (duration, words) in [
             (Duration::from_secs(1), "1 second"),
@@ -124,7 +153,15 @@ mod tests {
 
     #[test]
     fn a_token_duration_becomes_the_notation_of_the_api() {
-        for (text, notation) in [("365d", "8760h"), ("8760h", "8760h"), ("90m", "5400s"), ("forever", "forever")] {
+        for (text, notation) in [
+            ("365d", "8760h"),
+            ("8760h", "8760h"),
+            ("90m", "5400s"),
+            ("forever", "forever"),
+            ("1500ms", "1500ms"),
+            ("1us", "1us"),
+            ("1ns", "1ns"),
+        ] {
             assert_eq!(parse_token_duration(text).unwrap().as_str(), notation, "{text}");
         }
     }

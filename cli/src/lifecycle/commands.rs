@@ -1,22 +1,34 @@
 //! Carries out one of these commands: finds the token, asks where it must, makes the call, prints the result.
 
-use cloudflare_access_host::{CreateParams, Ensured, IssueKey, Selector};
+use std::path::Path;
 
+use cloudflare_access_host::{
+    Account, CreateParams, Ensured, IssueKey, ListAllParams, Scope, ServiceToken, TokenDuration, Tokens, UpdateParams,
+};
+
+use crate::api::Api;
 use crate::arguments::{Connection, Output};
 use crate::command_line::{this_command, this_command_with};
-use crate::confirm::confirm;
+use crate::dry_run::{self, Request};
+use crate::effect::{Change, LockOut, OldSecret, ask};
+use crate::exit::Exit;
 use crate::failure::{Attempt, Failure, wait};
-use crate::find::{find, find_all};
+use crate::find::{ambiguous, find, find_all, find_by_name, label};
 use crate::lifecycle::arguments::{
     Command, Disable, Enable, EndOverlap, Ensure, Expiring, ExtendOverlap, Find, FinishIssue, Issue, RefreshExpiring,
     ResolveCreate,
 };
+use crate::lifecycle::due::due;
 use crate::lifecycle::watch::watch;
+use crate::lost_create::{self, NewToken};
 use crate::message::tell;
 use crate::output;
-use crate::progress::with_progress;
-use crate::secret_file::Destination;
+use crate::secret_file::{Destination, holds_pair_of};
 use crate::settings::{account, tokens};
+use crate::words::{parse_duration, spoken};
+
+/// The end that ends an old secret now, as the component sends it.
+const LONG_AGO: &str = "2000-01-01T00:00:00Z";
 
 pub async fn run(connection: &Connection, output: Output, command: Command) -> Result<(), Failure> {
     match command {
@@ -37,24 +49,38 @@ pub async fn run(connection: &Connection, output: Output, command: Command) -> R
 
 async fn list_expiring(connection: &Connection, output: Output, expiring: Expiring) -> Result<(), Failure> {
     output::refuse_env(output, "expiring")?;
-    let tokens = tokens(connection)?;
-    let report = with_progress("listing", &Attempt::Read, tokens.expiring(expiring.within)).await?;
-    output::print_expiry(&report, output)
+    let api = tokens(connection)?;
+    let report = api.call("listing", &Attempt::Read, async |tokens| tokens.expiring(expiring.within).await).await?;
+    output::print_expiry(&report, output)?;
+    match report.expiring.len() + report.unreadable.len() {
+        due if due > 0 && expiring.fail => {
+            let tokens = if due == 1 { "1 token is".to_owned() } else { format!("{due} tokens are") };
+            Err(Failure::new(Exit::Due, format!("{tokens} due within {}", spoken(expiring.within))))
+        }
+        _ => Ok(()),
+    }
 }
 
 async fn refresh_expiring(connection: &Connection, output: Output, refresh: RefreshExpiring) -> Result<(), Failure> {
     output::refuse_env(output, "refresh-expiring")?;
-    let account = account(connection, "refresh")?;
-    let renewal = account.refresh_expiring(refresh.due.into());
-    let report = with_progress("renewing", &Attempt::RefreshExpiring, renewal).await?;
+    let api = account(connection, "refresh")?;
+    if refresh.dry_run.dry_run {
+        let params = refresh.due.into();
+        let due = api.call("listing", &Attempt::Read, async |account| due(account, &params).await).await?;
+        let requests = due.iter().map(|due| Request::refresh(api.scope(), &due.token.id));
+        return dry_run::print(&requests.collect::<Vec<_>>(), output);
+    }
+    let attempt = Attempt::RefreshExpiring { again: this_command() };
+    let renewal = async |account: Tokens<Account>| account.refresh_expiring(refresh.due.into()).await;
+    let report = api.call("renewing", &attempt, renewal).await?;
     output::print_renewal(&report, output)?;
     match report.failures().count() {
         0 => Ok(()),
         failed => {
             let due = report.tokens.len();
             let longest_wait = report.failures().filter_map(|error| error.retry_after).max();
-            let again = "Run it again: it renews what is still due.".to_owned();
-            let advice: Vec<String> = [Some(again), wait(longest_wait)].into_iter().flatten().collect();
+            let again = format!("Run it again: it renews what is still due.\n  {}", this_command());
+            let advice: Vec<String> = [wait(longest_wait), Some(again)].into_iter().flatten().collect();
             let message = format!("{failed} of {due} tokens that were due could not be renewed");
             Err(Failure::not_renewed(message).advice(advice.join(" ")))
         }
@@ -62,23 +88,29 @@ async fn refresh_expiring(connection: &Connection, output: Output, refresh: Refr
 }
 
 async fn end_overlap(connection: &Connection, output: Output, end: EndOverlap) -> Result<(), Failure> {
-    let tokens = tokens(connection)?;
-    let found = find(&tokens, &end.token.token).await?;
-    confirm(
-        &format!("End the old secret of token {} now? Every machine that still uses it is locked out.", found.label),
-        end.yes,
-    )?;
-    let attempt = Attempt::Update { token: found.id.clone() };
-    let token = with_progress("ending the overlap", &attempt, tokens.end_overlap(&found.id)).await?;
+    let api = tokens(connection)?;
+    let found = find(&api, &end.token.token).await?;
+    if end.dry_run.dry_run {
+        let params = UpdateParams::new().previous_client_secret_expires_at(LONG_AGO);
+        return dry_run::print(&[Request::update(api.scope(), &found.id, &params)], output);
+    }
+    ask(&[LockOut::OldSecretEnded], &found.label, end.yes).await?;
+    let attempt = Attempt::Update { look: api.command(&["get", &found.id]) };
+    let token = api.call("ending the overlap", &attempt, async |tokens| tokens.end_overlap(&found.id).await).await?;
     output::print_done(&format!("No old secret of {} passes any longer.", found.label), &token, output)
 }
 
 async fn extend_overlap(connection: &Connection, output: Output, extend: ExtendOverlap) -> Result<(), Failure> {
-    let tokens = tokens(connection)?;
-    let found = find(&tokens, &extend.token.token).await?;
-    let attempt = Attempt::Update { token: found.id.clone() };
-    let extension = tokens.extend_overlap(&found.id, extend.overlap);
-    let token = with_progress("extending the overlap", &attempt, extension).await?;
+    let api = tokens(connection)?;
+    let found = find(&api, &extend.token.token).await?;
+    let attempt = Attempt::Update { look: api.command(&["get", &found.id]) };
+    if extend.dry_run.dry_run {
+        let until = api.time_in(extend.overlap).await?;
+        let params = UpdateParams::new().previous_client_secret_expires_at(until);
+        return dry_run::print(&[Request::update(api.scope(), &found.id, &params)], output);
+    }
+    let extension = async |tokens: Tokens<Scope>| tokens.extend_overlap(&found.id, extend.overlap).await;
+    let token = api.call("extending the overlap", &attempt, extension).await?;
     if token.previous_client_secret_expires_at.is_none() {
         tell("Nothing to extend: the token has no old secret.");
     }
@@ -87,23 +119,40 @@ async fn extend_overlap(connection: &Connection, output: Output, extend: ExtendO
 
 async fn find_tokens(connection: &Connection, output: Output, find: Find) -> Result<(), Failure> {
     output::refuse_env(output, "find")?;
-    let tokens = tokens(connection)?;
-    output::print_list(&find_all(&tokens, &find.name).await?, output)
+    let api = tokens(connection)?;
+    output::print_list(&find_all(&api, &find.name).await?, output)
 }
 
 async fn ensure_token(connection: &Connection, output: Output, ensure: Ensure) -> Result<(), Failure> {
-    let tokens = tokens(connection)?;
-    // A secret file from the run that made the token is no hindrance: no secret comes for a token that is there.
-    let is_kept = ensure.secret.is_in_a_file_already() && {
-        let named = tokens.find(Selector::name(&ensure.name));
-        !with_progress("looking for the name", &Attempt::Read, named).await?.is_empty()
+    let api = tokens(connection)?;
+    if ensure.dry_run.dry_run {
+        return dry_run::print(&ensuring(&api, &ensure).await?, output);
+    }
+    let file = ensure.secret.secret_file.as_deref();
+    let is_in_a_file = file.is_some_and(Path::exists);
+    // The file from the run that made the token is no hindrance: no secret comes for a token that is there.
+    let secret = if is_in_a_file { None } else { Some(Destination::prepare(&ensure.secret, output)?) };
+    let switches_off = ensure.enabled == Some(false);
+    let named = if file.is_some() || switches_off { find_by_name(&api, &ensure.name).await? } else { Vec::new() };
+    let secret = match secret {
+        None if named.is_empty() => Some(Destination::prepare(&ensure.secret, output)?),
+        secret => secret,
     };
-    let secret = if is_kept { None } else { Some(Destination::prepare(&ensure.secret, output)?) };
-    let attempt = Attempt::ensure(&ensure.name);
+    if let [token] = named.as_slice() {
+        if let Some(path) = file
+            && !(is_in_a_file && holds_pair_of(path, token)?)
+        {
+            return Err(secret_is_elsewhere(&api, token, path, is_in_a_file));
+        }
+        let change = Change { switches_off, makes_secret: false, old_secret: OldSecret::Unsaid };
+        api.ask(&change, &token.into(), &label(&ensure.name, token), ensure.yes).await?;
+    }
+    let new_token = NewToken::begin(lost_create::Kind::Ensure, &ensure.name, connection);
     let mut params = CreateParams::named(ensure.name);
     params.duration = ensure.duration;
     params.enabled = ensure.enabled;
-    let ensured = with_progress("ensuring", &attempt, tokens.ensure(params)).await?;
+    let make = async |tokens: Tokens<Scope>| tokens.ensure(params).await;
+    let ensured = new_token.carry_out("ensuring", &api, make).await?;
     let shown = match (&ensured, secret) {
         (Ensured::Created(issued), Some(destination)) => destination.keep(&issued.token, &issued.client_secret)?,
         // Somebody has deleted the token in the meantime.
@@ -113,16 +162,58 @@ async fn ensure_token(connection: &Connection, output: Output, ensure: Ensure) -
     output::print_ensured(&ensured, shown.as_ref(), output)
 }
 
+/// The request that brings a token in line, if one does.
+async fn ensuring(api: &Api<Scope>, ensure: &Ensure) -> Result<Vec<Request>, Failure> {
+    let named = find_by_name(api, &ensure.name).await?;
+    let token = match named.as_slice() {
+        [] => {
+            let mut params = CreateParams::named(&ensure.name);
+            params.duration.clone_from(&ensure.duration);
+            params.enabled = ensure.enabled;
+            return Ok(vec![Request::create(api.scope(), &params)]);
+        }
+        [token] => token,
+        several => return Err(ambiguous(&ensure.name, several)),
+    };
+    let mut params = UpdateParams::new();
+    let is_as_long = |wanted: &TokenDuration| {
+        let current = token.duration.as_deref().unwrap_or_default();
+        let length = parse_duration(current);
+        wanted.as_str() == current || length.is_ok() && length == parse_duration(wanted.as_str())
+    };
+    params.duration = ensure.duration.clone().filter(|wanted| !is_as_long(wanted));
+    params.enabled = ensure.enabled.filter(|wanted| token.enabled.unwrap_or(true) != *wanted);
+    let is_in_line = params.duration.is_none() && params.enabled.is_none();
+    Ok(if is_in_line { Vec::new() } else { vec![Request::update(api.scope(), &token.id, &params)] })
+}
+
+/// A token that is there without its secret in the file is not what was asked for.
+fn secret_is_elsewhere(api: &Api<Scope>, token: &ServiceToken, path: &Path, is_there: bool) -> Failure {
+    let (name, file) = (path.display(), path.to_string_lossy());
+    let what = if is_there { "holds another pair, or none" } else { "does not" };
+    let message = format!("the token {} exists, and the secret file {name} {what}; nothing was changed", token.id);
+    let rotate = |file: &str| api.command(&["rotate", &token.id, "--overlap", "24h", "--secret-file", file]);
+    let new_file = if is_there { format!("{file}.new") } else { file.into_owned() };
+    Failure::refused(message).advice(format!(
+        "The API does not show a secret again. If nobody has it, get a new one; the old one passes for a day:\n  {}",
+        rotate(&new_file)
+    ))
+}
+
 async fn issue_token(connection: &Connection, output: Output, issue: Issue) -> Result<(), Failure> {
-    let account = account(connection, "rotate, which issue needs,")?;
+    let api = account(connection, "rotate, which issue needs,")?;
+    if issue.dry_run.dry_run {
+        return dry_run::print(&issuing(&api, issue).await?, output);
+    }
     let secret = Destination::prepare(&issue.secret, output)?;
     let name = issue.token.name.clone();
     let (key, again) = begin_issue(issue.key)?;
     let attempt = Attempt::Issue { command: again.clone() };
-    let mut issued = with_progress("issuing", &attempt, account.issue(issue.token.into(), &key)).await?;
+    let make = async |account: Tokens<Account>| account.issue(issue.token.into(), &key).await;
+    let mut issued = api.call("issuing", &attempt, make).await?;
     // What is printed before it has its name is shown with the name that it is about to get.
     issued.token.name = Some(name);
-    let finish = format!("access-tokens finish-issue {key}{}", connection.options());
+    let finish = api.command(&["finish-issue", key.as_str()]);
     let is_not_stored = |failure: Failure| {
         failure.advice(format!(
             "Once the secret is stored, give the token its name:\n  {finish}\nIf the secret is lost, get another:\n  {again}"
@@ -133,11 +224,28 @@ async fn issue_token(connection: &Connection, output: Output, issue: Issue) -> R
         output::print_token(&issued.token, shown.as_ref(), output).map_err(is_not_stored)?;
     }
     let attempt = Attempt::FinishIssue { command: finish };
-    let token = with_progress("giving the token its name", &attempt, account.finish_issue(&key)).await?;
+    let name = async |account: Tokens<Account>| account.finish_issue(&key).await;
+    let token = api.call("giving the token its name", &attempt, name).await?;
     match shown {
         Some(_) => Ok(()),
         None => output::print_token(&token, None, output),
     }
+}
+
+/// The requests of an issue: a create or, where an earlier run has made the token, a rotation; then its name.
+async fn issuing(api: &Api<Account>, issue: Issue) -> Result<Vec<Request>, Failure> {
+    let name = issue.token.name.clone();
+    let key = issue.key.as_ref().map_or("<a new key>", IssueKey::as_str);
+    let mut params = CreateParams::from(issue.token);
+    params.name = format!("{name} [issue:{key}]");
+    let made = if issue.key.is_some() { find_by_name(api, &params.name).await? } else { Vec::new() };
+    let (id, secret) = match made.first() {
+        Some(token) => (token.id.as_str(), Request::rotate(api.scope(), &token.id, None)),
+        None => ("<its id>", Request::create(api.scope(), &params)),
+    };
+    let twins = made.iter().skip(1).map(|token| Request::delete(api.scope(), &token.id));
+    let finish = Request::update(api.scope(), id, &UpdateParams::new().name(name));
+    Ok(twins.chain([secret, finish]).collect())
 }
 
 /// The key, and the command that goes on under it. A key that nobody knows yet is shown before anything is sent.
@@ -146,59 +254,62 @@ fn begin_issue(given: Option<IssueKey>) -> Result<(IssueKey, String), Failure> {
         return Ok((key, this_command()));
     }
     let key = IssueKey::random().map_err(|error| Failure::defect(format!("there is no random key: {error}")))?;
-    let command = this_command_with("--key", key.as_str());
+    let command = this_command_with(&["--key", key.as_str()]);
     tell(format_args!("Issuing under the key {key}. If this is interrupted, go on with:\n  {command}"));
     Ok((key, command))
 }
 
 async fn finish_issue(connection: &Connection, output: Output, finish: FinishIssue) -> Result<(), Failure> {
-    let account = account(connection, "rotate, which issue needs,")?;
+    let api = account(connection, "rotate, which issue needs,")?;
+    if finish.dry_run.dry_run {
+        let list = async |account: Tokens<Account>| account.list_all(ListAllParams::new()).await;
+        let tokens = api.call("listing", &Attempt::Read, list).await?;
+        let ending = format!(" [issue:{}]", finish.key);
+        let requests = tokens.iter().filter_map(|token| {
+            let name = token.name.as_deref()?.strip_suffix(&ending)?;
+            Some(Request::update(api.scope(), &token.id, &UpdateParams::new().name(name)))
+        });
+        return dry_run::print(&requests.collect::<Vec<_>>(), output);
+    }
     let attempt = Attempt::FinishIssue { command: this_command() };
-    let token = with_progress("giving the token its name", &attempt, account.finish_issue(&finish.key)).await?;
+    let name = async |account: Tokens<Account>| account.finish_issue(&finish.key).await;
+    let token = api.call("giving the token its name", &attempt, name).await?;
     output::print_token(&token, None, output)
 }
 
 async fn resolve_create(connection: &Connection, output: Output, resolve: ResolveCreate) -> Result<(), Failure> {
     output::refuse_env(output, "resolve-create")?;
-    let tokens = tokens(connection)?;
-    let search = tokens.resolve_create(&resolve.name, &resolve.since);
-    let found = with_progress("looking for the name", &Attempt::Read, search).await?;
+    let api = tokens(connection)?;
+    let search = async |tokens: Tokens<Scope>| tokens.resolve_create(&resolve.name, &resolve.since).await;
+    let found = api.call("looking for the name", &Attempt::Read, search).await?;
     output::print_list(&found, output)?;
-    tell(match found.as_slice() {
-        [] => "The create made no token; it can be made again.".to_owned(),
-        [token] => format!(
-            "Nobody has its secret. Get one with `access-tokens rotate {}`, or delete it with `access-tokens delete {}`.",
-            token.id, token.id
-        ),
-        _ => "Nobody has their secrets, unless others use the name. Rotate one to get a secret, and delete the rest."
-            .to_owned(),
-    });
+    let ids: Vec<&str> = found.iter().map(|token| token.id.as_str()).collect();
+    tell(lost_create::after_a_look(&ids, &this_command(), connection));
     Ok(())
 }
 
 async fn disable_token(connection: &Connection, output: Output, disable: Disable) -> Result<(), Failure> {
-    let tokens = tokens(connection)?;
-    let found = find(&tokens, &disable.token.token).await?;
-    confirm(
-        &format!(
-            "Switch token {} off? Every machine that uses it is locked out until it is switched on again, and the old secret of a \
-             rotation ends for good.",
-            found.label
-        ),
-        disable.yes,
-    )?;
-    let attempt = Attempt::Update { token: found.id.clone() };
-    let token = with_progress("switching off", &attempt, tokens.disable(&found.id)).await?;
+    let api = tokens(connection)?;
+    let found = find(&api, &disable.token.token).await?;
+    if disable.dry_run.dry_run {
+        return dry_run::print(&[Request::update(api.scope(), &found.id, &UpdateParams::new().enabled(false))], output);
+    }
+    ask(&[LockOut::SwitchedOff], &found.label, disable.yes).await?;
+    let attempt = Attempt::Update { look: api.command(&["get", &found.id]) };
+    let token = api.call("switching off", &attempt, async |tokens| tokens.disable(&found.id).await).await?;
     let message =
         format!("{} is off. The old secret of a rotation, if there was one, has ended for good.", found.label);
     output::print_done(&message, &token, output)
 }
 
 async fn enable_token(connection: &Connection, output: Output, enable: Enable) -> Result<(), Failure> {
-    let tokens = tokens(connection)?;
-    let found = find(&tokens, &enable.token.token).await?;
-    let attempt = Attempt::Update { token: found.id.clone() };
-    let token = with_progress("switching on", &attempt, tokens.enable(&found.id)).await?;
+    let api = tokens(connection)?;
+    let found = find(&api, &enable.token.token).await?;
+    if enable.dry_run.dry_run {
+        return dry_run::print(&[Request::update(api.scope(), &found.id, &UpdateParams::new().enabled(true))], output);
+    }
+    let attempt = Attempt::Update { look: api.command(&["get", &found.id]) };
+    let token = api.call("switching on", &attempt, async |tokens| tokens.enable(&found.id).await).await?;
     let until = token.expires_at.as_deref().map(|time| format!(", {time}")).unwrap_or_default();
     output::print_done(
         &format!("{} is on. Its current secret passes until the token expires{until}.", found.label),

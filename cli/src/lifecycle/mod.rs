@@ -3,6 +3,7 @@
 pub mod arguments;
 
 mod commands;
+mod due;
 mod watch;
 
 pub use commands::run;

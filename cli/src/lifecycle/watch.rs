@@ -3,20 +3,22 @@
 //! Each round lists and refreshes anew, so what one round could not renew the next one tries again, and what somebody deleted or
 //! switched off is no longer due. A stop in the middle of a round drops it: a refresh does no harm, whether it happened or not.
 
-use std::io;
 use std::pin::pin;
 use std::time::Duration;
 
-use cloudflare_access_host::{Error, ErrorKind, RefreshParams, RefreshReport};
+use cloudflare_access_host::{BuildError, Error, ErrorKind, ExpiringToken, RefreshParams, RefreshReport, Runtime};
 
 use crate::arguments::Connection;
+use crate::command_line::this_command;
 use crate::failure::{Attempt, Failure};
 use crate::lifecycle::arguments::Watch;
-use crate::settings::account;
+use crate::lifecycle::due::due;
+use crate::settings::account_in;
+use crate::signals;
 use crate::words::spoken;
 
 pub async fn watch(connection: &Connection, arguments: Watch) -> Result<(), Failure> {
-    let Watch { due, every } = arguments;
+    let Watch { due, every, dry_run } = arguments;
     let within = due.within;
     if every >= within {
         return Err(Failure::usage(format!(
@@ -25,9 +27,11 @@ pub async fn watch(connection: &Connection, arguments: Watch) -> Result<(), Fail
             spoken(within)
         )));
     }
-    let account = account(connection, "refresh")?;
-    let stopped = stop_signal().map_err(|error| Failure::defect(format!("cannot wait for a signal: {error}")))?;
-    let mut stopped = pin!(stopped);
+    let runtime = Runtime::new().map_err(BuildError::from)?;
+    // What can never work ends it before the first round.
+    account_in(Some(&runtime), connection, "refresh")?;
+    signals::listen()?;
+    let (mut stopped, mut hangups) = (pin!(signals::stopped()), signals::hangups()?);
     let params = RefreshParams::from(due);
     let mut rounds = Rounds::default();
     tracing::info!(within = spoken(within), every = spoken(every), "watching; renews until it is stopped");
@@ -35,11 +39,12 @@ pub async fn watch(connection: &Connection, arguments: Watch) -> Result<(), Fail
         let pause = tokio::select! {
             biased;
             signal = &mut stopped => break signal,
-            round = account.refresh_expiring(params.clone()) => pause(every, rounds.take(round)?),
+            pause = rounds.next(&runtime, connection, &params, dry_run.dry_run) => pause_of(every, pause?),
         };
         tokio::select! {
             biased;
             signal = &mut stopped => break signal,
+            _ = hangups.recv() => tracing::info!("SIGHUP; the next round begins now"),
             () = tokio::time::sleep(pause) => {}
         }
     };
@@ -47,7 +52,7 @@ pub async fn watch(connection: &Connection, arguments: Watch) -> Result<(), Fail
     rounds.end()
 }
 
-fn pause(every: Duration, asked_for: Option<Duration>) -> Duration {
+fn pause_of(every: Duration, asked_for: Option<Duration>) -> Duration {
     match asked_for {
         Some(wait) if wait > every => {
             tracing::warn!(wait = spoken(wait), "the API asks to wait longer than until the next round");
@@ -65,6 +70,46 @@ struct Rounds {
 }
 
 impl Rounds {
+    /// Makes a round. The credential and all other settings are read anew, so that one that has been replaced works at once.
+    async fn next(
+        &mut self,
+        runtime: &Runtime,
+        connection: &Connection,
+        params: &RefreshParams,
+        is_dry: bool,
+    ) -> Result<Option<Duration>, Failure> {
+        let api = match account_in(Some(runtime), connection, "refresh") {
+            Ok(api) => api,
+            Err(failure) if !self.have_begun => return Err(failure),
+            Err(failure) => {
+                tracing::error!("the round failed, the next one tries again: {}", failure.message);
+                self.left_undone = Some("the settings could not be read".to_owned());
+                return Ok(None);
+            }
+        };
+        let account = api.tokens().clone();
+        if is_dry {
+            return self.take_dry(due(account, params).await);
+        }
+        self.take(account.refresh_expiring(params.clone()).await)
+    }
+
+    /// Logs what a round would have renewed.
+    fn take_dry(&mut self, round: Result<Vec<ExpiringToken>, Error>) -> Result<Option<Duration>, Failure> {
+        let due = match round {
+            Ok(due) => due,
+            Err(error) => return self.take(Err(error)),
+        };
+        self.have_begun = true;
+        self.left_undone = None;
+        for token in due.iter().map(|due| &due.token) {
+            let (id, name) = (&token.id, token.name.as_deref().unwrap_or_default());
+            tracing::info!(id, ?name, expires_at = token.expires_at, "would be renewed");
+        }
+        tracing::info!(due = due.len(), renewed = 0, failed = 0, "round done; nothing was changed");
+        Ok(None)
+    }
+
     /// Logs a round and remembers what it left undone. Returns how long the API asks to wait. A failure, if no round can ever work.
     fn take(&mut self, round: Result<RefreshReport, Error>) -> Result<Option<Duration>, Failure> {
         let is_first = !std::mem::replace(&mut self.have_begun, true);
@@ -78,7 +123,9 @@ impl Rounds {
                 };
                 Ok(report.failures().filter_map(|error| error.retry_after).max())
             }
-            Err(error) if is_first && is_about_the_set_up(error.kind) => Err(Attempt::RefreshExpiring.failed(&error)),
+            Err(error) if is_first && is_about_the_set_up(error.kind) => {
+                Err(Attempt::RefreshExpiring { again: this_command() }.failed(&error))
+            }
             Err(error) => {
                 tracing::error!(
                     kind = error.kind.as_str(),
@@ -130,27 +177,4 @@ fn is_about_the_set_up(kind: ErrorKind) -> bool {
             | ErrorKind::Forbidden
             | ErrorKind::NotFound
     )
-}
-
-/// Ends with the name of the signal that asks to stop. From the call on, none is missed.
-#[cfg(unix)]
-fn stop_signal() -> io::Result<impl Future<Output = &'static str>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => "SIGINT",
-            _ = terminate.recv() => "SIGTERM",
-        }
-    })
-}
-
-#[cfg(not(unix))]
-fn stop_signal() -> io::Result<impl Future<Output = &'static str>> {
-    let mut interrupt = tokio::signal::windows::ctrl_c()?;
-    Ok(async move {
-        interrupt.recv().await;
-        "Ctrl-C"
-    })
 }

@@ -1,5 +1,6 @@
 //! JSON for scripts. Names are the API's; every key is always there; `client_secret` only where there is one to show.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use cloudflare_access_host::{
@@ -7,7 +8,7 @@ use cloudflare_access_host::{
     TimeLeft,
 };
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::value::{RawValue, to_raw_value};
 
 use crate::failure::Failure;
 
@@ -27,7 +28,7 @@ struct Token<'a> {
     client_secret_version: Option<u32>,
     previous_client_secret_expires_at: Option<&'a str>,
     /// What the API has added since this program was made.
-    additional_fields: BTreeMap<&'a str, Value>,
+    additional_fields: BTreeMap<&'a str, Cow<'a, RawValue>>,
 }
 
 impl<'a> Token<'a> {
@@ -48,12 +49,17 @@ impl<'a> Token<'a> {
             additional_fields: token
                 .additional_fields
                 .iter()
-                .map(|field| {
-                    let value = serde_json::from_str(&field.json).unwrap_or_else(|_| Value::String(field.json.clone()));
-                    (field.name.as_str(), value)
-                })
+                .map(|field| (field.name.as_str(), as_sent(&field.json)))
                 .collect(),
         }
+    }
+}
+
+/// JSON as the API wrote it: a number keeps all its digits. Text that is no JSON becomes a string.
+fn as_sent(json: &str) -> Cow<'_, RawValue> {
+    match serde_json::from_str(json) {
+        Ok(value) => Cow::Borrowed(value),
+        Err(_) => Cow::Owned(to_raw_value(json).unwrap_or_else(|_| RawValue::NULL.to_owned())),
     }
 }
 

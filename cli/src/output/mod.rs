@@ -6,16 +6,17 @@
 mod json;
 mod table;
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 
 use cloudflare_access_host::{
     Clock, Deletion, Ensured, ExpiryReport, ExposeSecret, RefreshReport, SecretString, ServiceToken,
 };
 
 use crate::arguments::Output;
+use crate::command_line::quoted;
 use crate::failure::Failure;
-use crate::lost_secret::not_shown;
 use crate::message::tell;
+use crate::secret_file::rescue;
 
 pub fn print_list(tokens: &[ServiceToken], output: Output) -> Result<(), Failure> {
     write(&match output {
@@ -79,7 +80,7 @@ pub fn print_deletion(message: &str, id: &str, deletion: &Deletion, output: Outp
 pub fn print_token(token: &ServiceToken, secret: Option<&SecretString>, output: Output) -> Result<(), Failure> {
     let text = match output {
         Output::Json => json::token(token, secret)?,
-        Output::Env => env_lines(token, secret).expose_secret().to_owned(),
+        Output::Env => env_lines(token, secret)?.expose_secret().to_owned(),
         Output::Table => table::token(token, secret, jiff::Timestamp::now()),
     };
     write_token(&text, token, secret)
@@ -98,28 +99,67 @@ pub fn print_ensured(ensured: &Ensured, secret: Option<&SecretString>, output: O
 }
 
 fn write_token(text: &str, token: &ServiceToken, secret: Option<&SecretString>) -> Result<(), Failure> {
-    write(text).map_err(|failure| match secret {
-        Some(_) => failure.advice(not_shown(token)),
-        None => failure,
+    let Some(secret) = secret else { return write(text) };
+    write_all(text).map_err(|error| match env_lines(token, Some(secret)) {
+        Ok(lines) => rescue(cannot_be_written(&error), &lines),
+        Err(failure) => failure,
     })
 }
 
-/// As a shell or `docker run --env-file` reads them.
-pub fn env_lines(token: &ServiceToken, secret: Option<&SecretString>) -> SecretString {
-    let id = token.client_id.as_ref().map(|id| format!("CF_ACCESS_CLIENT_ID={id}\n"));
-    let secret = secret.map(|secret| format!("CF_ACCESS_CLIENT_SECRET={}\n", secret.expose_secret()));
-    [id, secret].into_iter().flatten().collect::<String>().into()
+/// The names that scripts and the tools of Cloudflare read.
+pub const CLIENT_ID: &str = "CF_ACCESS_CLIENT_ID";
+/// The name of the secret.
+pub const CLIENT_SECRET: &str = "CF_ACCESS_CLIENT_SECRET";
+
+/// As a shell or `docker run --env-file` reads them. What a shell would run or change is quoted; what no request header can carry is an
+/// error.
+pub fn env_lines(token: &ServiceToken, secret: Option<&SecretString>) -> Result<SecretString, Failure> {
+    let secret = secret.map(ExposeSecret::expose_secret);
+    let mut lines = String::new();
+    for (name, value) in [(CLIENT_ID, token.client_id.as_deref()), (CLIENT_SECRET, secret)] {
+        let Some(value) = value else { continue };
+        if value.chars().any(char::is_control) {
+            return Err(Failure::defect(format!(
+                "the API sent a {} with control characters for the token {}, which no request header can carry; --output json shows it",
+                if name == CLIENT_ID { "client id" } else { "secret" },
+                quoted(&token.id)
+            )));
+        }
+        lines.push_str(&format!("{name}={}\n", quoted(value)));
+    }
+    Ok(lines.into())
 }
 
-/// The last resort for a secret that has no other place.
-pub fn print_secret(lines: &SecretString) -> Result<(), Failure> {
-    write(lines.expose_secret())
+/// Whether what is written to standard output is lost. A closed output counts: Rust opens the null device in its place.
+#[cfg(unix)]
+pub fn goes_nowhere() -> bool {
+    use std::os::fd::AsFd;
+    use std::os::unix::fs::{FileTypeExt, MetadataExt};
+    let output = std::io::stdout().as_fd().try_clone_to_owned().map(std::fs::File::from);
+    match (output.and_then(|file| file.metadata()), std::fs::metadata("/dev/null")) {
+        (Ok(output), Ok(null)) => output.file_type().is_char_device() && output.rdev() == null.rdev(),
+        _ => false,
+    }
 }
 
-fn write(text: &str) -> Result<(), Failure> {
+#[cfg(not(unix))]
+pub fn goes_nowhere() -> bool {
+    false
+}
+
+/// Writes text that can be made again. A reader that has seen enough and closed its pipe is no failure.
+pub fn write(text: &str) -> Result<(), Failure> {
+    match write_all(text) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => written.map_err(|error| cannot_be_written(&error)),
+    }
+}
+
+fn write_all(text: &str) -> std::io::Result<()> {
     let mut output = anstream::stdout();
-    output
-        .write_all(text.as_bytes())
-        .and_then(|()| output.flush())
-        .map_err(|error| Failure::defect(format!("standard output cannot be written: {error}")))
+    output.write_all(text.as_bytes()).and_then(|()| output.flush())
+}
+
+fn cannot_be_written(error: &std::io::Error) -> Failure {
+    Failure::defect(format!("standard output cannot be written: {error}"))
 }

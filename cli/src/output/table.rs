@@ -116,7 +116,7 @@ pub fn token(token: &ServiceToken, secret: Option<&SecretString>, now: Timestamp
         row(&printable(&field.name), printable(&field.json));
     }
     if let Some(secret) = secret {
-        row("client secret", secret.expose_secret().to_owned());
+        row("client secret", printable(secret.expose_secret()));
     }
     let mut shown = lines(&table);
     if secret.is_some() {

@@ -5,12 +5,15 @@ use std::time::Duration;
 
 #[cfg(unix)]
 use assert_cmd::Command;
-use cloudflare_access_simulator::{Fault, FaultKind, IssuedToken, Operation, Simulator, Wait, ZONE_ID};
+use cloudflare_access_simulator::{
+    ACCOUNT_ID, API_TOKEN, Fault, FaultKind, IssuedToken, Operation, Simulator, Wait, ZONE_ID,
+};
 
+use crate::program::{ID, assert_shown, child, commands, end, first_id, program, run, simulator};
 #[cfg(unix)]
-use crate::program::shell;
-use crate::program::{ID, assert_shown, child, end, program, run, simulator};
+use crate::program::{bare_shell, shell};
 
+const HOUR: Duration = Duration::from_hours(1);
 const DAY: Duration = Duration::from_hours(24);
 
 /// Makes a token that lives this long.
@@ -21,6 +24,18 @@ fn living(simulator: &Simulator, name: &str, duration: &str) {
 
 fn passes(simulator: &Simulator, token: &IssuedToken) -> bool {
     simulator.authenticate(&token.token.client_id, token.client_secret.expose()).is_ok()
+}
+
+/// The one command of a message.
+fn only(commands: &[String]) -> String {
+    let [command] = commands else { panic!("{commands:?}") };
+    command.clone()
+}
+
+/// A line of a message, pasted into a shell.
+#[cfg(unix)]
+fn typed(simulator: &Simulator, line: &str) -> Command {
+    Command::from_std(shell(simulator, std::path::Path::new("/"), line))
 }
 
 /// The value of a `CF_ACCESS_…` line.
@@ -77,6 +92,17 @@ fn expiring_in_json_tells_disabled_and_everlasting_tokens_apart() {
     assert_eq!(report["forever"][0]["name"], "never");
     assert_eq!((&report["disabled"], &report["unreadable"]), (&serde_json::json!([]), &serde_json::json!([])));
     assert!(stderr.contains("clock is off by more than a minute"), "{stderr}");
+}
+
+#[test]
+fn expiring_fails_where_it_is_told_to_and_a_token_is_due() {
+    let simulator = simulator();
+    living(&simulator, "soon", "5d");
+    run(program(&simulator).args(["create", "off", "--duration", "1d", "--disabled", "--show-secret"]));
+    for (within, arguments, code) in [("10d", &[][..], 0), ("10d", &["--fail"], 12), ("2d", &["--fail"], 0)] {
+        let (ended, _, stderr) = run(program(&simulator).args(["expiring", "--within", within]).args(arguments));
+        assert_eq!(ended, code, "{within} {arguments:?}: {stderr}");
+    }
 }
 
 // --- Renewal
@@ -138,7 +164,7 @@ fn refresh_expiring_goes_on_after_a_failure_and_exits_with_a_code_of_its_own() {
     assert_eq!(
         stderr,
         "error: 1 of 3 tokens that were due could not be renewed\n\
-         Run it again: it renews what is still due. Wait 600 seconds before the next request.\n"
+         Wait 600 seconds before the next request. Run it again: it renews what is still due.\n  access-tokens refresh-expiring --within 30d\n"
     );
 
     simulator.inject(Fault::new(FaultKind::error(409, 12132, "busy")).on(Operation::Refresh));
@@ -226,7 +252,8 @@ fn an_overlap_is_begun_extended_and_ended() {
     --- stdout
     --- stderr
     error: not confirmed: End the old secret of token "CI" ([id]) now? Every machine that still uses it is locked out.
-    There is no terminal to ask on. Give --yes to do it without asking.
+    There is no terminal to ask on. To do it without being asked:
+      access-tokens end-overlap CI --yes
     "#);
     assert!(passes(&simulator, &old), "not confirmed");
     assert_shown!(program(&simulator).args(["end-overlap", "CI", "--yes"]), @r#"
@@ -270,7 +297,7 @@ fn a_rotation_over_a_running_overlap_is_refused_and_is_asked_about_where_it_may_
     exit 6
     --- stdout
     --- stderr
-    error: rotate-with-overlap: an overlap is running until [time]: a rotation ends the old secret, which machines may still use; call `end-overlap` once none does, or pass `end-running-overlap`
+    error: an overlap is running until [time]: a rotation ends the old secret, which machines may still use; call `end-overlap` once none does, or pass `end-running-overlap`
     Wait until the overlap is over; or, once no machine uses the old secret any longer, end it:
       access-tokens end-overlap [id]
     --end-running-overlap rotates all the same, and locks out every machine that still uses the old secret.
@@ -280,8 +307,9 @@ fn a_rotation_over_a_running_overlap_is_refused_and_is_asked_about_where_it_may_
     exit 10
     --- stdout
     --- stderr
-    error: not confirmed: Rotate token "CI" ([id]) even if an overlap is running? The older of its two secrets ends now: every machine that still uses it is locked out.
-    There is no terminal to ask on. Give --yes to do it without asking.
+    error: not confirmed: Give token "CI" ([id]) a new secret while an overlap is running? The older of its two secrets ends now: every machine that still uses it is locked out.
+    There is no terminal to ask on. To do it without being asked:
+      access-tokens rotate CI --overlap 24h --output env --end-running-overlap --yes
     "#);
     assert!(passes(&simulator, &old) && simulator.issued_secrets().len() == 2);
     let (code, stdout, stderr) = run(program(&simulator).args(rotate).args([end, "--yes"]));
@@ -313,7 +341,8 @@ fn disable_asks_and_says_that_the_overlap_ends_and_enable_does_not_bring_it_back
     --- stdout
     --- stderr
     error: not confirmed: Switch token "CI" ([id]) off? Every machine that uses it is locked out until it is switched on again, and the old secret of a rotation ends for good.
-    There is no terminal to ask on. Give --yes to do it without asking.
+    There is no terminal to ask on. To do it without being asked:
+      access-tokens disable CI --yes
     "#);
     assert_pair_passes(&simulator, &new);
     assert_shown!(program(&simulator).args(["disable", "CI", "--yes"]), @r#"
@@ -331,6 +360,58 @@ fn disable_asks_and_says_that_the_overlap_ends_and_enable_does_not_bring_it_back
     "#);
     assert_pair_passes(&simulator, &new);
     assert!(!passes(&simulator, &old));
+}
+
+#[test]
+fn whatever_locks_machines_out_is_asked_about_by_whatever_verb() {
+    let simulator = simulator();
+    let old = simulator.add_token(simulator.account(), "CI");
+    let (past, later) = (simulator.timestamp_in(Duration::ZERO), simulator.timestamp_in(HOUR));
+    let version = "--client-secret-version";
+    let until = "--previous-client-secret-expires-at";
+    let asked = |arguments: &[&str]| {
+        let before = simulator.tokens(simulator.account());
+        let (code, stdout, stderr) = run(program(&simulator).args(arguments));
+        assert_eq!((code, stdout.as_str()), (10, ""), "{arguments:?}: {stderr}");
+        assert!(stderr.contains("locked out") && only(&commands(&stderr)).ends_with(" --yes"), "{stderr}");
+        assert_eq!(simulator.tokens(simulator.account()).len(), before.len());
+        assert!(passes(&simulator, &old), "{arguments:?}");
+    };
+    for arguments in [
+        &["delete", "CI"][..],
+        &["disable", "CI"],
+        &["update", "CI", "--enabled", "false"],
+        &["update", "CI", "--name", "CD", "--enabled", "false"],
+        &["ensure", "CI", "--enabled", "false", "--show-secret"],
+        &["rotate", "CI", "--show-secret"],
+        &["rotate", "CI", "--previous-expires-at", &past, "--show-secret"],
+        &["update", "CI", version, "2", "--show-secret"],
+        &["update", "CI", version, "2", until, &past, "--show-secret"],
+    ] {
+        asked(arguments);
+    }
+    let (code, _, stderr) = run(program(&simulator).args(["rotate", "CI", "--overlap", "24h", "--show-secret"]));
+    assert_eq!(code, 0, "{stderr}");
+    for arguments in [
+        &["end-overlap", "CI"][..],
+        &["update", "CI", until, &past],
+        &["rotate", "CI", "--previous-expires-at", &later, "--show-secret"],
+        &["rotate", "CI", "--overlap", "24h", "--end-running-overlap", "--show-secret"],
+        &["update", "CI", version, "3", until, &later, "--show-secret"],
+    ] {
+        asked(arguments);
+    }
+    for arguments in [
+        &["update", "CI", version, "2", "--show-secret"][..],
+        &["update", "CI", until, &later],
+        &["ensure", "CI", "--enabled", "true", "--show-secret"],
+        &["ensure", "new", "--enabled", "false", "--show-secret"],
+        &["ensure", "new", "--enabled", "false", "--show-secret"],
+    ] {
+        let (code, _, stderr) = run(program(&simulator).args(arguments));
+        assert_eq!(code, 0, "{arguments:?}: {stderr}");
+    }
+    assert!(passes(&simulator, &old));
 }
 
 // --- Names
@@ -405,15 +486,15 @@ fn ensure_says_what_it_did_and_gives_a_secret_only_for_what_it_made() {
     The token [id] was unchanged.
     ");
     let (code, stdout, stderr) =
-        run(program(&simulator).args(["ensure", "CI", "--enabled", "false", "--output", "env"]));
+        run(program(&simulator).args(["ensure", "CI", "--enabled", "false", "--output", "env", "--yes"]));
     assert!(code == 0 && stderr.contains("was updated") && !stdout.contains("SECRET"), "{stdout}{stderr}");
     assert!(!simulator.tokens(simulator.account())[0].enabled);
     let _ = simulator.add_token(simulator.account(), "CI");
-    assert_shown!(program(&simulator).args(["ensure", "CI", "--output", "json"]), @r"
+    assert_shown!(program(&simulator).args(["ensure", "CI", "--output", "env"]), @r"
     exit 6
     --- stdout
     --- stderr
-    error: ensure: 2 tokens have this name: [id], [id]; name one by its id
+    error: 2 tokens have this name: [id], [id]; name one by its id
     ");
 }
 
@@ -440,42 +521,75 @@ fn ensure_may_run_again_with_the_secret_file_that_it_wrote() {
 #[cfg(unix)]
 #[test]
 fn the_advice_after_a_lost_create_finds_the_token_and_the_way_on() {
-    let (simulator, folder) = (simulator(), tempfile::tempdir().unwrap());
-    let typed = |line: &str| Command::from_std(shell(&simulator, folder.path(), line));
-    let advice = |stderr: &str| stderr.split('`').nth(1).unwrap_or_else(|| panic!("{stderr}")).to_owned();
+    let simulator = simulator();
     simulator.inject(Fault::new(FaultKind::Close).on(Operation::Create).after_commit());
     let (code, _, stderr) = run(program(&simulator).args(["create", "CI", "--show-secret"]));
     assert_eq!(code, 9, "{stderr}");
-    let resolve = advice(&stderr);
-    assert_shown!(&mut typed(&resolve), @r"
+    let resolve = only(&commands(&stderr));
+    assert_shown!(&mut typed(&simulator, &resolve), @r"
     exit 0
     --- stdout
     NAME  ID                                    CLIENT ID                                EXPIRES       LAST USED  STATE
     CI    [id]  [client id]  in 12 months  never      on
     --- stderr
-    Nobody has its secret. Get one with `access-tokens rotate [id]`, or delete it with `access-tokens delete [id]`.
+    Nobody has its secret, unless others use the name. Get one:
+      access-tokens rotate [id]
+    Or delete the token:
+      access-tokens delete [id]
     ");
-    let (_, _, stderr) = run(&mut typed(&resolve));
-    let (code, stdout, stderr) = run(&mut typed(&format!("{} --yes --output env", advice(&stderr))));
+    let (_, _, stderr) = run(&mut typed(&simulator, &resolve));
+    let rotate = commands(&stderr)[0].clone();
+    let (code, stdout, stderr) = run(&mut typed(&simulator, &format!("{rotate} --yes --output env")));
     assert_eq!(code, 0, "{stderr}");
     assert_pair_passes(&simulator, &stdout);
-    let later = ["resolve-create", "--name", "CI", "--since", "2100-01-01T00:00:00Z"];
-    assert_shown!(program(&simulator).args(later), @r"
+}
+
+#[cfg(unix)]
+#[test]
+fn where_a_look_finds_no_token_it_does_not_promise_that_none_is_made() {
+    let simulator = simulator();
+    let look = ["resolve-create", "--name", "CI", "--since", "2100-01-01T00:00:00Z"];
+    assert_shown!(program(&simulator).args(look), @r"
     exit 0
     --- stdout
     No tokens.
     --- stderr
-    The create made no token; it can be made again.
+    No token with this name has been made since that time, so far. A create that got no answer may still be under way: look once more in a minute, and create it again only if there is none then.
+      access-tokens resolve-create --name CI --since [time]
     ");
 }
 
-// --- Issue
-
-/// The commands of a message that go on, in their order.
-fn commands(message: &str) -> Vec<String> {
-    let lines = message.lines().filter_map(|line| line.strip_prefix("  "));
-    lines.filter(|line| line.starts_with("access-tokens ")).map(str::to_owned).collect()
+#[cfg(unix)]
+#[test]
+fn the_advice_after_a_lost_create_holds_for_any_name_account_base_url_and_clock() {
+    let folder = tempfile::tempdir().unwrap();
+    let credentials = folder.path().join("the token");
+    std::fs::write(&credentials, API_TOKEN).unwrap();
+    for verb in ["create", "ensure"] {
+        let now = simulator().now();
+        for (name, time) in [("cost $HOME `id`", now - 10 * HOUR), ("it's", now + 10 * HOUR), ("-x", now)] {
+            let simulator = Simulator::builder().clock_stands_at(time).start_on_thread().unwrap();
+            simulator.inject(Fault::new(FaultKind::Close).on(Operation::Create).after_commit());
+            let mut create = program(&simulator);
+            create.env_remove("CLOUDFLARE_API_TOKEN").env_remove("CLOUDFLARE_BASE_URL");
+            create.env("CLOUDFLARE_ACCOUNT_ID", "0".repeat(32)).args([verb, "--show-secret"]);
+            create.args(["--account", ACCOUNT_ID, "--base-url", simulator.base_url(), "--credentials-file"]);
+            let (code, _, stderr) = run(create.arg(&credentials).args(["--", name]));
+            assert_eq!(code, 9, "{stderr}");
+            let mut look = bare_shell(folder.path(), &only(&commands(&stderr)));
+            look.env("CLOUDFLARE_ACCOUNT_ID", "0".repeat(32));
+            let (code, stdout, stderr) = run(&mut Command::from_std(look));
+            let id = first_id(&simulator);
+            assert!(code == 0 && stdout.contains(&id), "{verb} {name} {time}: {stdout}{stderr}");
+            for command in ["rotate", "delete"] {
+                let line = format!("  access-tokens {command} {id} --account {ACCOUNT_ID} --credentials-file ");
+                assert!(stderr.contains(&line), "{stderr}");
+            }
+        }
+    }
 }
+
+// --- Issue
 
 /// There is one token with this name, and the pair of these lines is its own and passes.
 fn assert_issued(simulator: &Simulator, name: &str, lines: &str) {
@@ -589,7 +703,8 @@ fn issue_whose_secret_cannot_be_printed_leaves_the_token_to_be_issued_again() {
     let simulator = simulator();
     let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
     let issue = ["issue", "CI", "--key", "k-1", "--output", "env"];
-    let output = child(&simulator).args(issue).stdout(full).output().unwrap();
+    let state = tempfile::tempdir().unwrap();
+    let output = child(&simulator).env("XDG_STATE_HOME", state.path()).args(issue).stdout(full).output().unwrap();
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{stderr}");
     assert_eq!(simulator.tokens(simulator.account())[0].name, "CI [issue:k-1]");
@@ -609,7 +724,7 @@ fn issue_that_the_api_refuses_has_nothing_to_go_on_with() {
     exit 6
     --- stdout
     --- stderr
-    error: issue: 400 Bad Request; quota (code 12130); check the id and the values, and the number of tokens: 50 an account by default
+    error: 400 Bad Request; quota (code 12130); check the id and the values, and the number of tokens: 50 an account by default
     Cloudflare's name for the request (cf-ray): [ray]
     ");
 }

@@ -1,9 +1,12 @@
 //! The real program `access-tokens` against the simulator: what it prints, where a secret goes, and how it ends.
 
+mod dry_run;
 mod lifecycle;
 mod lost_answer;
 mod program;
 mod readme;
+mod secrets;
+mod verify;
 mod watch;
 #[path = "../../../host-tests/src/within.rs"]
 mod within;
@@ -12,10 +15,11 @@ use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::Stdio;
+use std::time::Duration;
 
 use cloudflare_access_simulator::{ACCOUNT_ID, API_TOKEN, Fault, FaultKind, Operation, Simulator, Wait, ZONE_ID};
 
-use crate::program::{ID, assert_shown, bare_program, child, first_id, program, run, simulator};
+use crate::program::{ID, assert_shown, bare_program, child, program, run, simulator};
 
 // --- What it prints
 
@@ -41,6 +45,36 @@ fn a_list_is_a_table_with_times_in_words() {
     backup  [id]  [client id]  never         never                   on
     --- stderr
     ");
+}
+
+#[test]
+fn a_list_is_filtered_by_switch_use_and_end_by_the_clock_of_the_api() {
+    let simulator = simulator();
+    let day = Duration::from_hours(24);
+    for (name, duration) in [("old", "300d"), ("used", "300d"), ("off", "300d")] {
+        run(program(&simulator).args(["create", name, "--duration", duration, "--show-secret"]));
+    }
+    run(program(&simulator).args(["disable", "off", "--yes"]));
+    simulator.advance(100 * day);
+    run(program(&simulator).args(["create", "new", "--duration", "10d", "--show-secret"]));
+    let used = simulator.tokens(simulator.account()).into_iter().find(|token| token.name == "used").unwrap();
+    let secret = simulator.issued_secrets().swap_remove(1);
+    simulator.authenticate(&used.client_id, secret.expose()).unwrap();
+    for (arguments, names) in [
+        (&["--enabled"][..], &["old", "used", "new"][..]),
+        (&["--disabled"], &["off"]),
+        (&["--unused-since", "90d"], &["old", "off"]),
+        (&["--unused-since", "90d", "--enabled"], &["old"]),
+        (&["--expires-within", "30d"], &["new"]),
+        (&["--expires-within", "200d"], &["old", "used", "off", "new"]),
+    ] {
+        let (code, stdout, stderr) = run(program(&simulator).args(["list", "--output", "json"]).args(arguments));
+        assert_eq!(code, 0, "{stderr}");
+        let listed: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+        let listed: Vec<_> = listed.as_array().unwrap().iter().map(|token| token["name"].as_str().unwrap()).collect();
+        assert_eq!(listed, names, "{arguments:?}");
+    }
+    assert_eq!(run(program(&simulator).args(["list", "--enabled", "--disabled"])).0, 2);
 }
 
 #[test]
@@ -228,27 +262,20 @@ fn a_secret_file_is_gone_when_there_is_no_secret() {
     assert!(!path.exists());
 }
 
-#[test]
-fn a_secret_that_cannot_be_printed_is_told_to_be_lost() {
-    let simulator = simulator();
-    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-    let mut create = child(&simulator);
-    create.args(["create", "CI", "--output", "env"]).stdin(Stdio::null()).stdout(full).stderr(Stdio::piped());
-    let mut child = create.spawn().unwrap();
-    program::end(&mut child);
-    let output = child.wait_with_output().unwrap();
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{stderr}");
-    assert!(stderr.contains(&format!("access-tokens rotate {}", first_id(&simulator))), "{stderr}");
-}
-
 // --- The operations
+
+#[test]
+fn a_duration_is_sent_without_loss() {
+    let simulator = simulator();
+    run(program(&simulator).args(["create", "CI", "--duration", "1500ms", "--show-secret"]));
+    assert_eq!(simulator.requests()[0].json()["duration"], "1500ms");
+}
 
 #[test]
 fn update_changes_what_is_given_and_nothing_else() {
     let simulator = simulator();
     run(program(&simulator).args(["create", "CI", "--show-secret"]));
-    let (code, ..) = run(program(&simulator).args(["update", "CI", "--name", "CD", "--enabled", "false"]));
+    let (code, ..) = run(program(&simulator).args(["update", "CI", "--name", "CD", "--enabled", "false", "--yes"]));
     assert_eq!(code, 0);
     let body = simulator.requests().last().unwrap().json();
     assert_eq!(body, serde_json::json!({ "name": "CD", "enabled": false }));
@@ -260,7 +287,7 @@ fn update_changes_what_is_given_and_nothing_else() {
 fn update_with_a_higher_version_gives_the_new_secret() {
     let simulator = simulator();
     run(program(&simulator).args(["create", "CI", "--show-secret"]));
-    let update = ["update", "CI", "--client-secret-version", "2", "--output", "env"];
+    let update = ["update", "CI", "--client-secret-version", "2", "--output", "env", "--yes"];
     let (code, stdout, _) = run(program(&simulator).args(update));
     assert_eq!(code, 0);
     assert!(stdout.contains(simulator.issued_secrets().last().unwrap().expose()), "{stdout}");
@@ -285,14 +312,16 @@ fn what_cannot_be_undone_is_not_done_without_a_yes() {
     --- stdout
     --- stderr
     error: not confirmed: Delete token "CI" ([id]) for good? Every machine that uses it is locked out.
-    There is no terminal to ask on. Give --yes to do it without asking.
+    There is no terminal to ask on. To do it without being asked:
+      access-tokens delete CI --yes
     "#);
     assert_shown!(program(&simulator).args(["rotate", "CI", "--output", "env"]), @r#"
     exit 10
     --- stdout
     --- stderr
-    error: not confirmed: Rotate token "CI" ([id]) and end its old secret now? Every machine that still uses it is locked out (--overlap 24h leaves it time).
-    There is no terminal to ask on. Give --yes to do it without asking.
+    error: not confirmed: Give token "CI" ([id]) a new secret and end its old one now? Every machine that still uses it is locked out (a later end of the old secret leaves it time).
+    There is no terminal to ask on. To do it without being asked:
+      access-tokens rotate CI --output env --yes
     "#);
     assert_eq!(simulator.authenticate(&token.token.client_id, token.client_secret.expose()), Ok(()));
     assert_shown!(program(&simulator).args(["delete", "CI", "--yes"]), @r#"
@@ -376,7 +405,7 @@ fn a_client_id_stands_for_its_token() {
     let unlucky = simulator.add_token(simulator.account(), "00000000000000000000000000000000.access").token;
     assert_eq!(id_of(&unlucky.name), unlucky.id.as_str());
     let (code, _, stderr) = run(program(&simulator).args(["get", "11111111111111111111111111111111.access"]));
-    assert!(code == 5 && stderr.contains("no token has the id, the client id or the name"), "{stderr}");
+    assert!(code == 5 && stderr.contains("no token has the client id or the name \"1111"), "{stderr}");
     let (code, stdout, _) = run(program(&simulator).args(["find", &token.client_id, "--output", "json"]));
     let found: serde_json::Value = serde_json::from_str(&stdout).unwrap();
     assert_eq!((code, found.as_array().unwrap().len(), &found[0]["id"]), (0, 1, &token.id.into()));
@@ -390,11 +419,14 @@ fn a_name_stands_for_an_id_when_exactly_one_token_has_it() {
     --- stdout
     --- stderr
     error: no token has the id, the client id or the name "CI"
-    `access-tokens list` shows all tokens of this account or zone.
+    List all tokens of this account or zone:
+      access-tokens list
     "#);
     let _ = simulator.add_token(simulator.account(), "CI");
     let _ = simulator.add_token(simulator.account(), "CI nightly");
+    simulator.clear_requests();
     assert_eq!(run(program(&simulator).args(["get", "CI"])).0, 0);
+    assert_eq!(simulator.request_count(), 1, "the list has the token");
     let _ = simulator.add_token(simulator.account(), "CI");
     assert_shown!(program(&simulator).args(["get", "CI"]), @r#"
     exit 2
@@ -436,9 +468,54 @@ fn a_failure_names_the_hint_and_the_ray_id() {
     exit 4
     --- stdout
     --- stderr
-    error: list-all: 403 Forbidden; Authentication error (code 10000); the credential is wrong; or it is for another account; or its IP filter excludes this address; or it lacks the permission "Access: Service Tokens Read" (to list and get) or "Access: Service Tokens Write" (for everything), which an OAuth token has only where the scope was asked for at log-in
+    error: 403 Forbidden; Authentication error (code 10000); the credential is wrong; or it is for another account; or its IP filter excludes this address; or it lacks the permission "Access: Service Tokens Read" (to list and get) or "Access: Service Tokens Write" (for everything), which an OAuth token has only where the scope was asked for at log-in
     Cloudflare's name for the request (cf-ray): [ray]
     "#);
+}
+
+#[test]
+fn with_json_output_a_failure_is_json_on_standard_error() {
+    let simulator = simulator();
+    let failed = |arguments: &[&str]| {
+        let (code, stdout, stderr) = run(program(&simulator).args(arguments).args(["--output", "json"]));
+        let failure: serde_json::Value = serde_json::from_str(&stderr).unwrap_or_else(|_| panic!("{stderr}"));
+        let mut failure = failure["error"].clone();
+        assert_eq!((stdout.as_str(), &failure["code"]), ("", &code.into()), "{stderr}");
+        failure["ray_id"].take();
+        failure
+    };
+    simulator.inject(Fault::new(FaultKind::error(400, 12130, "no")).on(Operation::Create));
+    let message = failed(&["create", "CI"]);
+    assert_eq!(
+        (&message["exit"], &message["kind"], &message["outcome"], &message["status"]),
+        (&"refused".into(), &"rejected".into(), &"not-applied".into(), &400.into())
+    );
+    let api_error = &message["api_errors"][0];
+    assert_eq!((&api_error["code"], &api_error["message"]), (&12130.into(), &"no".into()));
+    simulator.inject(Fault::new(FaultKind::Close).on(Operation::Create).after_commit());
+    let lost = failed(&["create", "CI"]);
+    assert_eq!((&lost["exit"], &lost["outcome"]), (&"may-have-changed".into(), &"unknown".into()));
+    assert!(lost["commands"][0].as_str().unwrap().starts_with("access-tokens resolve-create"), "{lost}");
+    let unknown = failed(&["get", "nobody"]);
+    assert_eq!(
+        (&unknown["exit"], &unknown["kind"], &unknown["commands"][0]),
+        (&"not-found".into(), &serde_json::Value::Null, &"access-tokens list".into())
+    );
+}
+
+#[test]
+fn json_passes_numbers_of_unknown_fields_unchanged() {
+    let simulator = simulator();
+    let body = r#"{"success":true,"errors":[],"messages":[],"result":[{"id":"ID","name":"CI","count":12345678901234567890123,
+        "ratio":1.10,"nested":{"big":98765432109876543210}}],"result_info":{"page":1,"per_page":1000,"count":1,"total_count":1}}"#
+        .replace("\"ID\"", &format!("\"{ID}\""));
+    let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
+    simulator.inject(FaultKind::Response { status: 200, headers, body: body.as_str().into() });
+    let (code, stdout, stderr) = run(program(&simulator).args(["list", "--output", "json"]));
+    assert_eq!(code, 0, "{stderr}");
+    for text in ["\"count\": 12345678901234567890123,", "\"ratio\": 1.10", "{\"big\":98765432109876543210}"] {
+        assert!(stdout.contains(text), "{text} is missing in {stdout}");
+    }
 }
 
 #[test]
@@ -449,8 +526,9 @@ fn an_unknown_outcome_is_told_with_what_to_do() {
     exit 9
     --- stdout
     --- stderr
-    error: create: 520 Cloudflare: unknown error with a body that is not JSON (text/html; charset=UTF-8); it may have been done all the same
-    The token may exist, with a secret that nobody has. Look for it with `access-tokens resolve-create --name "CI" --since [time]`; if it is there, rotate it to get a secret, or delete it. Do not create it again before you have looked.
+    error: 520 Cloudflare: unknown error with a body that is not JSON (text/html; charset=UTF-8); it may have been done all the same
+    The token may exist, with a secret that nobody has. Look for it before you create it again:
+      access-tokens resolve-create --name CI --since [time]
     Cloudflare's name for the request (cf-ray): [ray]
     "#);
 }
@@ -496,6 +574,24 @@ fn a_server_that_sends_the_credential_back_does_not_get_it_to_the_terminal() {
 }
 
 #[test]
+fn the_timeout_covers_all_calls_of_a_command_together() {
+    let simulator = simulator();
+    let _ = simulator.add_token(simulator.account(), "CI");
+    // Each call has time enough, and both together have not.
+    for operation in [Operation::List, Operation::Delete] {
+        let delay = FaultKind::Delay { duration: Duration::from_millis(1200) };
+        simulator.inject(Fault::new(delay).on(operation).forever());
+    }
+    let delete = ["delete", "CI", "--yes", "--max-retries", "0", "--timeout", "2s"];
+    let (code, _, stderr) = run(program(&simulator).args(delete));
+    assert!([8, 9].contains(&code), "{code} {stderr}");
+    for timeout in ["0s", "50d"] {
+        let (code, _, stderr) = run(program(&simulator).args(["list", "--timeout", timeout]));
+        assert!(code == 2 && stderr.contains("--timeout"), "{stderr}");
+    }
+}
+
+#[test]
 fn a_wait_that_the_api_asks_for_is_told() {
     let simulator = simulator();
     simulator.inject(FaultKind::RateLimited { wait: Wait::Seconds(600) });
@@ -507,7 +603,7 @@ fn a_wait_that_the_api_asks_for_is_told() {
 #[test]
 fn an_interrupt_leaves_a_true_message() {
     for (command, advice) in [
-        ("create", "access-tokens resolve-create --name \"CI\" --since 2"),
+        ("create", "\n  access-tokens resolve-create --name CI --since 2"),
         ("issue", "Go on under the same key:\n  access-tokens issue CI --show-secret --key "),
     ] {
         let simulator = simulator();
@@ -561,12 +657,14 @@ fn a_set_up_that_cannot_work_is_told_before_anything_is_sent() {
     --- stderr
     error: no account: give --account or set CLOUDFLARE_ACCOUNT_ID (or --zone for a zone)
     ");
-    assert_shown!(program(&simulator).args(["list", "--zone", ZONE_ID]), @r"
+    assert_shown!(program(&simulator).env("CLOUDFLARE_ZONE_ID", ZONE_ID).args(["list"]), @r"
     exit 2
     --- stdout
     --- stderr
-    error: both an account and a zone: give only one of --account and --zone, and look at CLOUDFLARE_ACCOUNT_ID and CLOUDFLARE_ZONE_ID
+    error: both an account and a zone: CLOUDFLARE_ACCOUNT_ID and CLOUDFLARE_ZONE_ID are set; give --account or --zone, which come before them
     ");
+    let (code, _, stderr) = run(program(&simulator).args(["list", "--zone", ZONE_ID, "--account", ACCOUNT_ID]));
+    assert!(code == 2 && stderr.contains("cannot be used with"), "{stderr}");
     assert_shown!(program(&simulator).env("CLOUDFLARE_API_KEY", "k").args(["list"]), @r"
     exit 3
     --- stdout
@@ -579,6 +677,79 @@ fn a_set_up_that_cannot_work_is_told_before_anything_is_sent() {
     --- stdout
     --- stderr
     error: the base URL has the scheme "http" on host "api.example.com"; use https, or http on a loopback host
+    "#);
+    assert_eq!(simulator.request_count(), 0);
+}
+
+#[test]
+fn options_come_before_the_environment_where_empty_counts_as_absent() {
+    let simulator = Simulator::builder().zones_refuse_api_tokens(false).start_on_thread().unwrap();
+    let other = "1".repeat(32);
+    for (variables, arguments) in [
+        (&[("CLOUDFLARE_ZONE_ID", ZONE_ID)][..], &["--account", ACCOUNT_ID][..]),
+        (&[("CLOUDFLARE_ACCOUNT_ID", &other), ("CLOUDFLARE_ZONE_ID", ZONE_ID)], &["--account", ACCOUNT_ID]),
+        (&[("CLOUDFLARE_ACCOUNT_ID", &other)], &["--zone", ZONE_ID]),
+        (&[("CLOUDFLARE_ZONE_ID", "")], &[]),
+        (&[("CLOUDFLARE_CREDENTIALS_FILE", "")], &[]),
+        (&[("CLOUDFLARE_API_BASE_URL", " "), ("CLOUDFLARE_COMPLIANCE_REGION", "")], &[]),
+        (&[("CLOUDFLARE_API_KEY", " "), ("CLOUDFLARE_EMAIL", "")], &[]),
+    ] {
+        let (code, _, stderr) = run(program(&simulator).envs(variables.iter().copied()).arg("list").args(arguments));
+        assert_eq!(code, 0, "{variables:?} {arguments:?}: {stderr}");
+    }
+    let (code, _, stderr) = run(program(&simulator).args(["list", "--account", ""]));
+    assert!(code == 2 && stderr.contains("--account is empty"), "{stderr}");
+}
+
+#[test]
+fn what_editors_and_windows_leave_at_the_ends_of_a_value_is_taken_off() {
+    let (simulator, folder) = (simulator(), tempfile::tempdir().unwrap());
+    let path = folder.path().join("token");
+    let account = format!("{ACCOUNT_ID}\r");
+    for (begin, end) in [("", "\n"), ("", "\r\n"), ("\u{feff}", ""), (" ", "\t")] {
+        let token = format!("{begin}{API_TOKEN}{end}");
+        let mut by_variable = program(&simulator);
+        by_variable.env("CLOUDFLARE_API_TOKEN", &token).env("CLOUDFLARE_ACCOUNT_ID", &account).arg("list");
+        assert_eq!(run(&mut by_variable).0, 0, "{token:?}");
+        for text in [token, format!("{begin}CLOUDFLARE_API_TOKEN={API_TOKEN}{end}")] {
+            std::fs::write(&path, &text).unwrap();
+            let mut by_file = program(&simulator);
+            by_file.env_remove("CLOUDFLARE_API_TOKEN").args(["list", "--credentials-file"]).arg(&path);
+            assert_eq!(run(&mut by_file).0, 0, "{text:?}");
+            let mut by_input = program(&simulator);
+            by_input.env_remove("CLOUDFLARE_API_TOKEN").args(["list", "--credentials-file", "-"]).write_stdin(text);
+            let (code, _, stderr) = run(&mut by_input);
+            assert_eq!((code, stderr.as_str()), (0, ""));
+        }
+    }
+}
+
+#[test]
+fn a_credential_that_cannot_be_right_is_named_with_its_variable_and_not_shown() {
+    let simulator = simulator();
+    for (variable, value, text) in [
+        ("CLOUDFLARE_API_TOKEN", "\"hunter2\"", "quotes"),
+        ("CLOUDFLARE_API_TOKEN", "Bearer hunter2", "Bearer"),
+        ("CLOUDFLARE_API_TOKEN", "hun\nter2", "white space"),
+        ("CLOUDFLARE_API_TOKEN", "cfast_hunter2", "secret of a service token"),
+        ("CLOUDFLARE_API_TOKEN", "CF_DNS_API_TOKEN", "name of a variable"),
+        ("CLOUDFLARE_API_KEY", "cfut_hunter2", "set it as CLOUDFLARE_API_TOKEN"),
+    ] {
+        let mut list = program(&simulator);
+        list.env_remove("CLOUDFLARE_API_TOKEN").env("CLOUDFLARE_EMAIL", "me@example.com").env(variable, value);
+        let (code, _, stderr) = run(list.arg("list"));
+        assert!(code == 3 && stderr.contains(&format!("error: {variable} ")) && stderr.contains(text), "{stderr}");
+        assert!(!stderr.contains("ter2") && !stderr.contains("CF_DNS"), "{stderr}");
+    }
+    let mut other_name = program(&simulator);
+    other_name.env_remove("CLOUDFLARE_API_TOKEN").env("CF_API_TOKEN", "hunter2").arg("list");
+    assert_shown!(&mut other_name, @r#"
+    exit 3
+    --- stdout
+    --- stderr
+    error: no credential: set CLOUDFLARE_API_TOKEN, or CLOUDFLARE_API_KEY with CLOUDFLARE_EMAIL
+    CF_API_TOKEN is set, and this command reads CLOUDFLARE_API_TOKEN:
+      export CLOUDFLARE_API_TOKEN="$CF_API_TOKEN"
     "#);
     assert_eq!(simulator.request_count(), 0);
 }
@@ -683,7 +854,9 @@ fn the_demo_holds() {
     assert!(stdout.contains("All 8 steps held.") && !stdout.contains('✗'), "{stdout}");
 }
 
-const COMMANDS: [&str; 19] = [
+const COMMANDS: [&str; 21] = [
+    "auth",
+    "verify",
     "list",
     "get",
     "create",
@@ -723,7 +896,31 @@ fn completions_and_man_page_name_every_command() {
 }
 
 #[test]
-fn help_names_the_exit_codes() {
+fn help_has_the_verbs_in_groups_the_exit_codes_and_examples() {
     let (code, help, _) = run(bare_program().arg("--help"));
     assert!(code == 0 && help.contains("something may have changed: look before you try again"), "{help}");
+    for command in COMMANDS {
+        assert!(
+            help.lines().any(|line| line.trim_start().starts_with(command) || line.contains(", enable ")),
+            "{help}"
+        );
+    }
+    let parts =
+        ["Tokens:", "Secrets:", "Expiry:", "This program:", "Output:", "Connection:", "Examples:", "Exit status:"];
+    let places: Vec<_> =
+        parts.iter().map(|part| help.find(&format!("\n{part}")).unwrap_or_else(|| panic!("{part} {help}"))).collect();
+    assert!(places.is_sorted(), "{help}");
+}
+
+#[test]
+fn help_of_a_command_shows_its_own_options_before_those_of_the_connection() {
+    for command in COMMANDS.iter().filter(|command| **command != "auth") {
+        let (code, help, _) = run(bare_program().args([command, "--help"]));
+        let connection = help.find("\nConnection:").unwrap_or_else(|| panic!("{help}"));
+        let own = help.find("\nOptions:").unwrap_or_else(|| panic!("{help}"));
+        let account = help.find("--account").unwrap();
+        assert!(code == 0 && own < connection && connection < account, "{help}");
+        let example = help.find("\nExamples:").unwrap_or_else(|| panic!("{help}"));
+        assert!(help[example..].contains(&format!("\n  access-tokens {command}")), "{help}");
+    }
 }

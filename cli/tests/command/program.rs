@@ -43,6 +43,22 @@ pub fn shell(simulator: &Simulator, folder: &std::path::Path, line: &str) -> pro
     shell
 }
 
+/// A line that a user would type where the environment says nothing of Cloudflare.
+#[cfg(unix)]
+pub fn bare_shell(folder: &std::path::Path, line: &str) -> process::Command {
+    let mut shell = process::Command::new("/bin/sh");
+    let programs = assert_cmd::cargo::cargo_bin!("access-tokens").parent().unwrap();
+    shell.env_clear().env("HOME", HOME).env("XDG_CACHE_HOME", CACHE).env("PATH", programs);
+    shell.current_dir(folder).args(["-c", line]);
+    shell
+}
+
+/// The command lines of a message that can be pasted, in their order.
+pub fn commands(message: &str) -> Vec<String> {
+    let lines = message.lines().filter_map(|line| line.strip_prefix("  "));
+    lines.filter(|line| line.starts_with("access-tokens ")).map(str::to_owned).collect()
+}
+
 fn with_settings(program: &mut process::Command, simulator: &Simulator) {
     program
         .env_clear()

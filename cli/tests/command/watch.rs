@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
-use cloudflare_access_simulator::{Fault, FaultKind, Operation, Simulator, Wait};
+use cloudflare_access_simulator::{API_TOKEN, Fault, FaultKind, Operation, Simulator, Wait};
 
 use crate::program::{assert_shown, child, end, program, run, send, simulator, wait_for_request};
 use crate::within::LIMIT;
@@ -45,6 +45,11 @@ impl Watching {
                 return line;
             }
         }
+    }
+
+    /// Sends a signal and goes on.
+    fn send(&self, signal: &str) {
+        send(signal, &self.child);
     }
 
     /// Sends a signal and waits for the end: the exit code, and the whole log.
@@ -102,6 +107,45 @@ fn a_watch_leaves_expired_tokens_and_other_names_alone_unless_it_is_told_otherwi
         assert!(round.contains(due), "{arguments:?}: {round}");
     }
     assert!(simulator.tokens(simulator.account())[0].expires_at > simulator.now() + 300 * DAY);
+}
+
+#[test]
+fn a_watch_reads_its_credential_anew_in_each_round_and_at_sighup() {
+    let (simulator, folder) = (with_one_token(), tempfile::tempdir().unwrap());
+    let path = folder.path().join("token");
+    std::fs::write(&path, API_TOKEN).unwrap();
+    let mut watch = child(&simulator);
+    watch.env_remove("CLOUDFLARE_API_TOKEN").args(["watch", "--within", "30d", "--every", "1d", "--credentials-file"]);
+    let mut watching = Watching::of(watch.arg(&path));
+    watching.wait_for("round done");
+    for (text, failed) in [(Some("an-old-token"), "Authentication error"), (None, "cannot be read")] {
+        match text {
+            Some(text) => std::fs::write(&path, text).unwrap(),
+            None => std::fs::remove_file(&path).unwrap(),
+        }
+        watching.send("-HUP");
+        watching.wait_for("SIGHUP; the next round begins now");
+        let round = watching.wait_for("the round failed, the next one tries again");
+        assert!(round.contains(failed), "{round}");
+    }
+    std::fs::write(&path, API_TOKEN).unwrap();
+    watching.send("-HUP");
+    watching.wait_for("round done");
+    let (code, log) = watching.stop("-TERM");
+    assert_eq!(code, 0, "{log}");
+}
+
+#[test]
+fn a_dry_watch_logs_what_is_due_and_renews_nothing() {
+    let simulator = with_one_token();
+    let expires_at = simulator.tokens(simulator.account())[0].expires_at;
+    simulator.advance(340 * DAY);
+    let mut watching = Watching::of(child(&simulator).args(["watch", "--within", "30d", "--every", "1s", "--dry-run"]));
+    watching.wait_for("would be renewed");
+    let round = watching.wait_for("round done; nothing was changed");
+    assert!(round.contains("due=1"), "{round}");
+    let (code, log) = watching.stop("-TERM");
+    assert_eq!((code, simulator.tokens(simulator.account())[0].expires_at), (0, expires_at), "{log}");
 }
 
 #[test]

@@ -28,6 +28,12 @@ pub enum InvalidCertificate {
 }
 
 impl Certificate {
+    /// Returns the certificate in DER.
+    #[must_use]
+    pub fn as_der(&self) -> &[u8] {
+        &self.0
+    }
+
     /// Takes a certificate in DER.
     pub fn from_der(der: impl Into<Vec<u8>>) -> Self {
         Self(CertificateDer::from(der.into()))

@@ -1,0 +1,236 @@
+//! What becomes of a secret where something goes wrong on the way: signals, full disks, closed outputs, files that are there.
+
+#![cfg(unix)]
+
+use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use assert_cmd::Command;
+use cloudflare_access_simulator::{Fault, FaultKind, Operation, Simulator};
+use tempfile::TempDir;
+
+use crate::program::{
+    assert_shown, child, commands, end, first_id, program, run, send, shell, simulator, wait_for_request,
+};
+
+fn folder() -> TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
+}
+
+/// The one file of a folder, which only its owner can read and which has the secret that was made last.
+fn assert_saved(simulator: &Simulator, folder: &Path, stderr: &str) {
+    let saved = files(&folder.join("access-tokens"));
+    let [file] = saved.as_slice() else { panic!("{saved:?} {stderr}") };
+    let secret = simulator.issued_secrets().pop().unwrap();
+    let text = std::fs::read_to_string(file).unwrap();
+    assert!(text.contains(&format!("CF_ACCESS_CLIENT_SECRET={}\n", secret.expose())), "{text}");
+    assert_eq!(std::fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600);
+    assert!(stderr.contains(&file.display().to_string()) && !stderr.contains(secret.expose()), "{stderr}");
+}
+
+#[test]
+fn a_signal_leaves_no_file_and_says_what_is_known() {
+    for signal in ["-INT", "-TERM"] {
+        let (simulator, folder) = (simulator(), folder());
+        simulator.inject(FaultKind::NeverAnswer);
+        let mut create = child(&simulator);
+        create.args(["create", "CI", "--secret-file"]).arg(folder.path().join("ci.env")).stderr(Stdio::piped());
+        let mut child = create.spawn().unwrap();
+        wait_for_request(&simulator);
+        assert_eq!(files(folder.path()), [] as [PathBuf; 0]);
+        send(signal, &child);
+        let status = end(&mut child);
+        let mut stderr = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+        assert_eq!(status.code(), Some(130), "{stderr}");
+        assert!(stderr.contains("The token may exist") && commands(&stderr).len() == 1, "{stderr}");
+        assert_eq!(files(folder.path()), [] as [PathBuf; 0]);
+    }
+}
+
+/// `script` of util-linux gives the program a terminal.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_signal_at_a_prompt_ends_the_command_and_changes_nothing() {
+    let simulator = simulator();
+    let token = simulator.add_token(simulator.account(), "CI").token;
+    for arguments in [format!("delete {}", token.id), "delete CI".to_owned(), "rotate CI --secret-file f".to_owned()] {
+        let folder = folder();
+        let mut script = child(&simulator);
+        let program = script.get_program().to_str().unwrap().to_owned();
+        let environment: Vec<_> =
+            script.get_envs().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned()))).collect();
+        script = std::process::Command::new("script");
+        script.env_clear().envs(environment).env("PATH", "/usr/bin:/bin").current_dir(folder.path());
+        script.args(["-qec", &format!("{program} {arguments}"), "/dev/null"]);
+        let mut child = script.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut shown = Vec::new();
+        let mut output = child.stdout.take().unwrap();
+        let mut byte = [0];
+        while !shown.ends_with(b"[y/N] ") {
+            assert_eq!(output.read(&mut byte).unwrap(), 1, "{}", String::from_utf8_lossy(&shown));
+            shown.push(byte[0]);
+        }
+        child.stdin.as_mut().unwrap().write_all(b"\x03").unwrap();
+        let status = end(&mut child);
+        output.read_to_end(&mut shown).unwrap();
+        let shown = String::from_utf8_lossy(&shown);
+        assert_eq!(status.code(), Some(130), "{arguments}: {shown}");
+        assert!(shown.contains("interrupted; nothing was changed"), "{shown}");
+        assert_eq!(files(folder.path()), [] as [PathBuf; 0]);
+    }
+    assert_eq!(simulator.issued_secrets().len(), 1);
+    assert_eq!(first_id(&simulator), token.id);
+}
+
+#[test]
+fn a_secret_that_cannot_be_printed_is_saved() {
+    let full = || std::fs::File::options().write(true).open("/dev/full").unwrap();
+    for command in [&["create", "CI", "--output", "env"][..], &["ensure", "CI", "--show-secret"]] {
+        let (simulator, state) = (simulator(), folder());
+        let mut create = child(&simulator);
+        create.env("XDG_STATE_HOME", state.path()).args(command).stdout(full());
+        let output = create.output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{stderr}");
+        assert_saved(&simulator, state.path(), &stderr);
+    }
+}
+
+#[test]
+fn a_secret_whose_reader_is_gone_is_saved() {
+    let (simulator, state) = (simulator(), folder());
+    let mut create = child(&simulator);
+    create.env("XDG_STATE_HOME", state.path()).args(["create", "CI", "--output", "env"]);
+    let mut child = create.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let status = end(&mut child);
+    let mut stderr = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+    assert_eq!(status.code(), Some(1), "{stderr}");
+    assert_saved(&simulator, state.path(), &stderr);
+}
+
+#[test]
+fn a_secret_whose_file_cannot_be_written_any_more_is_saved_or_shown() {
+    for has_state_folder in [true, false] {
+        let (simulator, state, folder) = (simulator(), folder(), folder());
+        let delay = FaultKind::Delay { duration: Duration::from_secs(2) };
+        simulator.inject(Fault::new(delay).on(Operation::Create));
+        let place = folder.path().join("secrets");
+        std::fs::create_dir(&place).unwrap();
+        let mut create = child(&simulator);
+        let nowhere = Path::new("/dev/null/state");
+        create.env("XDG_STATE_HOME", if has_state_folder { state.path() } else { nowhere });
+        create.args(["create", "CI", "--secret-file"]).arg(place.join("ci.env")).stderr(Stdio::piped());
+        let mut child = create.stdout(Stdio::null()).spawn().unwrap();
+        wait_for_request(&simulator);
+        std::fs::remove_dir(&place).unwrap();
+        let status = end(&mut child);
+        let mut stderr = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+        assert_eq!(status.code(), Some(1), "{stderr}");
+        if has_state_folder {
+            assert_saved(&simulator, state.path(), &stderr);
+        } else {
+            let secret = simulator.issued_secrets().pop().unwrap();
+            assert!(stderr.contains(secret.expose()) && stderr.contains("printed above, this once"), "{stderr}");
+        }
+    }
+}
+
+#[test]
+fn a_secret_is_not_asked_for_where_standard_output_goes_nowhere() {
+    let (simulator, folder) = (simulator(), folder());
+    for line in ["create CI --output env >&-", "create CI --show-secret >/dev/null", "issue CI -o json >&-"] {
+        let mut typed = Command::from_std(shell(&simulator, folder.path(), &format!("access-tokens {line}")));
+        let (code, _, stderr) = run(&mut typed);
+        assert!(code == 2 && stderr.contains("would be lost; nothing was sent"), "{line}: {code} {stderr}");
+    }
+    assert_eq!(simulator.request_count(), 0);
+}
+
+#[test]
+fn a_closed_pipe_ends_quietly_where_nothing_is_lost() {
+    let simulator = simulator();
+    let _ = simulator.add_token(simulator.account(), "CI");
+    for arguments in [&["list"][..], &["get", "CI"], &["man-page"], &["completions", "bash"], &["demo"]] {
+        let mut list = child(&simulator);
+        let mut child = list.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let status = end(&mut child);
+        let mut stderr = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+        assert_eq!((status.code(), stderr.as_str()), (Some(0), ""), "{arguments:?}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_an_error() {
+    let simulator = simulator();
+    for arguments in [&["list"][..], &["man-page"], &["demo"]] {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let output = child(&simulator).args(arguments).stdout(full).output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {stderr}");
+        assert!(stderr.starts_with("error: standard output cannot be written: "), "{stderr}");
+    }
+}
+
+#[test]
+fn ensure_takes_only_the_file_with_the_pair_of_its_token_for_the_kept_secret() {
+    let (simulator, folder) = (simulator(), folder());
+    let file = folder.path().join("ci.env");
+    let token = simulator.add_token(simulator.account(), "CI").token;
+    let other = format!("CF_ACCESS_CLIENT_ID={}.access\nCF_ACCESS_CLIENT_SECRET=x\n", "0".repeat(32));
+    for text in ["", "precious", &other, &format!("CF_ACCESS_CLIENT_ID={}\n", token.client_id)] {
+        std::fs::write(&file, text).unwrap();
+        let (code, _, stderr) = run(program(&simulator).args(["ensure", "CI", "--secret-file"]).arg(&file));
+        assert!(code == 6 && stderr.contains("holds another pair, or none; nothing was changed"), "{text}: {stderr}");
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
+    }
+    std::fs::remove_file(&file).unwrap();
+    let mut ensure =
+        Command::from_std(shell(&simulator, folder.path(), "access-tokens ensure CI --secret-file ci.env"));
+    assert_shown!(&mut ensure, @r"
+    exit 6
+    --- stdout
+    --- stderr
+    error: the token [id] exists, and the secret file ci.env does not; nothing was changed
+    The API does not show a secret again. If nobody has it, get a new one; the old one passes for a day:
+      access-tokens rotate [id] --overlap 24h --secret-file ci.env
+    ");
+    let (code, stdout, stderr) = run(&mut ensure);
+    assert_eq!(code, 6, "{stdout}{stderr}");
+    let (code, _, stderr) = run(&mut Command::from_std(shell(&simulator, folder.path(), &commands(&stderr)[0])));
+    assert_eq!(code, 0, "{stderr}");
+    assert_eq!(run(&mut ensure).0, 0, "the pair is there now");
+}
+
+#[test]
+fn a_secret_that_a_shell_would_run_is_quoted_and_one_that_no_header_carries_is_refused() {
+    for (secret, lines) in [("x$(id)", Some("'x$(id)'")), ("it's", Some(r"'it'\''s'")), ("x\nLD_PRELOAD=y", None)] {
+        let (simulator, folder) = (simulator(), folder());
+        simulator.inject(Fault::new(FaultKind::replaced("/result/client_secret", secret)).on(Operation::Create));
+        let (code, stdout, stderr) = run(program(&simulator).args(["create", "CI", "--output", "env"]));
+        match lines {
+            Some(quoted) => {
+                assert!(code == 0 && stdout.ends_with(&format!("\nCF_ACCESS_CLIENT_SECRET={quoted}\n")), "{stdout}");
+                std::fs::write(folder.path().join("env"), &stdout).unwrap();
+                let mut sourced = shell(&simulator, folder.path(), ". ./env; printf %s \"$CF_ACCESS_CLIENT_SECRET\"");
+                assert_eq!(String::from_utf8(sourced.output().unwrap().stdout).unwrap(), secret);
+            }
+            None => {
+                assert!(code == 1 && stdout.is_empty() && stderr.contains("control characters"), "{stdout}{stderr}")
+            }
+        }
+    }
+}
