@@ -77,12 +77,10 @@ impl NewToken {
         let since = before(time.unwrap_or_else(Timestamp::now), self.begun, TOLERANCE);
         let since = since.round(Unit::Second).unwrap_or(since).to_string();
         let look = self.connection.command(&["resolve-create", "--name", &self.name, "--since", &since]);
-        let clock = match time {
-            Some(_) => "",
-            None => {
-                "\nThe time is by this machine's clock, since the API has not told its own. Take an earlier one where the clock may be \
-                 fast."
-            }
+        let clock = if time.is_some() {
+            ""
+        } else {
+            "\nThe time is by this machine's clock, since the API has not told its own. Take an earlier one where the clock may be fast."
         };
         match self.kind {
             Kind::Create => format!(

@@ -148,18 +148,15 @@ fn checked(text: &str) -> Result<Url, Failure> {
 
 /// The pair of the file, or else of the environment.
 fn pair(verify: &Verify) -> Result<Pair, Failure> {
-    let (place, id, secret) = match &verify.secret_file {
-        Some(path) => {
-            let place = format!("the secret file {}", path.display());
-            let text = std::fs::read_to_string(path)
-                .map_err(|error| Failure::configuration(&format!("{place} cannot be read: {error}")))?;
-            (place, variable_in(&text, CLIENT_ID), variable_in(&text, CLIENT_SECRET))
-        }
-        None => {
-            let [id, secret] = [(CLIENT_ID, OTHER_NAMES[0]), (CLIENT_SECRET, OTHER_NAMES[1])]
-                .map(|(name, other)| variable(name)?.map_or_else(|| variable(other), |value| Ok(Some(value))));
-            ("the environment".to_owned(), id?, secret?)
-        }
+    let (place, id, secret) = if let Some(path) = &verify.secret_file {
+        let place = format!("the secret file {}", path.display());
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| Failure::configuration(&format!("{place} cannot be read: {error}")))?;
+        (place, variable_in(&text, CLIENT_ID), variable_in(&text, CLIENT_SECRET))
+    } else {
+        let [id, secret] = [(CLIENT_ID, OTHER_NAMES[0]), (CLIENT_SECRET, OTHER_NAMES[1])]
+            .map(|(name, other)| variable(name)?.map_or_else(|| variable(other), |value| Ok(Some(value))));
+        ("the environment".to_owned(), id?, secret?)
     };
     match (id.as_deref().and_then(some), secret) {
         (Some(client_id), Some(secret)) => Ok(Pair { client_id, secret: secret.into() }),

@@ -6,7 +6,7 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use cloudflare_access_host::{BuildError, Error, ErrorKind, ExpiringToken, RefreshParams, RefreshReport, Runtime};
+use cloudflare_access_host::{Error, ErrorKind, ExpiringToken, RefreshParams, RefreshReport, Runtime};
 
 use crate::arguments::Connection;
 use crate::command_line::this_command;
@@ -27,7 +27,7 @@ pub async fn watch(connection: &Connection, arguments: Watch) -> Result<(), Fail
             spoken(within)
         )));
     }
-    let runtime = Runtime::new().map_err(BuildError::from)?;
+    let runtime = Runtime::new()?;
     // What can never work ends it before the first round.
     account_in(Some(&runtime), connection, "refresh")?;
     signals::listen()?;

@@ -125,7 +125,7 @@ pub fn env_lines(token: &ServiceToken, secret: Option<&SecretString>) -> Result<
                 quoted(&token.id)
             )));
         }
-        lines.push_str(&format!("{name}={}\n", quoted(value)));
+        lines += &(name.to_owned() + "=" + &quoted(value) + "\n");
     }
     Ok(lines.into())
 }

@@ -12,6 +12,8 @@ use crate::words::{Nearness, nearness, relative};
 const BOLD: Style = Style::new().bold();
 const DIMMED: Style = Style::new().dimmed();
 const RED: Style = AnsiColor::Red.on_default();
+/// How much of a name is shown at least.
+const LEAST_OF_A_NAME: usize = 4;
 const YELLOW: Style = AnsiColor::Yellow.on_default();
 
 pub fn list(tokens: &[ServiceToken], now: Timestamp) -> String {
@@ -66,6 +68,15 @@ fn time_of(now: &str) -> Timestamp {
 }
 
 fn rows<'a>(tokens: impl IntoIterator<Item = &'a ServiceToken>, now: Timestamp) -> String {
+    let tokens: Vec<&ServiceToken> = tokens.into_iter().collect();
+    let whole = whole_rows(&tokens, now);
+    match columns() {
+        Some(columns) if widest(&whole) > columns => narrow_rows(&tokens, now, columns),
+        _ => whole,
+    }
+}
+
+fn whole_rows(tokens: &[&ServiceToken], now: Timestamp) -> String {
     let mut table = plain_table();
     table.set_header(["NAME", "ID", "CLIENT ID", "EXPIRES", "LAST USED", "STATE"].map(|title| styled(BOLD, title)));
     for token in tokens {
@@ -74,14 +85,77 @@ fn rows<'a>(tokens: impl IntoIterator<Item = &'a ServiceToken>, now: Timestamp) 
             printable(&token.id),
             text(token.client_id.as_deref()),
             expiry(token, now),
-            token
-                .last_seen_at
-                .as_deref()
-                .map_or_else(|| styled(DIMMED, "never"), |time| printable(&relative(time, now))),
+            last_used(token, now),
             state(token),
         ]);
     }
     lines(&table)
+}
+
+/// Without the client id, with short times, and with names cut where they are too long for the terminal.
+fn narrow_rows(tokens: &[&ServiceToken], now: Timestamp, columns: usize) -> String {
+    let rows = |longest_name: usize| {
+        let mut table = plain_table();
+        table.set_header(["NAME", "ID", "EXPIRES", "USED", "STATE"].map(|title| styled(BOLD, title)));
+        for token in tokens {
+            table.add_row([
+                text(token.name.as_deref().map(|name| cut(name, longest_name)).as_deref()),
+                printable(&token.id),
+                short(&expiry(token, now)),
+                short(&last_used(token, now)),
+                state(token),
+            ]);
+        }
+        lines(&table)
+    };
+    let longest_name = tokens.iter().map(|token| token.name.as_deref().unwrap_or_default().chars().count()).max();
+    let longest_name = longest_name.unwrap_or_default();
+    let too_wide = widest(&rows(longest_name)).saturating_sub(columns);
+    rows(longest_name.saturating_sub(too_wide).max(LEAST_OF_A_NAME))
+}
+
+/// How many columns there are: those of `COLUMNS` or of the terminal. None where the output goes elsewhere, which cuts nothing.
+fn columns() -> Option<usize> {
+    let given = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    given.or_else(|| plain_table().width().map(usize::from))
+}
+
+fn widest(text: &str) -> usize {
+    let text = anstream::adapter::strip_str(text).to_string();
+    text.lines().map(|line| line.chars().count()).max().unwrap_or_default()
+}
+
+fn cut(text: &str, longest: usize) -> String {
+    if text.chars().count() <= longest {
+        return text.to_owned();
+    }
+    let kept = text.chars().take(longest.saturating_sub(1));
+    kept.chain(['\u{2026}']).collect()
+}
+
+/// Times in words, shorter.
+fn short(words: &str) -> String {
+    [
+        ("in less than a minute", "now"),
+        ("less than a minute ago", "now"),
+        (" minutes", "min"),
+        (" minute", "min"),
+        (" hours", "h"),
+        (" hour", "h"),
+        (" days", "d"),
+        (" day", "d"),
+        (" months", "mo"),
+        (" month", "mo"),
+        (" years", "y"),
+        (" year", "y"),
+    ]
+    .into_iter()
+    .fold(words.to_owned(), |words, (long, short)| words.replace(long, short))
+}
+
+fn last_used(token: &ServiceToken, now: Timestamp) -> String {
+    let time = token.last_seen_at.as_deref();
+    time.map_or_else(|| styled(DIMMED, "never"), |time| printable(&relative(time, now)))
 }
 
 pub fn token(token: &ServiceToken, secret: Option<&SecretString>, now: Timestamp) -> String {

@@ -78,6 +78,29 @@ fn a_list_is_filtered_by_switch_use_and_end_by_the_clock_of_the_api() {
 }
 
 #[test]
+fn a_list_fits_the_columns_of_a_terminal() {
+    let simulator = simulator();
+    for name in ["a name that is much too long for a terminal", "CI"] {
+        let used = simulator.add_token(simulator.account(), name);
+        simulator.authenticate(&used.token.client_id, used.client_secret.expose()).unwrap();
+    }
+    assert_shown!(program(&simulator).env("COLUMNS", "80").arg("list"), @r"
+    exit 0
+    --- stdout
+    NAME                  ID                                    EXPIRES  USED  STATE
+    a name that is much…  [id]  in 12mo  now   on
+    CI                    [id]  in 12mo  now   on
+    --- stderr
+    ");
+    for columns in [70, 80, 120] {
+        let (_, stdout, _) = run(program(&simulator).env("COLUMNS", columns.to_string()).arg("list"));
+        assert!(stdout.lines().all(|line| line.chars().count() <= columns), "{stdout}");
+    }
+    let (_, stdout, _) = run(program(&simulator).env("COLUMNS", "300").arg("list"));
+    assert!(stdout.contains("CLIENT ID") && stdout.contains("much too long for a terminal"), "{stdout}");
+}
+
+#[test]
 fn json_has_the_names_of_the_api_and_always_the_same_keys() {
     let simulator = simulator();
     assert_shown!(program(&simulator).args(["list", "--output", "json"]), @r"
@@ -906,7 +929,7 @@ fn help_has_the_verbs_in_groups_the_exit_codes_and_examples() {
         );
     }
     let parts =
-        ["Tokens:", "Secrets:", "Expiry:", "This program:", "Output:", "Connection:", "Examples:", "Exit status:"];
+        ["Tokens:", "Secrets:", "Expiry:", "This program:", "Options of every command:", "Examples:", "Exit status:"];
     let places: Vec<_> =
         parts.iter().map(|part| help.find(&format!("\n{part}")).unwrap_or_else(|| panic!("{part} {help}"))).collect();
     assert!(places.is_sorted(), "{help}");

@@ -229,7 +229,7 @@ fn a_secret_that_a_shell_would_run_is_quoted_and_one_that_no_header_carries_is_r
                 assert_eq!(String::from_utf8(sourced.output().unwrap().stdout).unwrap(), secret);
             }
             None => {
-                assert!(code == 1 && stdout.is_empty() && stderr.contains("control characters"), "{stdout}{stderr}")
+                assert!(code == 1 && stdout.is_empty() && stderr.contains("control characters"), "{stdout}{stderr}");
             }
         }
     }
