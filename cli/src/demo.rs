@@ -254,14 +254,19 @@ fn later(before: &ServiceToken, after: &ServiceToken) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use cloudflare_access_host::{CodeCache, Runtime};
+
     use super::*;
 
     #[tokio::test]
     async fn a_claim_that_does_not_hold_is_a_failure() {
         let simulator = Simulator::start().await.unwrap();
+        // Nothing is kept in the cache folder of who runs the tests.
+        let runtime = Runtime::builder().cache(CodeCache::None).build().unwrap();
         let access = AccessTokens::builder()
             .credentials(Credentials::api_token(API_TOKEN))
             .base_url(simulator.base_url().parse().unwrap())
+            .runtime(runtime)
             .build()
             .unwrap();
         let mut demo = Demo { account: access.account(ACCOUNT_ID), simulator, steps: 0, broken: 0 };

@@ -2,7 +2,7 @@
 //! wrote.
 
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
@@ -44,6 +44,16 @@ async fn run(command: Command, limit: Duration) -> Output {
         panic!("waited {seconds} s in vain for the end of {program}; it wrote:\n{}", String::from_utf8_lossy(&written));
     };
     Output { status, stdout, stderr }
+}
+
+/// A program that is killed when this value is dropped.
+pub struct Running(pub Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 /// What a running program writes, line by line. A thread reads all of it, so that the program never waits for a reader.

@@ -231,7 +231,7 @@ fn a_component_that_wants_more_than_this_host_offers_is_refused() {
     component.extend([0x0a, length + 5, 1, 0, length]);
     component.extend(name);
     component.extend([5, 0]);
-    let error = Runtime::builder().component(component).build().unwrap_err();
+    let error = Runtime::builder().component(component).cache(code_cache()).build().unwrap_err();
     assert!(error.to_string().starts_with("the component cannot be loaded"), "{error}");
     assert!(format!("{error:?}").contains("wasi:sockets/tcp-create-socket"), "{error:?}");
 }

@@ -2,16 +2,16 @@
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use cloudflare_access_host_tests::programs::Lines;
+use cloudflare_access_host_tests::programs::{Lines, Running};
 use cloudflare_access_host_tests::{LIMIT, fetched};
 use serde_json::Value;
 
 /// A running `nats-server` and a connection to it.
 pub struct Nats {
-    process: Child,
+    _process: Running,
     /// Where hosts find it.
     pub url: String,
     reader: BufReader<TcpStream>,
@@ -25,15 +25,16 @@ impl Nats {
             .args(["--addr", "127.0.0.1", "--port", "-1"])
             .stderr(Stdio::piped())
             .spawn()
+            .map(Running)
             .expect("nats-server runs");
-        let mut lines = Lines::of(process.stderr.take().expect("its log"));
+        let mut lines = Lines::of(process.0.stderr.take().expect("its log"));
         let address = lines.wait_for("the address that nats-server listens on", |line| {
             line.split_once("client connections on ").map(|(_, address)| address.trim().to_owned())
         });
         let mut stream = TcpStream::connect(&address).expect("a connection");
         stream.set_write_timeout(Some(LIMIT)).expect("a limit");
         stream.write_all(b"CONNECT {\"verbose\":false}\r\n").expect("it is sent");
-        Self { process, url: format!("nats://{address}"), reader: BufReader::new(stream), requests: 0 }
+        Self { _process: process, url: format!("nats://{address}"), reader: BufReader::new(stream), requests: 0 }
     }
 
     /// Asks for messages on a subject.
@@ -92,12 +93,5 @@ impl Nats {
 
     fn send(&mut self, bytes: &[u8]) {
         self.reader.get_mut().write_all(bytes).expect("it is sent");
-    }
-}
-
-impl Drop for Nats {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }

@@ -3,16 +3,16 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::Stdio;
 
-use cloudflare_access_host_tests::programs::Lines;
+use cloudflare_access_host_tests::programs::{Lines, Running};
 use cloudflare_access_host_tests::{LIMIT, fetched};
 use cloudflare_access_simulator::{API_TOKEN, Simulator};
 use serde_json::Value;
 
 /// A running `wasmtime serve`.
 pub struct Served {
-    process: Child,
+    _process: Running,
     address: String,
 }
 
@@ -27,12 +27,13 @@ impl Served {
             .env("CLOUDFLARE_BASE_URL", simulator.base_url())
             .stderr(Stdio::piped())
             .spawn()
+            .map(Running)
             .expect("wasmtime runs");
-        let mut lines = Lines::of(process.stderr.take().expect("its standard error"));
+        let mut lines = Lines::of(process.0.stderr.take().expect("its standard error"));
         let address = lines.wait_for("the address that wasmtime serves on", |line| {
             line.split_once("http://").map(|(_, address)| address.trim_end_matches('/').to_owned())
         });
-        Self { process, address }
+        Self { _process: process, address }
     }
 
     /// Sends a request without a body: the status and the JSON of the answer.
@@ -59,11 +60,4 @@ pub fn post(address: &str, host: &str, target: &str) -> std::io::Result<(u16, Va
     let status = answer.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or_else(|| panic!("{answer:?}"));
     let json = &answer[answer.find('{').unwrap_or_else(|| panic!("{answer:?}"))..=answer.rfind('}').expect("its end")];
     Ok((status, serde_json::from_str(json).expect("JSON")))
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
 }

@@ -3,11 +3,11 @@
 
 use std::io::Write;
 use std::path::Path;
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{ChildStdin, Command, Stdio};
 
 use cloudflare_access_host_tests::LIMIT;
 use cloudflare_access_host_tests::fetched::{self, HOSTS};
-use cloudflare_access_host_tests::programs::{self, Lines};
+use cloudflare_access_host_tests::programs::{self, Lines, Running};
 use cloudflare_access_simulator::{API_TOKEN, Simulator};
 use serde_json::{Value, json};
 
@@ -64,7 +64,7 @@ impl Driver for WasmtimeCommand {
 
 /// A driver in another language: one process, a step a line in, an outcome a line out.
 struct Subprocess {
-    process: Child,
+    _process: Running,
     steps: ChildStdin,
     outcomes: Lines,
 }
@@ -77,10 +77,11 @@ impl Subprocess {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
+            .map(Running)
             .expect("the driver starts");
-        let steps = process.stdin.take().expect("its standard input");
-        let outcomes = Lines::of(process.stdout.take().expect("its standard output"));
-        Self { process, steps, outcomes }
+        let steps = process.0.stdin.take().expect("its standard input");
+        let outcomes = Lines::of(process.0.stdout.take().expect("its standard output"));
+        Self { _process: process, steps, outcomes }
     }
 }
 
@@ -89,13 +90,6 @@ impl Driver for Subprocess {
         writeln!(self.steps, "{step}").expect("the driver reads");
         let line = self.outcomes.wait_for(&format!("the outcome of {step}"), |line| Some(line.to_owned()));
         serde_json::from_str(&line).unwrap_or_else(|_| json!({"trap": format!("the driver wrote {line}")}))
-    }
-}
-
-impl Drop for Subprocess {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }
 
