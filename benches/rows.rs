@@ -1,5 +1,5 @@
-//! The rows under criterion: `cargo bench -p cloudflare-access-benches --bench rows`. Its numbers are times, good for comparing one
-//! way with itself before and after a change; `--bench report` makes the ratios.
+//! The rows under criterion: `cargo bench --profile dist -p cloudflare-access-benches --bench rows`. Its numbers are times, good for
+//! comparing one way with itself before and after a change; `--bench report` makes the ratios.
 
 use std::path::Path;
 

@@ -1,5 +1,5 @@
 //! Measures every row against native in this run and writes `docs/performance.md`:
-//! `cargo bench -p cloudflare-access-benches --bench report`. It needs what building the component needs, and
+//! `cargo bench --profile dist -p cloudflare-access-benches --bench report`. It needs what building the component needs, and
 //! `gzip`; the first time, it builds four components.
 
 mod bytes;
@@ -40,7 +40,7 @@ const MANY: u32 = 48;
 
 const HEAD: &str = "# Performance
 
-Written by `cargo bench -p cloudflare-access-benches --bench report`; not by hand.
+Written by `cargo bench --profile dist -p cloudflare-access-benches --bench report`; not by hand.
 
 The component through the host crate against a plain hyper client (`benches/src/native.rs`: no deadline, no limits, no
 reading of errors), against the same simulator on loopback. Medians of 9 interleaved rounds; one core for client and server

@@ -67,7 +67,7 @@ impl Redactor {
         is_ray_id.then(|| text.to_owned())
     }
 
-    /// A UUID has no room for a credential. Any other id is a text like the rest.
+    /// Returns a UUID as it is, since none holds a credential, and cleans any other id like text.
     fn id(&self, id: &str) -> String {
         if is_uuid(id) { id.to_owned() } else { self.text(id) }
     }

@@ -2,10 +2,10 @@
 //!
 //! One test alone in its program, because what is enabled in `tracing` is decided for a whole process.
 
+mod log;
+
 use std::fmt::{Debug, Display};
-use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
@@ -18,6 +18,8 @@ use cloudflare_access_host::{
 };
 use serde_json::{Value, json};
 use tracing::instrument::WithSubscriber;
+
+use crate::log::Log;
 
 const TOKEN: &str = "cfut_AbCdEfGhIjKlMnOpQrStUvWxYz0123456789abcd1234";
 const KEY: &str = "0123456789abcdef0123456789abcdef01234";
@@ -130,32 +132,11 @@ fn gives_away(text: &str, credential: &str) -> bool {
     credential.as_bytes().windows(12).any(|part| text.contains(str::from_utf8(part).unwrap()))
 }
 
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn what_a_server_sends_back_of_the_credential_is_taken_out_of_all_that_a_call_shows() {
     let code_cache = CodeCache::Folder(concat!(env!("CARGO_TARGET_TMPDIR"), "/code-cache/wasmtime").into());
     let runtime = Runtime::builder().cache(code_cache).build().unwrap();
     let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter("cloudflare_access_host=trace")
-        .with_span_events(tracing_subscriber::fmt::format::FmtSpan::CLOSE)
-        .with_ansi(false)
-        .with_writer(move || writer.clone())
-        .finish();
     let calls = async {
         let mut calls = 0;
         for credentials in [Credentials::api_token(TOKEN), Credentials::api_key(EMAIL, KEY)] {
@@ -190,9 +171,9 @@ async fn what_a_server_sends_back_of_the_credential_is_taken_out_of_all_that_a_c
         }
         calls
     };
-    let calls = calls.with_subscriber(subscriber).await;
+    let calls = calls.with_subscriber(log.subscriber()).await;
     assert_eq!(calls, 2 * 3 * FUNCTIONS);
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let log = log.text();
     let closed: Vec<&str> = log.lines().filter(|line| line.contains(": close ")).collect();
     assert_eq!(closed.len(), calls, "{log}");
     assert!(closed.iter().all(|span| span.contains("status=") && !span.contains("ray_id=")), "{log}");

@@ -1,25 +1,12 @@
 //! What a call tells `tracing`. Alone in its program, because what is enabled is decided for a whole process.
 
-use std::io;
-use std::sync::{Arc, Mutex};
+mod log;
 
 use cloudflare_access_host::{AccessTokens, CodeCache, CreateParams, Credentials, ExposeSecret, Runtime};
 use cloudflare_access_simulator::{ACCOUNT_ID, API_TOKEN, FaultKind, Operation, Simulator, Wait};
 use tracing::instrument::WithSubscriber;
 
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
+use crate::log::Log;
 
 #[tokio::test]
 async fn a_call_is_a_span_that_tells_what_happened_and_no_secret() {
@@ -32,13 +19,6 @@ async fn a_call_is_a_span_that_tells_what_happened_and_no_secret() {
         .runtime(Runtime::builder().cache(code_cache).build().unwrap());
     let account = access.build().unwrap().account(ACCOUNT_ID);
     let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter("cloudflare_access_host=trace")
-        .with_span_events(tracing_subscriber::fmt::format::FmtSpan::CLOSE)
-        .with_ansi(false)
-        .with_writer(move || writer.clone())
-        .finish();
     let secret = async {
         let issued = account.create(CreateParams::named("name-of-the-token")).await.unwrap();
         simulator.inject(FaultKind::HtmlPage { status: 503 });
@@ -48,9 +28,9 @@ async fn a_call_is_a_span_that_tells_what_happened_and_no_secret() {
         account.ensure(CreateParams::named("name-of-the-token").enabled(false)).await.unwrap();
         issued.client_secret
     }
-    .with_subscriber(subscriber)
+    .with_subscriber(log.subscriber())
     .await;
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let log = log.text();
     let closed: Vec<&str> = log.lines().filter(|line| line.contains(": close ")).collect();
     assert_eq!(closed.len(), 4, "{log}");
     let fields = |line: &str, fields: &[&str]| {
