@@ -24,14 +24,14 @@ pub struct Failure {
     pub advice: Option<String>,
     /// What a failed call says besides.
     call: Option<Error>,
-    /// Whether something may have changed, where no call says so.
-    may_have_changed: bool,
+    /// Whether something has changed, where no call says so.
+    outcome: Outcome,
 }
 
 impl Failure {
     /// A failure that ends the command like this.
     pub fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Self { exit, message: message.into(), advice: None, call: None, may_have_changed: false }
+        Self { exit, message: message.into(), advice: None, call: None, outcome: Outcome::NotApplied }
     }
 
     /// This program's own fault, or that of the machine it runs on.
@@ -67,6 +67,12 @@ impl Failure {
         Self::new(Exit::Interrupted, message)
     }
 
+    /// The change was made all the same: what failed came after it.
+    pub fn applied(mut self) -> Self {
+        self.outcome = Outcome::Applied;
+        self
+    }
+
     /// Adds advice after what there is.
     pub fn advice(mut self, advice: impl Into<String>) -> Self {
         self.advice = Some(match self.advice {
@@ -88,7 +94,7 @@ impl Failure {
             message: without_operation(&error.message).to_owned(),
             advice: (!advice.is_empty()).then(|| advice.join(separator)),
             call: Some(error.clone()),
-            may_have_changed: false,
+            outcome: error.outcome,
         }
     }
 }
@@ -161,7 +167,7 @@ impl Attempt {
             _ => self.if_unknown(),
         };
         let failure = Failure::interrupted("interrupted while the change was under way").advice(advice);
-        Failure { may_have_changed: true, ..failure }
+        Failure { outcome: Outcome::Unknown, ..failure }
     }
 
     /// What the message does not say where nothing has happened.
@@ -310,14 +316,12 @@ fn json(failure: &Failure) -> Value {
             "pointer": error.pointer,
         })
     });
-    let without_a_call = if failure.may_have_changed { Outcome::Unknown } else { Outcome::NotApplied };
-    let outcome = call.map_or(without_a_call, |call| call.outcome);
     let commands = failure.advice.as_deref().unwrap_or_default().lines().filter_map(|line| line.strip_prefix("  "));
     json!({ "error": {
         "exit": failure.exit.name(),
         "code": failure.exit.code(),
         "kind": call.map(|call| call.kind.as_str()),
-        "outcome": outcome.as_str(),
+        "outcome": failure.outcome.as_str(),
         "message": failure.message,
         "advice": failure.advice,
         "commands": commands.collect::<Vec<_>>(),

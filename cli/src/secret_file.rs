@@ -49,7 +49,7 @@ impl Destination {
     /// The secret that the output shows: none where it goes to a file, which it is written to here.
     pub fn keep(self, token: &ServiceToken, secret: &SecretString) -> Result<Option<SecretString>, Failure> {
         let Self::File(path) = self else { return Ok(Some(secret.clone())) };
-        let lines = output::env_lines(token, Some(secret))?;
+        let lines = output::lines_or_rescue(token, Some(secret))?;
         if let Err(error) = write(&path, &lines) {
             let failure = Failure::defect(format!("the secret could not be written to {}: {error}", path.display()));
             return Err(rescue(failure, &lines));
@@ -70,6 +70,7 @@ pub fn holds_pair_of(path: &Path, token: &ServiceToken) -> Result<bool, Failure>
 
 /// Keeps a secret that could not be written to its place, and says in the failure where it is.
 pub fn rescue(failure: Failure, lines: &SecretString) -> Failure {
+    let failure = failure.applied();
     match keep_in_state_folder(lines) {
         Ok(path) => {
             failure.advice(format!("The secret is not lost. The client id and the secret are in {}.", path.display()))
@@ -104,6 +105,20 @@ fn write(path: &Path, lines: &SecretString) -> io::Result<()> {
     file.write_all(lines.expose_secret().as_bytes())?;
     file.as_file().sync_all()?;
     file.persist_noclobber(path)?;
+    // The file is kept whatever becomes of this; not every file system can do it.
+    sync_folder(path).unwrap_or_default();
+    Ok(())
+}
+
+/// Makes the name of a new file survive a loss of power.
+#[cfg(unix)]
+fn sync_folder(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(not(unix))]
+fn sync_folder(_: &Path) -> io::Result<()> {
     Ok(())
 }
 

@@ -119,7 +119,7 @@ fn access_tokens(connection: &Connection, runtime: Option<&Runtime>) -> Result<A
     }
     let access = builder.extra_roots(extra_roots(connection.ca_certificates.as_deref())?).build()?;
     // Nothing has been made yet, and from here on no signal leaves anything half done. What is read above may block.
-    signals::listen()?;
+    signals::listen(signals::Hangup::Stops)?;
     Ok(access)
 }
 

@@ -1,4 +1,4 @@
-//! SIGINT and SIGTERM, which stop a command where it waits.
+//! SIGINT and SIGTERM, and the SIGHUP of a terminal that is closed, which stop a command where it waits.
 //!
 //! From [`listen`] on a signal ends no process by itself: it is kept until the command waits for a call or an answer, so that it
 //! cannot cut off the writing of a secret that has arrived, and every file that is begun is removed or finished.
@@ -12,12 +12,21 @@ use crate::failure::Failure;
 /// The first signal, once there has been one.
 static STOPPED_BY: OnceLock<watch::Receiver<Option<&'static str>>> = OnceLock::new();
 
+/// What SIGHUP means to a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hangup {
+    /// The terminal has gone: it stops.
+    Stops,
+    /// It is a service, which reads its settings anew; see [`hangups`].
+    Reloads,
+}
+
 /// Begins to listen. A second call does nothing.
-pub fn listen() -> Result<(), Failure> {
+pub fn listen(hangup: Hangup) -> Result<(), Failure> {
     if STOPPED_BY.get().is_some() {
         return Ok(());
     }
-    let signal = stop_signal().map_err(|error| Failure::defect(format!("cannot wait for a signal: {error}")))?;
+    let signal = stop_signal(hangup).map_err(|error| Failure::defect(format!("cannot wait for a signal: {error}")))?;
     let (sender, receiver) = watch::channel(None);
     tokio::spawn(async move { sender.send(Some(signal.await)) });
     STOPPED_BY.get_or_init(|| receiver);
@@ -38,20 +47,28 @@ pub async fn stopped() -> &'static str {
 
 /// Ends with the name of the signal. From the call on, none is missed.
 #[cfg(unix)]
-fn stop_signal() -> std::io::Result<impl Future<Output = &'static str>> {
+fn stop_signal(hangup: Hangup) -> std::io::Result<impl Future<Output = &'static str>> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
+    let mut hung_up = if hangup == Hangup::Stops { Some(signal(SignalKind::hangup())?) } else { None };
+    let hung_up = async move {
+        match &mut hung_up {
+            Some(signal) => signal.recv().await,
+            None => std::future::pending().await,
+        }
+    };
     Ok(async move {
         tokio::select! {
             _ = interrupt.recv() => "SIGINT",
             _ = terminate.recv() => "SIGTERM",
+            _ = hung_up => "SIGHUP",
         }
     })
 }
 
 #[cfg(not(unix))]
-fn stop_signal() -> std::io::Result<impl Future<Output = &'static str>> {
+fn stop_signal(_: Hangup) -> std::io::Result<impl Future<Output = &'static str>> {
     let mut interrupt = tokio::signal::windows::ctrl_c()?;
     Ok(async move {
         interrupt.recv().await;

@@ -80,7 +80,7 @@ pub async fn verify(connection: &Connection, output: Output, verify: Verify) -> 
     let url = checked(&verify.url)?;
     let pair = pair(&verify)?;
     let client = client(connection)?;
-    signals::listen()?;
+    signals::listen(signals::Hangup::Stops)?;
     let calls = async {
         let without = client.ask(&url, None).await?;
         match without {

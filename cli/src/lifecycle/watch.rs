@@ -27,10 +27,10 @@ pub async fn watch(connection: &Connection, arguments: Watch) -> Result<(), Fail
             spoken(within)
         )));
     }
+    signals::listen(signals::Hangup::Reloads)?;
     let runtime = Runtime::new()?;
     // What can never work ends it before the first round.
     account_in(Some(&runtime), connection, "refresh")?;
-    signals::listen()?;
     let (mut stopped, mut hangups) = (pin!(signals::stopped()), signals::hangups()?);
     let params = RefreshParams::from(due);
     let mut rounds = Rounds::default();

@@ -57,15 +57,16 @@ fn warn_if_clock_is_off(clock: Clock) {
 
 /// What was done, for a person; for a script the token.
 pub fn print_done(message: &str, token: &ServiceToken, output: Output) -> Result<(), Failure> {
-    match output {
+    let printed = match output {
         Output::Table => write(&format!("{message}\n")),
         Output::Json | Output::Env => print_token(token, None, output),
-    }
+    };
+    printed.map_err(Failure::applied)
 }
 
 /// What became of a token that was to be deleted.
 pub fn print_deletion(message: &str, id: &str, deletion: &Deletion, output: Output) -> Result<(), Failure> {
-    match (output, deletion) {
+    let printed = match (output, deletion) {
         (Output::Table, _) => write(&format!("{message}\n")),
         (Output::Json, _) => write(&json::deletion(id, deletion)?),
         (Output::Env, Deletion::Deleted(token)) => print_token(token, None, output),
@@ -73,14 +74,15 @@ pub fn print_deletion(message: &str, id: &str, deletion: &Deletion, output: Outp
             tell(message);
             Ok(())
         }
-    }
+    };
+    printed.map_err(Failure::applied)
 }
 
 /// One token, with its new secret where one is to be shown.
 pub fn print_token(token: &ServiceToken, secret: Option<&SecretString>, output: Output) -> Result<(), Failure> {
     let text = match output {
         Output::Json => json::token(token, secret)?,
-        Output::Env => env_lines(token, secret)?.expose_secret().to_owned(),
+        Output::Env => lines_or_rescue(token, secret)?.expose_secret().to_owned(),
         Output::Table => table::token(token, secret, jiff::Timestamp::now()),
     };
     write_token(&text, token, secret)
@@ -100,7 +102,7 @@ pub fn print_ensured(ensured: &Ensured, secret: Option<&SecretString>, output: O
 
 fn write_token(text: &str, token: &ServiceToken, secret: Option<&SecretString>) -> Result<(), Failure> {
     let Some(secret) = secret else { return write(text) };
-    write_all(text).map_err(|error| match env_lines(token, Some(secret)) {
+    write_all(text).map_err(|error| match lines_or_rescue(token, Some(secret)) {
         Ok(lines) => rescue(cannot_be_written(&error), &lines),
         Err(failure) => failure,
     })
@@ -111,6 +113,17 @@ pub const CLIENT_ID: &str = "CF_ACCESS_CLIENT_ID";
 /// The name of the secret.
 pub const CLIENT_SECRET: &str = "CF_ACCESS_CLIENT_SECRET";
 
+/// The lines of [`env_lines`]. A pair that cannot stand in them is kept as JSON, where any text can.
+pub fn lines_or_rescue(token: &ServiceToken, secret: Option<&SecretString>) -> Result<SecretString, Failure> {
+    env_lines(token, secret).map_err(|failure| match secret {
+        None => failure,
+        Some(secret) => {
+            let pair = serde_json::json!({"client_id": token.client_id, "client_secret": secret.expose_secret()});
+            rescue(failure, &format!("{pair}\n").into())
+        }
+    })
+}
+
 /// As a shell or `docker run --env-file` reads them. What a shell would run or change is quoted; what no request header can carry is an
 /// error.
 pub fn env_lines(token: &ServiceToken, secret: Option<&SecretString>) -> Result<SecretString, Failure> {
@@ -120,7 +133,7 @@ pub fn env_lines(token: &ServiceToken, secret: Option<&SecretString>) -> Result<
         let Some(value) = value else { continue };
         if value.chars().any(char::is_control) {
             return Err(Failure::defect(format!(
-                "the API sent a {} with control characters for the token {}, which no request header can carry; --output json shows it",
+                "the API sent a {} with control characters for the token {}, which no request header can carry",
                 if name == CLIENT_ID { "client id" } else { "secret" },
                 quoted(&token.id)
             )));

@@ -37,7 +37,7 @@ fn assert_saved(simulator: &Simulator, folder: &Path, stderr: &str) {
 
 #[test]
 fn a_signal_leaves_no_file_and_says_what_is_known() {
-    for signal in ["-INT", "-TERM"] {
+    for signal in ["-INT", "-TERM", "-HUP"] {
         let (simulator, folder) = (simulator(), folder());
         simulator.inject(FaultKind::NeverAnswer);
         let mut create = child(&simulator);
@@ -102,6 +102,37 @@ fn a_secret_that_cannot_be_printed_is_saved() {
         assert_eq!(output.status.code(), Some(1), "{stderr}");
         assert_saved(&simulator, state.path(), &stderr);
     }
+}
+
+#[test]
+fn a_change_whose_result_cannot_be_printed_is_told_as_applied() {
+    let full = || std::fs::File::options().write(true).open("/dev/full").unwrap();
+    for command in [&["create", "other"][..], &["delete", "CI", "--yes"], &["rotate", "CI", "--yes"]] {
+        let (simulator, state) = (simulator(), folder());
+        let _ = simulator.add_token(simulator.account(), "CI");
+        let mut change = child(&simulator);
+        change.env("XDG_STATE_HOME", state.path()).args(command).args(["--output", "json"]).stdout(full());
+        let output = change.output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        let error: serde_json::Value = stderr.lines().find_map(|line| serde_json::from_str(line).ok()).unwrap();
+        assert_eq!((output.status.code(), &error["error"]["outcome"]), (Some(1), &"applied".into()), "{stderr}");
+        assert_eq!(simulator.commits().len(), 1, "{command:?}");
+    }
+}
+
+#[test]
+fn a_secret_that_no_file_for_a_shell_can_hold_is_saved_as_json() {
+    let (simulator, state, folder) = (simulator(), folder(), folder());
+    simulator.inject(FaultKind::replaced("/result/client_id", "x\u{0}.access"));
+    let mut create = child(&simulator);
+    create.env("XDG_STATE_HOME", state.path()).args(["create", "CI", "--secret-file"]).arg(folder.path().join("f"));
+    let output = create.output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    let saved = files(&state.path().join("access-tokens"));
+    let [file] = saved.as_slice() else { panic!("{saved:?} {stderr}") };
+    let pair: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    assert_eq!(pair["client_secret"], simulator.issued_secrets().pop().unwrap().expose(), "{stderr}");
 }
 
 #[test]
