@@ -8,7 +8,10 @@ use crate::contract::types::{ApiKey, Credentials as GivenCredentials};
 use crate::failure::{Failure, Result};
 use crate::request::Environment;
 use crate::request::headers::check_value;
+use crate::request::quoted::begins_with_bearer;
 
+/// A shorter text is no secret, and may well be a part of an identifier or of any other text.
+pub const SHORTEST_SECRET: usize = 4;
 /// Several times what any API token has.
 const LIMIT: usize = 4096;
 
@@ -79,7 +82,7 @@ fn check(source: &str, value: String) -> Result<String> {
         "is empty"
     } else if value.len() > LIMIT {
         "is longer than 4096 bytes"
-    } else if value.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("bearer")) {
+    } else if begins_with_bearer(&value) {
         "begins with \"Bearer\": give the token alone"
     } else if value.starts_with(is_quotation_mark) || value.ends_with(is_quotation_mark) {
         "has quotation marks around it: give the text between them"

@@ -43,10 +43,14 @@ pub fn looks_like_a_credential(value: &str) -> bool {
             && word.contains(|character: char| character.is_ascii_digit())
             && word.contains(|character: char| character.is_ascii_alphabetic())
     };
-    let has_scheme = value.trim_start().get(..6).is_some_and(|start| start.eq_ignore_ascii_case("bearer"));
-    has_scheme
+    begins_with_bearer(value.trim_start())
         || MARKS.iter().any(|mark| value.contains(mark))
         || value.split(|character| !is_word(character)).any(is_long)
+}
+
+/// Returns whether a value begins with the scheme of the `authorization` header, in capital letters or small ones.
+pub fn begins_with_bearer(value: &str) -> bool {
+    value.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("bearer"))
 }
 
 #[cfg(test)]

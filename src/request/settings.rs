@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::contract::types::{ErrorKind, RequestOptions, Scope};
 use crate::failure::{Failure, Result};
+use crate::request::credentials::SHORTEST_SECRET;
 use crate::request::ids::{check_scope, scope_argument};
 use crate::request::quoted::quoted;
 use crate::request::{AdditionalHeaders, Authority, BaseUrl, Credentials, Function};
@@ -21,11 +22,9 @@ const REGION: &str = "CLOUDFLARE_COMPLIANCE_REGION";
 const DEFAULT_TIMEOUT: Duration = Duration::from_mins(1);
 const DEFAULT_RETRIES: u32 = 2;
 const RETRIES_LIMIT: u32 = 10;
-/// A shorter text is none, and may well be a part of an identifier.
-const SHORTEST_CREDENTIAL: usize = 4;
 /// Values of additional headers may be credentials for a proxy. Shorter ones are none, and would make holes in every
 /// text.
-const SHORTEST_SECRET: usize = 8;
+const SHORTEST_SECRET_HEADER: usize = 8;
 
 /// The environment variables that the host grants. White space and a byte-order mark at the ends of a value are what
 /// files and shells leave there, and are taken off.
@@ -86,7 +85,7 @@ impl Settings {
     /// headers.
     pub fn secrets(&self) -> impl Iterator<Item = &str> {
         let values = self.headers.others.iter().map(|(_, value)| value.as_str());
-        self.credentials.secrets().chain(values.filter(|value| value.len() >= SHORTEST_SECRET))
+        self.credentials.secrets().chain(values.filter(|value| value.len() >= SHORTEST_SECRET_HEADER))
     }
 
     /// Checks the scope, and that the function may be called in it.
@@ -99,7 +98,7 @@ impl Settings {
 
     /// Refuses an identifier that holds the credential, since it would stand in the path of a request.
     pub fn check_id(&self, argument: &str, id: &str) -> Result<()> {
-        if self.credentials.secrets().any(|secret| secret.len() >= SHORTEST_CREDENTIAL && id.contains(secret)) {
+        if self.credentials.secrets().any(|secret| secret.len() >= SHORTEST_SECRET && id.contains(secret)) {
             let message = format!("{argument} holds the credential of the call: give the identifier");
             return Err(Failure::new(ErrorKind::InvalidArgument, message));
         }

@@ -8,6 +8,7 @@ use std::cmp::Reverse;
 use crate::contract::types::{ApiError, ApiErrorCause, Error};
 use crate::failure::Failure;
 use crate::request::Function;
+use crate::request::credentials::SHORTEST_SECRET;
 use crate::request::quoted::is_unprintable;
 
 /// The most characters of one text of a server. The API's own texts are below a hundred.
@@ -17,8 +18,6 @@ const MESSAGE_LIMIT: usize = 2000;
 /// How many of them tell what happened and what the API says. The rest is for what came of it and what to do.
 const STORY_LIMIT: usize = 1200;
 
-/// A shorter text is no secret, and would make holes in every text.
-const SHORTEST_SECRET: usize = 4;
 const REDACTED: &str = "[redacted]";
 /// What the API's client secrets begin with.
 const SECRET_MARK: &str = "cfast_";

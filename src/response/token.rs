@@ -187,7 +187,7 @@ impl ResultReading {
     }
 }
 
-/// Fills a field that has no value yet. Returns whether there was a value of its type, and room for it.
+/// Sets a field that is still empty, if there is a value for it. Returns whether the field was set.
 fn put<T>(field: &mut Option<T>, value: Option<T>) -> bool {
     let is_taken = field.is_none() && value.is_some();
     if is_taken {
