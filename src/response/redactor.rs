@@ -41,12 +41,12 @@ impl Redactor {
 
     /// Makes the error of the contract: its message begins with the function that was called. Ids and times that had
     /// to be changed are left out.
-    pub fn error(&self, function: Function, failure: Failure) -> Error {
+    pub fn error(&self, function: Function, mut failure: Failure) -> Error {
+        failure.error.api_errors = self.clean_listed(failure.error.api_errors);
         let message = format!("{}: {}", function.name(), self.message(&failure));
         let error = failure.error;
         Error {
             message: cut(message, MESSAGE_LIMIT),
-            api_errors: self.clean_listed(error.api_errors),
             ray_id: error.ray_id.filter(|ray_id| self.is_unrelated(ray_id)),
             token_id: error.token_id.filter(|id| self.is_clean(id)),
             previous_secret_expires_at: error.previous_secret_expires_at.filter(|time| self.is_clean(time)),
@@ -54,26 +54,19 @@ impl Redactor {
         }
     }
 
-    /// Returns the message of a failure: what happened, what the API said, what may have come of it, and what to do.
+    /// Returns the message of a failure whose listed errors are clean: what happened, what the API said, what may have
+    /// come of it, and what to do.
     pub fn message(&self, failure: &Failure) -> String {
         let mut message = self.redact(&failure.error.message);
         for error in failure.error.api_errors.iter().take(3) {
             message.push_str("; ");
-            self.push_listed(&mut message, error.code, &error.message);
+            push_listed(&mut message, error.code, &error.message);
             for cause in error.chain.iter().take(3) {
                 message.push_str(" <- ");
-                self.push_listed(&mut message, cause.code, &cause.message);
+                push_listed(&mut message, cause.code, &cause.message);
             }
         }
         cut(message, STORY_LIMIT) + &self.redact(&failure.advice)
-    }
-
-    fn push_listed(&self, message: &mut String, code: Option<u32>, text: &str) {
-        let text = if text.is_empty() { "an error without a text" } else { text };
-        message.push_str(&self.clean(text));
-        if let Some(code) = code {
-            message.extend([" (code ", &code.to_string(), ")"]);
-        }
     }
 
     /// Makes the errors that the API listed fit for an error.
@@ -117,6 +110,13 @@ impl Redactor {
             if text.contains(secret.as_str()) { text.replace(secret.as_str(), REDACTED) } else { text }
         });
         without_old_secrets(&without_marked_secrets(&redacted))
+    }
+}
+
+fn push_listed(message: &mut String, code: Option<u32>, text: &str) {
+    message.push_str(if text.is_empty() { "an error without a text" } else { text });
+    if let Some(code) = code {
+        message.extend([" (code ", &code.to_string(), ")"]);
     }
 }
 
