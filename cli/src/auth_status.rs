@@ -6,12 +6,13 @@ use serde_json::json;
 use crate::arguments::{Connection, Output};
 use crate::failure::{Attempt, Failure};
 use crate::output;
-use crate::settings::{credential_source, tokens};
+use crate::settings::{credential_source, scope, tokens_in};
 
 pub async fn auth_status(connection: &Connection, output: Output) -> Result<(), Failure> {
     output::refuse_env(output, "auth status")?;
-    let credential = credential_source(connection)?.describe()?;
-    let api = tokens(connection)?;
+    let source = credential_source(connection)?;
+    let credential = source.describe()?;
+    let api = tokens_in(scope(connection)?, connection, &source)?;
     let (scope, id) = match api.scope() {
         Scope::Account(id) => ("account", id.clone()),
         Scope::Zone(id) => ("zone", id.clone()),

@@ -202,11 +202,14 @@ fn is_a_name(text: &str) -> bool {
 #[cfg(unix)]
 fn warn_if_others_can_read(path: &Path) {
     use std::os::unix::fs::PermissionsExt;
+    use std::sync::Once;
 
     use crate::command_line::quoted;
+    // `watch` reads the file in every round.
+    static TOLD: Once = Once::new();
     if std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o077 != 0) {
         let path = path.display().to_string();
-        tell(format_args!("warning: other users can read {path}:\n  chmod 600 {}", quoted(&path)));
+        TOLD.call_once(|| tell(format_args!("warning: other users can read {path}:\n  chmod 600 {}", quoted(&path))));
     }
 }
 

@@ -37,7 +37,7 @@ pub fn start_logging(verbose: u8) {
 }
 
 /// The account or the zone: that of the options, or else the one of the environment.
-fn scope(connection: &Connection) -> Result<Scope, Failure> {
+pub fn scope(connection: &Connection) -> Result<Scope, Failure> {
     let given = |option: &str, value: &Option<String>| match value.as_deref().map(some) {
         Some(None) => Err(Failure::usage(format!("{option} is empty"))),
         value => Ok(value.flatten()),
@@ -68,7 +68,13 @@ fn scope(connection: &Connection) -> Result<Scope, Failure> {
 
 /// The tokens that are meant.
 pub fn tokens(connection: &Connection) -> Result<Api<Scope>, Failure> {
-    let (scope, access) = (scope(connection)?, access_tokens(connection, None)?);
+    let scope = scope(connection)?;
+    tokens_in(scope, connection, &credential_source(connection)?)
+}
+
+/// The tokens of a scope, with a credential whose source has been read.
+pub fn tokens_in(scope: Scope, connection: &Connection, source: &Source) -> Result<Api<Scope>, Failure> {
+    let access = access_tokens(connection, source, None)?;
     let base_url = access.base_url().to_string();
     Ok(Api::new(access.scope(scope.clone()), scope, base_url, connection))
 }
@@ -86,7 +92,7 @@ pub fn account_in(
 ) -> Result<Api<Account>, Failure> {
     match scope(connection)? {
         Scope::Account(id) => {
-            let access = access_tokens(connection, runtime)?;
+            let access = access_tokens(connection, &credential_source(connection)?, runtime)?;
             let base_url = access.base_url().to_string();
             Ok(Api::new(access.account(id.clone()), Scope::Account(id), base_url, connection))
         }
@@ -104,8 +110,7 @@ pub fn credential_source(connection: &Connection) -> Result<Source, Failure> {
 }
 
 /// Everything that the connection arguments say.
-fn access_tokens(connection: &Connection, runtime: Option<&Runtime>) -> Result<AccessTokens, Failure> {
-    let source = credential_source(connection)?;
+fn access_tokens(connection: &Connection, source: &Source, runtime: Option<&Runtime>) -> Result<AccessTokens, Failure> {
     let mut options = CallOptions::new().timeout(connection.timeout);
     if let Some(retries) = connection.max_retries {
         options = options.max_retries(retries);
@@ -114,7 +119,7 @@ fn access_tokens(connection: &Connection, runtime: Option<&Runtime>) -> Result<A
     if let Some(runtime) = runtime {
         builder = builder.runtime(runtime.clone());
     }
-    if let Some(url) = base_url(connection, &source)? {
+    if let Some(url) = base_url(connection, source)? {
         builder = builder.base_url(url);
     }
     let access = builder.extra_roots(extra_roots(connection.ca_certificates.as_deref())?).build()?;

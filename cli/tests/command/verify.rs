@@ -119,6 +119,17 @@ fn auth_status_makes_one_request_and_says_which_credential_it_was() {
     assert!(!stderr.contains(API_TOKEN), "{stderr}");
 }
 
+#[cfg(unix)]
+#[test]
+fn auth_status_reads_its_file_once_since_a_pipe_gives_it_once() {
+    let simulator = simulator();
+    let mut status = program(&simulator);
+    status.env_remove("CLOUDFLARE_API_TOKEN").args(["auth", "status", "--credentials-file", "/dev/stdin"]);
+    let (code, stdout, stderr) = run(status.write_stdin(API_TOKEN));
+    assert_eq!(code, 0, "{stderr}");
+    assert!(stdout.contains("an API token from the credentials file /dev/stdin"), "{stdout}");
+}
+
 #[test]
 fn auth_status_names_the_file_and_the_zone() {
     let simulator = Simulator::builder().zones_refuse_api_tokens(false).start_on_thread().unwrap();

@@ -3,6 +3,7 @@
 #![cfg(unix)]
 
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
@@ -114,6 +115,7 @@ fn a_watch_reads_its_credential_anew_in_each_round_and_at_sighup() {
     let (simulator, folder) = (with_one_token(), tempfile::tempdir().unwrap());
     let path = folder.path().join("token");
     std::fs::write(&path, API_TOKEN).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
     let mut watch = child(&simulator);
     watch.env_remove("CLOUDFLARE_API_TOKEN").args(["watch", "--within", "30d", "--every", "1d", "--credentials-file"]);
     let mut watching = Watching::of(watch.arg(&path));
@@ -133,6 +135,7 @@ fn a_watch_reads_its_credential_anew_in_each_round_and_at_sighup() {
     watching.wait_for("round done");
     let (code, log) = watching.stop("-TERM");
     assert_eq!(code, 0, "{log}");
+    assert_eq!(log.matches("warning: other users can read").count(), 1, "{log}");
 }
 
 #[test]
