@@ -91,7 +91,7 @@ impl Failure {
         let separator = if advice.iter().any(|part| part.contains('\n')) { "\n" } else { " " };
         Self {
             exit: exit(error),
-            message: without_operation(&error.message).to_owned(),
+            message: without_function(&error.message).to_owned(),
             advice: (!advice.is_empty()).then(|| advice.join(separator)),
             call: Some(error.clone()),
             outcome: error.outcome,
@@ -252,32 +252,12 @@ fn exit(error: &Error) -> Exit {
     }
 }
 
-/// A message without the name that the contract has for the operation: the commands have their own.
-fn without_operation(message: &str) -> &str {
-    const OPERATIONS: [&str; 20] = [
-        "list-page",
-        "list-all",
-        "get",
-        "create",
-        "update",
-        "delete",
-        "refresh",
-        "rotate",
-        "expiring",
-        "refresh-expiring",
-        "rotate-with-overlap",
-        "end-overlap",
-        "extend-overlap",
-        "find",
-        "ensure",
-        "resolve-create",
-        "disable",
-        "enable",
-        "issue",
-        "finish-issue",
-    ];
+/// A message without the function of the contract that it begins with, in small letters and hyphens: the commands have their own
+/// names.
+fn without_function(message: &str) -> &str {
+    let is_of_a_function = |byte: u8| byte.is_ascii_lowercase() || byte == b'-';
     match message.split_once(": ") {
-        Some((operation, rest)) if OPERATIONS.contains(&operation) => rest,
+        Some((function, rest)) if function.bytes().all(is_of_a_function) => rest,
         _ => message,
     }
 }
