@@ -65,7 +65,7 @@ async fn get_token(connection: &Connection, output: Output, get: Get) -> Result<
         Some(token) => token,
         None => api.read(&found.id).await?,
     };
-    output::print_token(&token, None, output)
+    output::print_token(&token, output)
 }
 
 async fn create_token(connection: &Connection, output: Output, create: Create) -> Result<(), Failure> {
@@ -78,7 +78,7 @@ async fn create_token(connection: &Connection, output: Output, create: Create) -
     let make = async |tokens: Tokens<Scope>| tokens.create(create.token.into()).await;
     let issued = new_token.carry_out("creating", &api, make).await?;
     let shown = secret.keep(&issued.token, &issued.client_secret)?;
-    output::print_token(&issued.token, shown.as_ref(), output)
+    output::print_changed(&issued.token, shown.as_ref(), output)
 }
 
 async fn update_token(connection: &Connection, output: Output, update: Update) -> Result<(), Failure> {
@@ -124,7 +124,7 @@ async fn update_token(connection: &Connection, output: Output, update: Update) -
     if new_secret && updated.client_secret.is_none() {
         tell("No new secret: the version given is not above the token's current one.");
     }
-    output::print_token(&updated.token, shown.as_ref(), output)
+    output::print_changed(&updated.token, shown.as_ref(), output)
 }
 
 async fn delete_token(connection: &Connection, output: Output, delete: Delete) -> Result<(), Failure> {
@@ -154,7 +154,7 @@ async fn refresh_token(connection: &Connection, output: Output, refresh: Refresh
     }
     let attempt = Attempt::Refresh { look: api.command(&["get", &found.id]) };
     let token = api.call("refreshing", &attempt, async |account| account.refresh(&found.id).await).await?;
-    output::print_token(&token, None, output)
+    output::print_changed(&token, None, output)
 }
 
 async fn rotate_token(connection: &Connection, output: Output, rotate: Rotate) -> Result<(), Failure> {
@@ -167,7 +167,7 @@ async fn rotate_token(connection: &Connection, output: Output, rotate: Rotate) -
     };
     let (issued, secret) = issued?;
     let shown = secret.keep(&issued.token, &issued.client_secret)?;
-    output::print_token(&issued.token, shown.as_ref(), output)
+    output::print_changed(&issued.token, shown.as_ref(), output)
 }
 
 /// The request of a rotation. With an overlap it raises the version where that is known, as the component does.

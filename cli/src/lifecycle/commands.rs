@@ -114,7 +114,7 @@ async fn extend_overlap(connection: &Connection, output: Output, extend: ExtendO
     if token.previous_client_secret_expires_at.is_none() {
         tell("Nothing to extend: the token has no old secret.");
     }
-    output::print_token(&token, None, output)
+    output::print_changed(&token, None, output)
 }
 
 async fn find_tokens(connection: &Connection, output: Output, find: Find) -> Result<(), Failure> {
@@ -221,14 +221,14 @@ async fn issue_token(connection: &Connection, output: Output, issue: Issue) -> R
     };
     let shown = secret.keep(&issued.token, &issued.client_secret).map_err(is_not_stored)?;
     if shown.is_some() {
-        output::print_token(&issued.token, shown.as_ref(), output).map_err(is_not_stored)?;
+        output::print_changed(&issued.token, shown.as_ref(), output).map_err(is_not_stored)?;
     }
     let attempt = Attempt::FinishIssue { command: finish };
     let name = async |account: Tokens<Account>| account.finish_issue(&key).await;
     let token = api.call("giving the token its name", &attempt, name).await?;
     match shown {
         Some(_) => Ok(()),
-        None => output::print_token(&token, None, output),
+        None => output::print_changed(&token, None, output),
     }
 }
 
@@ -274,7 +274,7 @@ async fn finish_issue(connection: &Connection, output: Output, finish: FinishIss
     let attempt = Attempt::FinishIssue { command: this_command() };
     let name = async |account: Tokens<Account>| account.finish_issue(&finish.key).await;
     let token = api.call("giving the token its name", &attempt, name).await?;
-    output::print_token(&token, None, output)
+    output::print_changed(&token, None, output)
 }
 
 async fn resolve_create(connection: &Connection, output: Output, resolve: ResolveCreate) -> Result<(), Failure> {

@@ -42,10 +42,12 @@ pub fn print_expiry(report: &ExpiryReport, output: Output) -> Result<(), Failure
 }
 
 pub fn print_renewal(report: &RefreshReport, output: Output) -> Result<(), Failure> {
-    write(&match output {
+    let is_any_renewed = report.tokens.iter().any(|token| token.refreshed.is_ok());
+    let printed = write(&match output {
         Output::Json => json::renewal(report)?,
         Output::Table | Output::Env => table::renewal(report),
-    })
+    });
+    printed.map_err(|failure| if is_any_renewed { failure.applied() } else { failure })
 }
 
 /// A time that was taken from the API is right; a machine whose clock is off has other troubles.
@@ -57,11 +59,10 @@ fn warn_if_clock_is_off(clock: Clock) {
 
 /// What was done, for a person; for a script the token.
 pub fn print_done(message: &str, token: &ServiceToken, output: Output) -> Result<(), Failure> {
-    let printed = match output {
-        Output::Table => write(&format!("{message}\n")),
-        Output::Json | Output::Env => print_token(token, None, output),
-    };
-    printed.map_err(Failure::applied)
+    match output {
+        Output::Table => write(&format!("{message}\n")).map_err(Failure::applied),
+        Output::Json | Output::Env => print_changed(token, None, output),
+    }
 }
 
 /// What became of a token that was to be deleted.
@@ -69,7 +70,7 @@ pub fn print_deletion(message: &str, id: &str, deletion: &Deletion, output: Outp
     let printed = match (output, deletion) {
         (Output::Table, _) => write(&format!("{message}\n")),
         (Output::Json, _) => write(&json::deletion(id, deletion)?),
-        (Output::Env, Deletion::Deleted(token)) => print_token(token, None, output),
+        (Output::Env, Deletion::Deleted(token)) => print_token(token, output),
         (Output::Env, Deletion::AlreadyGone) => {
             tell(message);
             Ok(())
@@ -78,8 +79,17 @@ pub fn print_deletion(message: &str, id: &str, deletion: &Deletion, output: Outp
     printed.map_err(Failure::applied)
 }
 
-/// One token, with its new secret where one is to be shown.
-pub fn print_token(token: &ServiceToken, secret: Option<&SecretString>, output: Output) -> Result<(), Failure> {
+/// One token.
+pub fn print_token(token: &ServiceToken, output: Output) -> Result<(), Failure> {
+    print_pair(token, None, output)
+}
+
+/// One token after a change of it, with its new secret where one is to be shown.
+pub fn print_changed(token: &ServiceToken, secret: Option<&SecretString>, output: Output) -> Result<(), Failure> {
+    print_pair(token, secret, output).map_err(Failure::applied)
+}
+
+fn print_pair(token: &ServiceToken, secret: Option<&SecretString>, output: Output) -> Result<(), Failure> {
     let text = match output {
         Output::Json => json::token(token, secret)?,
         Output::Env => lines_or_rescue(token, secret)?.expose_secret().to_owned(),
@@ -91,13 +101,14 @@ pub fn print_token(token: &ServiceToken, secret: Option<&SecretString>, output: 
 /// One token and how it came about, with its secret where one is to be shown.
 pub fn print_ensured(ensured: &Ensured, secret: Option<&SecretString>, output: Output) -> Result<(), Failure> {
     let token = ensured.token();
-    match output {
+    let printed = match output {
         Output::Json => write_token(&json::ensured(ensured, secret)?, token, secret),
         Output::Table | Output::Env => {
             tell(format_args!("The token {} was {}.", token.id, ensured.as_str()));
-            print_token(token, secret, output)
+            print_pair(token, secret, output)
         }
-    }
+    };
+    printed.map_err(|failure| if matches!(ensured, Ensured::Unchanged(_)) { failure } else { failure.applied() })
 }
 
 fn write_token(text: &str, token: &ServiceToken, secret: Option<&SecretString>) -> Result<(), Failure> {

@@ -107,9 +107,21 @@ fn a_secret_that_cannot_be_printed_is_saved() {
 #[test]
 fn a_change_whose_result_cannot_be_printed_is_told_as_applied() {
     let full = || std::fs::File::options().write(true).open("/dev/full").unwrap();
-    for command in [&["create", "other"][..], &["delete", "CI", "--yes"], &["rotate", "CI", "--yes"]] {
+    for command in [
+        &["create", "other"][..],
+        &["delete", "CI", "--yes"],
+        &["rotate", "CI", "--yes"],
+        &["update", "CI", "--duration", "100d"],
+        &["refresh", "CI"],
+        &["refresh-expiring", "--within", "364d"],
+        &["ensure", "CI", "--duration", "100d"],
+        &["disable", "CI", "--yes"],
+        &["extend-overlap", "CI", "--overlap", "1d"],
+    ] {
         let (simulator, state) = (simulator(), folder());
         let _ = simulator.add_token(simulator.account(), "CI");
+        // Of the year that it has, less than 364 days are left.
+        simulator.advance(Duration::from_hours(48));
         let mut change = child(&simulator);
         change.env("XDG_STATE_HOME", state.path()).args(command).args(["--output", "json"]).stdout(full());
         let output = change.output().unwrap();
@@ -117,6 +129,21 @@ fn a_change_whose_result_cannot_be_printed_is_told_as_applied() {
         let error: serde_json::Value = stderr.lines().find_map(|line| serde_json::from_str(line).ok()).unwrap();
         assert_eq!((output.status.code(), &error["error"]["outcome"]), (Some(1), &"applied".into()), "{stderr}");
         assert_eq!(simulator.commits().len(), 1, "{command:?}");
+    }
+}
+
+#[test]
+fn what_changes_nothing_and_cannot_be_printed_is_told_as_not_applied() {
+    for command in [&["get", "CI"][..], &["ensure", "CI"]] {
+        let simulator = simulator();
+        let _ = simulator.add_token(simulator.account(), "CI");
+        let mut program = child(&simulator);
+        program.args(command).args(["--output", "json"]);
+        let output = program.stdout(std::fs::File::options().write(true).open("/dev/full").unwrap()).output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        let error: serde_json::Value = stderr.lines().find_map(|line| serde_json::from_str(line).ok()).unwrap();
+        assert_eq!((output.status.code(), &error["error"]["outcome"]), (Some(1), &"not-applied".into()), "{stderr}");
+        assert_eq!(simulator.commits().len(), 0, "{command:?}");
     }
 }
 
