@@ -6,7 +6,7 @@
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
-use cloudflare_access_host::{CallOptions, Error, Scope, ServiceToken, Tokens};
+use cloudflare_access_host::{CallOptions, Error, Outcome, Scope, ServiceToken, Tokens};
 use jiff::{SignedDuration, Timestamp, Unit};
 
 use crate::arguments::Connection;
@@ -45,7 +45,7 @@ impl<S: Clone + Into<Scope>> Api<S> {
         self.try_call(what, attempt, self.left.get(), call).await?.map_err(|error| attempt.failed(&error))
     }
 
-    /// Makes a change that leaves time for a look. The caller reads its failure.
+    /// Makes a change that leaves time for a look. The caller reads the error of one that may have happened.
     pub async fn try_change<T>(
         &self,
         what: &'static str,
@@ -53,7 +53,10 @@ impl<S: Clone + Into<Scope>> Api<S> {
         change: impl AsyncFnOnce(Tokens<S>) -> Result<T, Error>,
     ) -> Result<Result<T, Error>, Failure> {
         let left = self.left.get();
-        self.try_call(what, attempt, left.saturating_sub(LOOK.min(left / 6)), change).await
+        match self.try_call(what, attempt, left.saturating_sub(LOOK.min(left / 6)), change).await? {
+            Err(error) if error.outcome == Outcome::NotApplied => Err(attempt.failed(&error)),
+            result => Ok(result),
+        }
     }
 
     /// Looks, after a change whose answer was lost, in the time that is left. None where nothing is left, or the look failed, too.

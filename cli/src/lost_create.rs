@@ -49,7 +49,6 @@ impl NewToken {
         let attempt = Attempt::NewToken(self.clone());
         let error = match api.try_change(what, &attempt, change).await? {
             Ok(done) => return Ok(done),
-            Err(error) if error.outcome == Outcome::NotApplied => return Err(attempt.failed(&error)),
             Err(error) => error,
         };
         if error.outcome == Outcome::Applied && error.token_id.is_some() {

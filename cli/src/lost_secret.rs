@@ -93,7 +93,6 @@ impl SecretChange {
         let attempt = Attempt::NewSecret(self.clone());
         let error = match api.try_change(what, &attempt, change).await? {
             Ok(done) => return Ok(done),
-            Err(error) if error.outcome == Outcome::NotApplied => return Err(attempt.failed(&error)),
             Err(error) => error,
         };
         if let (Outcome::Applied, Some(time)) = (error.outcome, parsed(error.previous_secret_expires_at())) {
