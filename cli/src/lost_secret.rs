@@ -150,8 +150,8 @@ impl SecretChange {
     /// What to do, by what the token shows now.
     fn after_a_look(&self, error: &Error, token: &ServiceToken, now: Timestamp) -> String {
         match self.finding(error.outcome, &token.into()) {
-            // Of these statuses the edge gives some while the API is still at work.
-            Finding::Unchanged => self.if_unchanged(error.status.is_some_and(|status| status != 408 && status < 500)),
+            // After any other status the API may still be at work: the edge gives up on it with one of its own.
+            Finding::Unchanged => self.if_unchanged(error.status.is_some_and(|status| (200..300).contains(&status))),
             Finding::Replaced => self.if_replaced(token, now),
             Finding::ReplacedAgain => format!(
                 "The token has had more than one new secret since this command began, so somebody else rotates it, too. The secret from \

@@ -171,6 +171,19 @@ fn after_a_rotation_that_did_not_happen_the_advice_is_the_same_command() {
 }
 
 #[test]
+fn only_after_a_status_of_success_an_unchanged_token_is_taken_to_stay_as_it_is() {
+    for (status, is_over) in [(200, true), (203, true), (302, false), (408, false), (499, false), (520, false)] {
+        let simulator = simulator();
+        let _ = simulator.add_token(simulator.account(), "CI");
+        simulator.inject(Fault::new(FaultKind::HtmlPage { status }).on(Operation::Rotate));
+        let (code, _, stderr) = run(program(&simulator).args(["rotate", "CI", "--yes", "--show-secret"]));
+        assert_eq!((code, rotations(&simulator), simulator.faults().len()), (9, 0, 0), "{status}: {stderr}");
+        assert_eq!(stderr.contains("nothing has happened. Run the command once more"), is_over, "{status}: {stderr}");
+        assert_eq!(stderr.contains("so look once more in a minute"), !is_over, "{status}: {stderr}");
+    }
+}
+
+#[test]
 fn where_nobody_could_look_the_advice_is_how_to_look_and_how_to_read_it() {
     let simulator = simulator();
     let old = simulator.add_token(simulator.account(), "CI");
