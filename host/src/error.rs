@@ -184,6 +184,25 @@ pub struct Details {
     pub transport: Option<TransportError>,
 }
 
+impl Details {
+    /// Returns what the host says by itself, with nothing from a server.
+    pub(crate) fn of_host(kind: ErrorKind, outcome: Outcome, message: String) -> Self {
+        Self {
+            kind,
+            outcome,
+            message,
+            status: None,
+            api_errors: Vec::new(),
+            ray_id: None,
+            retry_after: None,
+            attempts: 0,
+            token_id: None,
+            previous_secret_expires_at: None,
+            transport: None,
+        }
+    }
+}
+
 impl Error {
     pub(crate) fn new(details: Details) -> Self {
         Self(Box::new(details))

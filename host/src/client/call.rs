@@ -192,17 +192,11 @@ fn out_of_time(operation: Operation, exchanges: &Exchanges, after: Duration) -> 
 
 fn without_the_components_word(operation: Operation, exchanges: &Exchanges, kind: ErrorKind, message: String) -> Error {
     Error::new(Details {
-        kind,
-        outcome: operation.outcome_if(exchanges.change_may_have_left()),
-        message,
         status: exchanges.status(),
-        api_errors: Vec::new(),
         ray_id: exchanges.ray_id(),
-        retry_after: None,
         attempts: exchanges.requests(),
-        token_id: None,
-        previous_secret_expires_at: None,
         transport: transport_error(exchanges),
+        ..Details::of_host(kind, operation.outcome_if(exchanges.change_may_have_left()), message)
     })
 }
 

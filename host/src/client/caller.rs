@@ -83,19 +83,7 @@ impl Caller {
 }
 
 fn invalid_credential(error: &InvalidCredentials) -> Error {
-    Error::new(Details {
-        kind: ErrorKind::InvalidConfiguration,
-        outcome: Outcome::NotApplied,
-        message: error.to_string(),
-        status: None,
-        api_errors: Vec::new(),
-        ray_id: None,
-        retry_after: None,
-        attempts: 0,
-        token_id: None,
-        previous_secret_expires_at: None,
-        transport: None,
-    })
+    Error::new(Details::of_host(ErrorKind::InvalidConfiguration, Outcome::NotApplied, error.to_string()))
 }
 
 impl fmt::Debug for Caller {
