@@ -48,8 +48,8 @@ impl RateLimiter {
         if now < used.blocked_until {
             return Standing::Exceeded { rule, resets_after: seconds(used.blocked_until - now) };
         }
-        let window_end = clock::add(used.window_start, Duration::from_secs(rule.window_seconds));
-        if now >= window_end || used.requests > rule.requests {
+        let end_of = |start| clock::add(start, Duration::from_secs(rule.window_seconds));
+        if now >= end_of(used.window_start) || used.requests > rule.requests {
             *used = Used { window_start: now, ..Used::default() };
         }
         used.requests = used.requests.saturating_add(1);
@@ -57,8 +57,8 @@ impl RateLimiter {
             used.blocked_until = clock::add(now, Duration::from_secs(rule.block_seconds));
             return Standing::Exceeded { rule, resets_after: rule.block_seconds };
         }
-        let window_end = clock::add(used.window_start, Duration::from_secs(rule.window_seconds));
-        Standing::Within { rule, remaining: rule.requests - used.requests, resets_after: seconds(window_end - now) }
+        let resets_after = seconds(end_of(used.window_start) - now);
+        Standing::Within { rule, remaining: rule.requests - used.requests, resets_after }
     }
 
     /// Begins anew.
