@@ -7,7 +7,7 @@ use crate::Credentials;
 
 /// The contract's own default for a whole call.
 const DEFAULT_TIMEOUT: Duration = Duration::from_mins(1);
-/// The longest that the contract has room for: 49 days.
+/// The longest timeout that the contract can express: `u32::MAX` milliseconds, about 49 days.
 const LONGEST_TIMEOUT: Duration = Duration::from_millis(u32::MAX as u64);
 
 /// Options of one call or of all calls of a handle: time limits, retries, request headers, another credential.

@@ -29,7 +29,7 @@ use crate::engine::{linker, overrides};
 const DEFAULT_MAX_MEMORY: usize = 64 << 20;
 const DEFAULT_MAX_CALLS: u32 = 64;
 const DEFAULT_KEEP_IDLE: Duration = Duration::from_secs(30);
-/// More than any machine has room for at once.
+/// The upper bound of `max_calls`: at 1.3 MiB each, so many calls take 85 GiB of memory.
 const MOST_CALLS: u32 = 1 << 16;
 /// Core modules, memories and tables inside one component: wit-component makes four, one and two; twice that is allowed.
 const CORE_INSTANCES_PER_COMPONENT: u32 = 8;
