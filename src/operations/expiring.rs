@@ -183,16 +183,15 @@ mod tests {
         }
     }
 
+    fn list_of_due(count: usize) -> Reply {
+        let token = |id| format!(r#"{{"id":"{id}","expires_at":"2026-11-24T10:30:00Z"}}"#);
+        Reply::result(&format!("[{}]", (0..count).map(token).collect::<Vec<_>>().join(",")))
+    }
+
     #[test]
     fn each_token_has_a_result_of_its_own_and_its_error_names_the_function() {
         let host = ScriptedHost::with_rule(|sent| match sent.line().as_str() {
-            "GET" => Reply::result(&format!(
-                "[{}]",
-                (0..8)
-                    .map(|id| format!(r#"{{"id":"{id}","expires_at":"2026-11-24T10:30:00Z"}}"#))
-                    .collect::<Vec<_>>()
-                    .join(",")
-            )),
+            "GET" => list_of_due(8),
             "POST /3/refresh" => Reply::refusal(403, 9999),
             _ => Reply::result(&format!(r#"{{"id":"{}"}}"#, id_of(sent))).after(20),
         });
@@ -209,13 +208,7 @@ mod tests {
     #[test]
     fn a_token_for_which_the_time_did_not_suffice_was_not_refreshed() {
         let host = ScriptedHost::with_rule(|sent| match sent.line().as_str() {
-            "GET" => Reply::result(&format!(
-                "[{}]",
-                (0..7)
-                    .map(|id| format!(r#"{{"id":"{id}","expires_at":"2026-11-24T10:30:00Z"}}"#))
-                    .collect::<Vec<_>>()
-                    .join(",")
-            )),
+            "GET" => list_of_due(7),
             _ => Reply::result(&format!(r#"{{"id":"{}"}}"#, id_of(sent))).after(1000),
         });
         let options = RequestOptions { timeout_ms: Some(1000), attempt_timeout_ms: Some(1000), ..options() };
