@@ -90,6 +90,7 @@ mod credentials;
 mod engine;
 mod error;
 mod redactor;
+mod rotation;
 mod secret;
 mod types;
 
@@ -108,6 +109,8 @@ pub use engine::state::HostState;
 #[cfg(feature = "wasmtime-parts")]
 pub use engine::{bindings, hooks, linker};
 pub use error::{ApiError, ApiErrorCause, Details, Error, ErrorKind, Outcome};
+pub use rotation::destination::{Destination, DestinationError, DestinationFuture};
+pub use rotation::pair::Pair;
 pub use secret::{ExposeSecret, SecretString};
 pub use transport::{Certificate, InvalidCertificate, InvalidProxy, Proxy, Timeouts, TransportError, TransportPhase};
 pub use types::{
