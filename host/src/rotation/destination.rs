@@ -56,6 +56,7 @@ impl DestinationError {
     }
 
     /// Returns what to do next, where the destination knows it.
+    #[must_use]
     pub fn advice(&self) -> Option<&str> {
         self.advice.as_deref()
     }
