@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use cloudflare_access_host::{CreateParams, TokenDuration};
 
 use crate::command_line::{command, quoted};
+use crate::destination::SecretArguments;
 use crate::{exit, lifecycle, words};
 
 /// The help of the program: its commands in groups, then the options.
@@ -274,25 +275,14 @@ pub struct DryRun {
     pub dry_run: bool,
 }
 
-/// Where a new secret goes. It is shown once.
-#[derive(Debug, Args)]
-pub struct Secret {
-    /// Write the client id and the secret to a new file that only you can read, and nowhere else
-    #[arg(long, value_name = "FILE")]
-    pub secret_file: Option<PathBuf>,
-    /// Show the secret below the table
-    #[arg(long, conflicts_with = "secret_file")]
-    pub show_secret: bool,
-}
-
 #[derive(Debug, Args)]
 pub struct Create {
     #[command(flatten)]
     pub token: NewToken,
     #[command(flatten)]
-    pub secret: Secret,
-    #[command(flatten)]
     pub dry_run: DryRun,
+    #[command(flatten)]
+    pub secret: SecretArguments,
 }
 
 /// What a token is made from.
@@ -349,9 +339,9 @@ pub struct Update {
     #[arg(long, short)]
     pub yes: bool,
     #[command(flatten)]
-    pub secret: Secret,
-    #[command(flatten)]
     pub dry_run: DryRun,
+    #[command(flatten)]
+    pub secret: SecretArguments,
 }
 
 #[derive(Debug, Args)]
@@ -390,9 +380,9 @@ pub struct Rotate {
     #[arg(long, short)]
     pub yes: bool,
     #[command(flatten)]
-    pub secret: Secret,
-    #[command(flatten)]
     pub dry_run: DryRun,
+    #[command(flatten)]
+    pub secret: SecretArguments,
 }
 
 #[cfg(test)]

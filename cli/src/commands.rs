@@ -11,6 +11,7 @@ use crate::arguments::{
     Arguments, Auth, Command, Connection, Create, Delete, Get, List, Output, Refresh, Rotate, Update,
 };
 use crate::auth_status::auth_status;
+use crate::destination::Delivery;
 use crate::dry_run::Request;
 use crate::effect::{Before, Change, LockOut, OldSecret, ask};
 use crate::failure::{Attempt, Failure};
@@ -19,7 +20,6 @@ use crate::find::find;
 use crate::lost_create::{self, NewToken};
 use crate::lost_secret::{Kind, SecretChange};
 use crate::message::tell;
-use crate::secret_file::Destination;
 use crate::settings::{account, tokens};
 use crate::verify::verify;
 use crate::{demo, dry_run, lifecycle, manual, output};
@@ -73,11 +73,12 @@ async fn create_token(connection: &Connection, output: Output, create: Create) -
     if create.dry_run.dry_run {
         return dry_run::print(&[Request::create(api.scope(), &create.token.into())], output);
     }
-    let secret = Destination::prepare(&create.secret, output)?;
+    let delivery = Delivery::prepare(&create.secret, output)?;
+    delivery.check(None).await?;
     let new_token = NewToken::begin(lost_create::Kind::Create, &create.token.name, connection);
     let make = async |tokens: Tokens<Scope>| tokens.create(create.token.into()).await;
     let issued = new_token.carry_out("creating", &api, make).await?;
-    let shown = secret.keep(&issued.token, &issued.client_secret)?;
+    let shown = delivery.deliver(&issued.token, &issued.client_secret).await?;
     output::print_changed(&issued.token, shown.as_ref(), output)
 }
 
@@ -86,7 +87,7 @@ async fn update_token(connection: &Connection, output: Output, update: Update) -
     let new_secret = update.client_secret_version.is_some();
     // Without a new version no secret comes, so there is none to find a place for.
     let is_dry = update.dry_run.dry_run;
-    let secret = if new_secret && !is_dry { Some(Destination::prepare(&update.secret, output)?) } else { None };
+    let delivery = if new_secret && !is_dry { Some(Delivery::prepare(&update.secret, output)?) } else { None };
     let found = find(&api, &update.token.token).await?;
     let mut params = UpdateParams::new();
     params.name = update.name;
@@ -107,6 +108,9 @@ async fn update_token(connection: &Connection, output: Output, update: Update) -
     let change = async |tokens: Tokens<Scope>| tokens.update(&found.id, params).await;
     let updated = if new_secret {
         let token = api.read(&found.id).await?;
+        if let Some(delivery) = &delivery {
+            delivery.check(token.client_id.as_deref()).await?;
+        }
         // A version that is not above the current one makes no secret.
         intended.makes_secret = token.client_secret_version.is_none_or(|current| version > Some(current));
         api.ask(&intended, &(&token).into(), &found.label, update.yes).await?;
@@ -117,8 +121,8 @@ async fn update_token(connection: &Connection, output: Output, update: Update) -
         let attempt = Attempt::Update { look: api.command(&["get", &found.id]) };
         api.call("updating", &attempt, change).await?
     };
-    let shown = match (&updated.client_secret, secret) {
-        (Some(issued), Some(destination)) => destination.keep(&updated.token, issued)?,
+    let shown = match (&updated.client_secret, delivery) {
+        (Some(issued), Some(delivery)) => delivery.deliver(&updated.token, issued).await?,
         (issued, _) => issued.clone(),
     };
     if new_secret && updated.client_secret.is_none() {
@@ -165,8 +169,8 @@ async fn rotate_token(connection: &Connection, output: Output, rotate: Rotate) -
         Some(overlap) => rotate_with_overlap(connection, output, &rotate, overlap).await,
         None => rotate_once(connection, output, &rotate).await,
     };
-    let (issued, secret) = issued?;
-    let shown = secret.keep(&issued.token, &issued.client_secret)?;
+    let (issued, delivery) = issued?;
+    let shown = delivery.deliver(&issued.token, &issued.client_secret).await?;
     output::print_changed(&issued.token, shown.as_ref(), output)
 }
 
@@ -195,11 +199,12 @@ async fn rotate_with_overlap(
     output: Output,
     rotate: &Rotate,
     overlap: Duration,
-) -> Result<(IssuedToken, Destination), Failure> {
+) -> Result<(IssuedToken, Delivery), Failure> {
     let api = tokens(connection)?;
-    let secret = Destination::prepare(&rotate.secret, output)?;
+    let delivery = Delivery::prepare(&rotate.secret, output)?;
     let found = find(&api, &rotate.token.token).await?;
     let token = api.read(&found.id).await?;
+    delivery.check(token.client_id.as_deref()).await?;
     let mut running = RunningOverlap::Refuse;
     if rotate.end_running_overlap {
         let change = Change { switches_off: false, makes_secret: true, old_secret: OldSecret::EndsLater };
@@ -213,18 +218,19 @@ async fn rotate_with_overlap(
     let mut rotated = change.carry_out("rotating", &api, rotation).await?;
     let ends = rotated.previous_secret_expires_at;
     rotated.issued.token.previous_client_secret_expires_at.get_or_insert(ends);
-    Ok((rotated.issued, secret))
+    Ok((rotated.issued, delivery))
 }
 
 async fn rotate_once(
     connection: &Connection,
     output: Output,
     rotate: &Rotate,
-) -> Result<(IssuedToken, Destination), Failure> {
+) -> Result<(IssuedToken, Delivery), Failure> {
     let api = account(connection, "rotate without --overlap")?;
-    let secret = Destination::prepare(&rotate.secret, output)?;
+    let delivery = Delivery::prepare(&rotate.secret, output)?;
     let found = find(&api, &rotate.token.token).await?;
     let token = api.read(&found.id).await?;
+    delivery.check(token.client_id.as_deref()).await?;
     let until = rotate.previous_expires_at.as_deref();
     let old_secret = until.map_or(OldSecret::Unsaid, OldSecret::EndsAt);
     let change = Change { switches_off: false, makes_secret: true, old_secret };
@@ -232,5 +238,5 @@ async fn rotate_once(
     let change = SecretChange::of(Kind::Rotation, &token, lock_outs.contains(&LockOut::Replaced), connection);
     let previous = rotate.previous_expires_at.clone().map_or(PreviousSecret::ExpiresNow, PreviousSecret::ExpiresAt);
     let rotation = async |account: Tokens<Account>| account.rotate(&found.id, previous).await;
-    Ok((change.carry_out("rotating", &api, rotation).await?, secret))
+    Ok((change.carry_out("rotating", &api, rotation).await?, delivery))
 }

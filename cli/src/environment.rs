@@ -29,13 +29,28 @@ pub fn without_ends(text: &str) -> &str {
 
 /// Finds the value of a line `NAME=value`, `export NAME=value` or `NAME="value"`.
 pub fn variable_in(text: &str, wanted: &str) -> Option<String> {
-    text.lines().find_map(|line| {
+    variables_in(text).into_iter().find_map(|(name, value)| if name == wanted { some(&value) } else { None })
+}
+
+/// Lists the names and values of such lines, in their order.
+pub fn variables_in(text: &str) -> Vec<(String, String)> {
+    let variables = text.lines().filter_map(|line| {
         let line = without_ends(line);
         let (name, value) = line.strip_prefix("export ").unwrap_or(line).split_once('=')?;
-        let value = value.trim();
-        let unquoted = ['"', '\''].iter().find_map(|quote| value.strip_prefix(*quote)?.strip_suffix(*quote));
-        if name.trim() == wanted { some(unquoted.unwrap_or(value)) } else { None }
-    })
+        let name = name.trim();
+        (!name.starts_with('#')).then(|| (name.to_owned(), unquoted(value.trim())))
+    });
+    variables.collect()
+}
+
+/// A value without the quotes of a shell: a whole in one kind of quotes, where `'\''` in single ones is a quote.
+fn unquoted(value: &str) -> String {
+    let inside = |quote: char| value.strip_prefix(quote)?.strip_suffix(quote);
+    match (inside('"'), inside('\'')) {
+        (Some(inside), _) => inside.to_owned(),
+        (_, Some(inside)) => inside.replace(r"'\''", "'"),
+        _ => value.to_owned(),
+    }
 }
 
 #[cfg(test)]

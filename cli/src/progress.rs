@@ -17,16 +17,21 @@ pub async fn unless_interrupted<T>(
     attempt: &Attempt,
     call: impl Future<Output = T>,
 ) -> Result<T, Failure> {
+    unless_stopped(what.to_owned(), call).await.map_err(|_| attempt.interrupted())
+}
+
+/// Runs something to its end, or until a signal stops it, whose name is returned then.
+pub async fn unless_stopped<T>(what: String, call: impl Future<Output = T>) -> Result<T, &'static str> {
     tokio::select! {
         biased;
         result = call => Ok(result),
-        _ = stopped() => Err(attempt.interrupted()),
+        signal = stopped() => Err(signal),
         never = spin(what) => match never {},
     }
 }
 
 /// Draws on standard error and only if that is a terminal; what was drawn is gone when this is dropped.
-async fn spin(what: &'static str) -> std::convert::Infallible {
+async fn spin(what: String) -> std::convert::Infallible {
     tokio::time::sleep(SHOW_AFTER).await;
     let spinner = Spinner(ProgressBar::new_spinner().with_message(what));
     spinner.0.enable_steady_tick(TICK);

@@ -23,15 +23,14 @@ use serde_json::json;
 use url::{Host, Url};
 
 use crate::arguments::{Connection, Output, Verify};
-use crate::environment::{some, variable, variable_in};
+use crate::destination::{Contents, Names};
+use crate::environment::variable;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::output::{self, CLIENT_ID, CLIENT_SECRET};
+use crate::output;
 use crate::settings::extra_roots;
 use crate::signals;
 
-/// The names that wrangler and `cf` read.
-const OTHER_NAMES: [&str; 2] = ["CLOUDFLARE_ACCESS_CLIENT_ID", "CLOUDFLARE_ACCESS_CLIENT_SECRET"];
 const USER_AGENT: &str = concat!("access-tokens/", env!("CARGO_PKG_VERSION"));
 
 /// What an application answers.
@@ -148,20 +147,23 @@ fn checked(text: &str) -> Result<Url, Failure> {
 
 /// The pair of the file, or else of the environment.
 fn pair(verify: &Verify) -> Result<Pair, Failure> {
+    let (names, others) = (Names::of_scripts(), Names::of_wrangler());
     let (place, id, secret) = if let Some(path) = &verify.secret_file {
         let place = format!("the secret file {}", path.display());
         let text = std::fs::read_to_string(path)
             .map_err(|error| Failure::configuration(&format!("{place} cannot be read: {error}")))?;
-        (place, variable_in(&text, CLIENT_ID), variable_in(&text, CLIENT_SECRET))
+        let contents = Contents::of(&text, &names);
+        (place, contents.client_id, contents.client_secret)
     } else {
-        let [id, secret] = [(CLIENT_ID, OTHER_NAMES[0]), (CLIENT_SECRET, OTHER_NAMES[1])]
+        let [id, secret] = [(&names.client_id, &others.client_id), (&names.client_secret, &others.client_secret)]
             .map(|(name, other)| variable(name)?.map_or_else(|| variable(other), |value| Ok(Some(value))));
-        ("the environment".to_owned(), id?, secret?)
+        ("the environment".to_owned(), id?, secret?.map(SecretString::from))
     };
-    match (id.as_deref().and_then(some), secret) {
-        (Some(client_id), Some(secret)) => Ok(Pair { client_id, secret: secret.into() }),
+    match (id, secret) {
+        (Some(client_id), Some(secret)) => Ok(Pair { client_id, secret }),
         _ => Err(Failure::configuration(&format!(
-            "{place} has no pair: {CLIENT_ID} and {CLIENT_SECRET} are needed; set them, or give --secret-file FILE"
+            "{place} has no pair: {} and {} are needed; set them, or give --secret-file FILE",
+            names.client_id, names.client_secret
         ))),
     }
 }

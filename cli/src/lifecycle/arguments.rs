@@ -7,7 +7,8 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use cloudflare_access_host::{IssueKey, RefreshParams, TokenDuration};
 
-use crate::arguments::{DryRun, NewToken, Secret, Token};
+use crate::arguments::{DryRun, NewToken, Token};
+use crate::destination::SecretArguments;
 use crate::words;
 
 #[derive(Debug, Subcommand)]
@@ -156,9 +157,9 @@ pub struct Ensure {
     #[arg(long, short)]
     pub yes: bool,
     #[command(flatten)]
-    pub secret: Secret,
-    #[command(flatten)]
     pub dry_run: DryRun,
+    #[command(flatten)]
+    pub secret: SecretArguments,
 }
 
 #[derive(Debug, Args)]
@@ -169,9 +170,9 @@ pub struct Issue {
     #[arg(long)]
     pub key: Option<IssueKey>,
     #[command(flatten)]
-    pub secret: Secret,
-    #[command(flatten)]
     pub dry_run: DryRun,
+    #[command(flatten)]
+    pub secret: SecretArguments,
 }
 
 #[derive(Debug, Args)]

@@ -9,6 +9,7 @@ use cloudflare_access_host::{
 use crate::api::Api;
 use crate::arguments::{Connection, Output};
 use crate::command_line::{this_command, this_command_with};
+use crate::destination::Delivery;
 use crate::dry_run::{self, Request};
 use crate::effect::{Change, LockOut, OldSecret, ask};
 use crate::exit::Exit;
@@ -23,7 +24,6 @@ use crate::lifecycle::watch::watch;
 use crate::lost_create::{self, NewToken};
 use crate::message::tell;
 use crate::output;
-use crate::secret_file::{Destination, holds_pair_of};
 use crate::settings::{account, tokens};
 use crate::words::{parse_duration, spoken};
 
@@ -128,24 +128,21 @@ async fn ensure_token(connection: &Connection, output: Output, ensure: Ensure) -
     if ensure.dry_run.dry_run {
         return dry_run::print(&ensuring(&api, &ensure).await?, output);
     }
+    let delivery = Delivery::prepare(&ensure.secret, output)?;
     let file = ensure.secret.secret_file.as_deref();
-    let is_in_a_file = file.is_some_and(Path::exists);
-    // The file from the run that made the token is no hindrance: no secret comes for a token that is there.
-    let secret = if is_in_a_file { None } else { Some(Destination::prepare(&ensure.secret, output)?) };
     let switches_off = ensure.enabled == Some(false);
     let named = if file.is_some() || switches_off { find_by_name(&api, &ensure.name).await? } else { Vec::new() };
-    let secret = match secret {
-        None if named.is_empty() => Some(Destination::prepare(&ensure.secret, output)?),
-        secret => secret,
-    };
     if let [token] = named.as_slice() {
+        // The file from the run that made the token is no hindrance: no secret comes for a token that is there.
         if let Some(path) = file
-            && !(is_in_a_file && holds_pair_of(path, token)?)
+            && !(path.exists() && ensure.secret.holds_pair_of(path, token)?)
         {
-            return Err(secret_is_elsewhere(&api, token, path, is_in_a_file));
+            return Err(secret_is_elsewhere(&api, token, path));
         }
         let change = Change { switches_off, makes_secret: false, old_secret: OldSecret::Unsaid };
         api.ask(&change, &token.into(), &label(&ensure.name, token), ensure.yes).await?;
+    } else {
+        delivery.check(None).await?;
     }
     let new_token = NewToken::begin(lost_create::Kind::Ensure, &ensure.name, connection);
     let mut params = CreateParams::named(ensure.name);
@@ -153,11 +150,9 @@ async fn ensure_token(connection: &Connection, output: Output, ensure: Ensure) -
     params.enabled = ensure.enabled;
     let make = async |tokens: Tokens<Scope>| tokens.ensure(params).await;
     let ensured = new_token.carry_out("ensuring", &api, make).await?;
-    let shown = match (&ensured, secret) {
-        (Ensured::Created(issued), Some(destination)) => destination.keep(&issued.token, &issued.client_secret)?,
-        // Somebody has deleted the token in the meantime.
-        (Ensured::Created(issued), None) => Some(issued.client_secret.clone()),
-        (Ensured::Updated(_) | Ensured::Unchanged(_), _) => None,
+    let shown = match &ensured {
+        Ensured::Created(issued) => delivery.deliver(&issued.token, &issued.client_secret).await?,
+        Ensured::Updated(_) | Ensured::Unchanged(_) => None,
     };
     output::print_ensured(&ensured, shown.as_ref(), output)
 }
@@ -188,7 +183,8 @@ async fn ensuring(api: &Api<Scope>, ensure: &Ensure) -> Result<Vec<Request>, Fai
 }
 
 /// A token that is there without its secret in the file is not what was asked for.
-fn secret_is_elsewhere(api: &Api<Scope>, token: &ServiceToken, path: &Path, is_there: bool) -> Failure {
+fn secret_is_elsewhere(api: &Api<Scope>, token: &ServiceToken, path: &Path) -> Failure {
+    let is_there = path.exists();
     let (name, file) = (path.display(), path.to_string_lossy());
     let what = if is_there { "holds another pair, or none" } else { "does not" };
     let message = format!("the token {} exists, and the secret file {name} {what}; nothing was changed", token.id);
@@ -205,7 +201,8 @@ async fn issue_token(connection: &Connection, output: Output, issue: Issue) -> R
     if issue.dry_run.dry_run {
         return dry_run::print(&issuing(&api, issue).await?, output);
     }
-    let secret = Destination::prepare(&issue.secret, output)?;
+    let delivery = Delivery::prepare(&issue.secret, output)?;
+    delivery.check(None).await?;
     let name = issue.token.name.clone();
     let (key, again) = begin_issue(issue.key)?;
     let attempt = Attempt::Issue { command: again.clone() };
@@ -219,7 +216,7 @@ async fn issue_token(connection: &Connection, output: Output, issue: Issue) -> R
             "Once the secret is stored, give the token its name:\n  {finish}\nIf the secret is lost, get another:\n  {again}"
         ))
     };
-    let shown = secret.keep(&issued.token, &issued.client_secret).map_err(is_not_stored)?;
+    let shown = delivery.deliver(&issued.token, &issued.client_secret).await.map_err(is_not_stored)?;
     if shown.is_some() {
         output::print_changed(&issued.token, shown.as_ref(), output).map_err(is_not_stored)?;
     }

@@ -14,9 +14,9 @@ use cloudflare_access_host::{
 
 use crate::arguments::Output;
 use crate::command_line::quoted;
+use crate::destination::{Names, line, rescue};
 use crate::failure::Failure;
 use crate::message::tell;
-use crate::secret_file::rescue;
 
 pub fn print_list(tokens: &[ServiceToken], output: Output) -> Result<(), Failure> {
     write(&match output {
@@ -119,11 +119,6 @@ fn write_token(text: &str, token: &ServiceToken, secret: Option<&SecretString>) 
     })
 }
 
-/// The names that scripts and the tools of Cloudflare read.
-pub const CLIENT_ID: &str = "CF_ACCESS_CLIENT_ID";
-/// The name of the secret.
-pub const CLIENT_SECRET: &str = "CF_ACCESS_CLIENT_SECRET";
-
 /// The lines of [`env_lines`]. A pair that cannot stand in them is kept as JSON, where any text can.
 pub fn lines_or_rescue(token: &ServiceToken, secret: Option<&SecretString>) -> Result<SecretString, Failure> {
     env_lines(token, secret).map_err(|failure| match secret {
@@ -139,17 +134,18 @@ pub fn lines_or_rescue(token: &ServiceToken, secret: Option<&SecretString>) -> R
 /// error.
 pub fn env_lines(token: &ServiceToken, secret: Option<&SecretString>) -> Result<SecretString, Failure> {
     let secret = secret.map(ExposeSecret::expose_secret);
+    let names = Names::of_scripts();
     let mut lines = String::new();
-    for (name, value) in [(CLIENT_ID, token.client_id.as_deref()), (CLIENT_SECRET, secret)] {
+    for (name, value) in [(&names.client_id, token.client_id.as_deref()), (&names.client_secret, secret)] {
         let Some(value) = value else { continue };
         if value.chars().any(char::is_control) {
             return Err(Failure::defect(format!(
                 "the API sent a {} with control characters for the token {}, which no request header can carry",
-                if name == CLIENT_ID { "client id" } else { "secret" },
+                if *name == names.client_id { "client id" } else { "secret" },
                 quoted(&token.id)
             )));
         }
-        lines += &(name.to_owned() + "=" + &quoted(value) + "\n");
+        lines += &line(name, value);
     }
     Ok(lines.into())
 }

@@ -514,7 +514,7 @@ fn ensure_may_run_again_with_the_secret_file_that_it_wrote() {
     run(program(&simulator).args(["delete", "CI", "--yes"]));
     simulator.clear_requests();
     let (code, _, stderr) = ensure();
-    assert!(code == 1 && stderr.contains("nothing was sent"), "{stderr}");
+    assert!(code == 1 && stderr.contains("nothing was changed"), "{stderr}");
     assert!(simulator.tokens(simulator.account()).is_empty());
 }
 

@@ -1,5 +1,6 @@
 //! The real program `access-tokens` against the simulator: what it prints, where a secret goes, and how it ends.
 
+mod destinations;
 mod dry_run;
 mod lifecycle;
 mod lost_answer;

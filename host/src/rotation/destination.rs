@@ -16,8 +16,8 @@ pub trait Destination: fmt::Debug + Send + Sync {
     /// name. It holds no secret.
     fn name(&self) -> String;
 
-    /// Checks that a pair could be delivered. Changes nothing. `client_id` is that of the token, where it is known: a place that holds
-    /// the pair of another token is refused.
+    /// Checks that a pair could be delivered. Changes nothing. `client_id` is that of the token, or `None` where the token is still to
+    /// be made: a place that holds the pair of another token is refused.
     ///
     /// # Errors
     ///
@@ -35,7 +35,7 @@ pub trait Destination: fmt::Debug + Send + Sync {
 /// The future of a [`Destination`], boxed so that destinations of several types can stand in one list.
 pub type DestinationFuture<'a> = Pin<Box<dyn Future<Output = Result<(), DestinationError>> + Send + 'a>>;
 
-/// Why a place cannot take a pair, or did not.
+/// Why a place cannot take a pair, or did not, as a message that names the place.
 #[derive(Debug)]
 pub struct DestinationError {
     message: String,

@@ -1,0 +1,95 @@
+//! The text that a destination takes.
+
+use clap::ValueEnum;
+use cloudflare_access_host::{DestinationError, ExposeSecret, Pair, SecretString};
+use serde_json::json;
+
+use crate::command_line::quoted;
+use crate::destination::names::Names;
+
+/// How a pair is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// NAME=value lines, quoted for a shell where needed
+    Env,
+    /// A JSON object with the two names as its keys
+    Json,
+    /// {"cf-access-client-id":…,"cf-access-client-secret":…}, the value of the one header that an application may take both in
+    Header,
+    /// The secret alone, without a line end
+    Secret,
+}
+
+/// A format, and the names that it uses.
+#[derive(Clone, Debug)]
+pub struct Form {
+    pub format: Format,
+    pub names: Names,
+}
+
+impl Form {
+    /// Writes a pair.
+    ///
+    /// # Errors
+    ///
+    /// The pair has a control character, which no request header can carry.
+    pub fn text(&self, pair: &Pair) -> Result<SecretString, DestinationError> {
+        let (id, secret) = (pair.client_id.as_str(), pair.client_secret.expose_secret());
+        if [id, secret].into_iter().any(|value| value.chars().any(char::is_control)) {
+            return Err(DestinationError::new(
+                "the pair has a control character, which no request header can carry, so it is delivered nowhere",
+            ));
+        }
+        let object = |names: &Names| {
+            let pair = json!({ names.client_id.as_str(): id, names.client_secret.as_str(): secret });
+            pair.to_string()
+        };
+        let text = match self.format {
+            Format::Env => line(&self.names.client_id, id) + &line(&self.names.client_secret, secret),
+            Format::Json => object(&self.names) + "\n",
+            Format::Header => object(&Names::of_headers()),
+            Format::Secret => secret.to_owned(),
+        };
+        Ok(text.into())
+    }
+}
+
+/// Writes a line that sets a variable, for a shell or `docker run --env-file`. What a shell would run or change is quoted.
+pub fn line(name: &str, value: &str) -> String {
+    name.to_owned() + "=" + &quoted(value) + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(format: Format, secret: &str) -> Result<String, DestinationError> {
+        let form = Form { format, names: Names::of_wrangler() };
+        Ok(form.text(&Pair::new("1.access", secret.into()))?.expose_secret().to_owned())
+    }
+
+    #[test]
+    fn each_format_has_the_pair_as_its_reader_takes_it() {
+        for (format, secret, written) in [
+            (Format::Env, "it's", "CLOUDFLARE_ACCESS_CLIENT_ID=1.access\nCLOUDFLARE_ACCESS_CLIENT_SECRET='it'\\''s'\n"),
+            (
+                Format::Json,
+                "a\"\\b",
+                "{\"CLOUDFLARE_ACCESS_CLIENT_ID\":\"1.access\",\"CLOUDFLARE_ACCESS_CLIENT_SECRET\":\"a\\\"\\\\b\"}\n",
+            ),
+            (Format::Header, "s", r#"{"cf-access-client-id":"1.access","cf-access-client-secret":"s"}"#),
+            (Format::Secret, "it's", "it's"),
+        ] {
+            assert_eq!(text(format, secret).unwrap(), written);
+        }
+    }
+
+    #[test]
+    fn a_pair_that_no_header_can_carry_is_written_in_no_format() {
+        for format in Format::value_variants() {
+            for secret in ["x\nLD_PRELOAD=y", "x\0", "x\r", "x\u{85}"] {
+                assert!(text(*format, secret).is_err(), "{format:?} {secret:?}");
+            }
+        }
+    }
+}
