@@ -6,13 +6,13 @@
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
-use cloudflare_access_host::{CallOptions, Error, Outcome, Scope, ServiceToken, Tokens};
+use cloudflare_access_host::{CallOptions, CallProgress, Error, Outcome, Scope, ServiceToken, Tokens};
 use jiff::{SignedDuration, Timestamp, Unit};
 
 use crate::arguments::Connection;
 use crate::effect::{Before, Change, LockOut, ask};
 use crate::failure::{Attempt, Failure};
-use crate::progress::unless_interrupted;
+use crate::progress::unless_stopped;
 
 /// How much of the time is kept for a look at what a change has done, at most. A short time is shared in the same way.
 const LOOK: Duration = Duration::from_secs(10);
@@ -27,12 +27,15 @@ pub struct Api<S> {
     base_url: String,
     connection: Connection,
     left: Cell<Duration>,
+    /// What the calls of the command have sent, all together.
+    sent: CallProgress,
 }
 
 impl<S: Clone + Into<Scope>> Api<S> {
     /// Starts with the whole time of the command.
     pub fn new(tokens: Tokens<S>, scope: Scope, base_url: String, connection: &Connection) -> Self {
-        Self { tokens, scope, base_url, connection: connection.clone(), left: Cell::new(connection.timeout) }
+        let left = Cell::new(connection.timeout);
+        Self { tokens, scope, base_url, connection: connection.clone(), left, sent: CallProgress::new() }
     }
 
     /// Makes a call in the time that is left. The failure says what is true about the attempt.
@@ -135,10 +138,11 @@ impl<S: Clone + Into<Scope>> Api<S> {
         call: impl AsyncFnOnce(Tokens<S>) -> Result<T, Error>,
     ) -> Result<Result<T, Error>, Failure> {
         let begun = Instant::now();
-        let tokens = self.tokens.clone().with(&CallOptions::new().timeout(time.max(LEAST)));
-        let result = unless_interrupted(what, attempt, call(tokens)).await;
+        let options = CallOptions::new().timeout(time.max(LEAST)).progress(&self.sent);
+        let tokens = self.tokens.clone().with(&options);
+        let result = unless_stopped(what.to_owned(), call(tokens)).await;
         self.left.set(self.left.get().saturating_sub(begun.elapsed()));
-        result
+        result.map_err(|_| attempt.interrupted(&self.sent))
     }
 }
 

@@ -118,12 +118,17 @@ pub struct Connection {
     #[arg(long, global = true, display_order = 105, value_name = "FILE")]
     pub ca_certificates: Option<PathBuf>,
 
+    /// Reach the API at addresses that are not public, too: a gateway in a private network [env:
+    /// CLOUDFLARE_ALLOW_PRIVATE_ADDRESSES=true]
+    #[arg(long, global = true, display_order = 106)]
+    pub allow_private_addresses: bool,
+
     /// Time for all API calls of the command together, such as 30s or 2m; with watch, of each round
-    #[arg(long, global = true, display_order = 106, value_parser = words::parse_timeout, value_name = "DURATION", default_value = "60s")]
+    #[arg(long, global = true, display_order = 107, value_parser = words::parse_timeout, value_name = "DURATION", default_value = "60s")]
     pub timeout: Duration,
 
     /// How often a failure that may be repeated is repeated, 0 to 10
-    #[arg(long, global = true, display_order = 107, value_name = "NUMBER")]
+    #[arg(long, global = true, display_order = 108, value_name = "NUMBER")]
     pub max_retries: Option<u32>,
 }
 
@@ -144,10 +149,11 @@ impl Connection {
             ("--base-url", self.base_url.clone()),
             ("--ca-certificates", path(&self.ca_certificates)),
         ];
-        given
+        let options = given
             .into_iter()
             .filter_map(|(option, value)| Some((option, value?)))
-            .fold(String::new(), |options, (option, value)| options + " " + option + " " + &quoted(&value))
+            .fold(String::new(), |options, (option, value)| options + " " + option + " " + &quoted(&value));
+        options + if self.allow_private_addresses { " --allow-private-addresses" } else { "" }
     }
 }
 
@@ -194,7 +200,8 @@ pub enum Command {
     /// Try whether a service token opens an application behind Access
     ///
     /// The URL is asked without the pair, which Access must refuse, and then with it. Ends with 0 if the pair passes, with 13 if Access
-    /// refuses it, with 14 if the URL needs no pair, and with 8 without an answer. No redirect is followed, and no proxy is used.
+    /// refuses it, with 14 if the URL needs no pair, and with 8 without an answer. No redirect is followed. A proxy of the environment is used as
+    /// for the API: HTTPS_PROXY, except for the hosts in NO_PROXY and for loopback.
     #[command(after_help = "Examples:\n  access-tokens verify --url https://app.example.com/ --secret-file ci.env")]
     Verify(Verify),
     /// Walk a token through its life, against a simulator inside this program

@@ -7,10 +7,11 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
-use cloudflare_access_host::{BuildError, Error, ErrorKind, Outcome};
+use cloudflare_access_host::{BuildError, CallProgress, Error, ErrorKind, Outcome, TransportPhase};
 use serde_json::{Value, json};
 
 use crate::arguments::Output;
+use crate::command_line::this_command_with;
 use crate::exit::Exit;
 use crate::lost_create::NewToken;
 use crate::lost_secret::SecretChange;
@@ -86,7 +87,7 @@ impl Failure {
 impl Failure {
     /// A failed call, with the advice that fits what was attempted.
     pub fn of_call(error: &Error, advice: Option<String>) -> Self {
-        let advice: Vec<String> = advice.into_iter().chain(wait(error.retry_after)).collect();
+        let advice: Vec<String> = advice.into_iter().chain(wait(error.retry_after)).chain(address(error)).collect();
         // A command stands on a line of its own.
         let separator = if advice.iter().any(|part| part.contains('\n')) { "\n" } else { " " };
         Self {
@@ -160,14 +161,22 @@ impl Attempt {
         Failure::of_call(error, advice)
     }
 
-    /// The true thing to say when the command is stopped in the middle.
-    pub fn interrupted(&self) -> Failure {
-        let advice = match self {
-            Self::Read => return Failure::interrupted("interrupted; nothing was changed"),
-            _ => self.if_unknown(),
-        };
-        let failure = Failure::interrupted("interrupted while the change was under way").advice(advice);
-        Failure { outcome: Outcome::Unknown, ..failure }
+    /// The true thing to say when the command is stopped in the middle, by what it has sent.
+    pub fn interrupted(&self, sent: &CallProgress) -> Failure {
+        if !matches!(self, Self::Read) && sent.change_may_have_left() {
+            let failure = Failure::interrupted("interrupted while the change was under way").advice(self.if_unknown());
+            return Failure { outcome: Outcome::Unknown, ..failure };
+        }
+        let failure = Failure::interrupted(if sent.may_have_left() {
+            "interrupted; nothing was changed"
+        } else {
+            "interrupted; nothing was sent"
+        });
+        match self {
+            // Whatever was sent: there is a key that it can be gone on with.
+            Self::Issue { .. } | Self::FinishIssue { .. } => failure.advice(self.if_unknown()),
+            _ => failure,
+        }
     }
 
     /// What the message does not say where nothing has happened.
@@ -219,6 +228,15 @@ impl Attempt {
 /// What the API asks for, as advice.
 pub fn wait(retry_after: Option<Duration>) -> Option<String> {
     retry_after.map(|wait| format!("Wait {} seconds before the next request.", wait.as_secs().max(1)))
+}
+
+/// What to do where the address of the API is not a public one.
+fn address(error: &Error) -> Option<String> {
+    let is_refused = error.transport.as_ref().is_some_and(|transport| transport.phase == TransportPhase::Policy);
+    is_refused.then(|| {
+        let again = this_command_with(&["--allow-private-addresses"]);
+        format!("If the API is behind a gateway on a private address, allow those:\n  {again}")
+    })
 }
 
 /// Whether the same call may succeed later, with nothing changed by a person.

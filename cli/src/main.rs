@@ -29,6 +29,7 @@ mod output;
 mod progress;
 mod settings;
 mod signals;
+mod usage;
 mod verify;
 mod words;
 
@@ -39,9 +40,12 @@ use clap::Parser;
 use crate::arguments::Arguments;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return usage::end(&error),
+    };
     let output = arguments.output;
-    settings::start_logging(arguments.verbose);
+    settings::start_logging(arguments.verbose, output);
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

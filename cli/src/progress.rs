@@ -4,23 +4,13 @@ use std::time::Duration;
 
 use indicatif::ProgressBar;
 
-use crate::failure::{Attempt, Failure};
 use crate::signals::stopped;
 
 const SHOW_AFTER: Duration = Duration::from_secs(1);
 const TICK: Duration = Duration::from_millis(120);
 
-/// Runs a call to its end, or until a signal stops it. The failure then says what is true about the change. A call that has ended
-/// counts, since it may have brought a secret.
-pub async fn unless_interrupted<T>(
-    what: &'static str,
-    attempt: &Attempt,
-    call: impl Future<Output = T>,
-) -> Result<T, Failure> {
-    unless_stopped(what.to_owned(), call).await.map_err(|_| attempt.interrupted())
-}
-
-/// Runs something to its end, or until a signal stops it, whose name is returned then.
+/// Runs something to its end, or until a signal stops it, whose name is returned then. What has ended counts, since it may have
+/// brought a secret.
 pub async fn unless_stopped<T>(what: String, call: impl Future<Output = T>) -> Result<T, &'static str> {
     tokio::select! {
         biased;

@@ -8,7 +8,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::FmtSpan;
 
 use crate::api::Api;
-use crate::arguments::Connection;
+use crate::arguments::{Connection, Output};
 use crate::credential::Source;
 use crate::environment::{some, variable};
 use crate::failure::Failure;
@@ -16,24 +16,28 @@ use crate::signals;
 
 const ACCOUNT_ID: &str = "CLOUDFLARE_ACCOUNT_ID";
 const ZONE_ID: &str = "CLOUDFLARE_ZONE_ID";
+const PRIVATE_ADDRESSES: &str = "CLOUDFLARE_ALLOW_PRIVATE_ADDRESSES";
 const CREDENTIALS_FILE: &str = "CLOUDFLARE_CREDENTIALS_FILE";
 
-/// Logs to standard error. Without `--verbose` or `RUST_LOG` only what this program logs itself, which is what `watch` does: the
+/// Logs to standard error, as JSON where the output is: one object per line. Without `--verbose` or `RUST_LOG` only what this program logs itself, which is what `watch` does: the
 /// messages of the other commands say what a person needs.
-pub fn start_logging(verbose: u8) {
+pub fn start_logging(verbose: u8, output: Output) {
     let default = match verbose {
         0 => "access_tokens=info",
         1 => "access_tokens=info,cloudflare_access_host=debug",
         _ => "access_tokens=debug,cloudflare_access_host=trace",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
-    tracing_subscriber::fmt()
+    let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_span_events(FmtSpan::CLOSE)
         .with_writer(anstream::stderr)
         // It would say so on standard error, and panic there.
-        .log_internal_errors(false)
-        .init();
+        .log_internal_errors(false);
+    match output {
+        Output::Json => log.json().flatten_event(true).init(),
+        Output::Table | Output::Env => log.init(),
+    }
 }
 
 /// The account or the zone: that of the options, or else the one of the environment.
@@ -122,10 +126,21 @@ fn access_tokens(connection: &Connection, source: &Source, runtime: Option<&Runt
     if let Some(url) = base_url(connection, source)? {
         builder = builder.base_url(url);
     }
+    builder = builder.allow_private_addresses(allows_private_addresses(connection)?);
     let access = builder.extra_roots(extra_roots(connection.ca_certificates.as_deref())?).build()?;
     // Nothing has been made yet, and from here on no signal leaves anything half done. What is read above may block.
     signals::listen(signals::Hangup::Stops)?;
     Ok(access)
+}
+
+/// Whether the API may be at an address that is not public: by the option, or else by the environment.
+fn allows_private_addresses(connection: &Connection) -> Result<bool, Failure> {
+    match variable(PRIVATE_ADDRESSES)?.as_deref() {
+        _ if connection.allow_private_addresses => Ok(true),
+        None | Some("false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(_) => Err(Failure::configuration(&format!("{PRIVATE_ADDRESSES} is neither true nor false"))),
+    }
 }
 
 /// The base URL of the argument, or else that of the variables, each of which the file with the credential may set for the

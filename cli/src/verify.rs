@@ -3,24 +3,18 @@
 //! The URL is asked twice. Without the pair Access must refuse it, or the answer with the pair would prove nothing; with the pair
 //! anything but Access's refusal passes. Access refuses with 401 or 403, or, without strict service token authentication, with a
 //! redirect to the log-in page. No redirect is followed, so the pair goes to no other origin, and over plain HTTP only to this machine.
+//!
+//! The requests go out as those to the API do: through the proxy of the environment, with the same roots and limits.
 
-use std::net::IpAddr;
-use std::sync::Arc;
-use std::time::Duration;
-
-use cloudflare_access_host::{ExposeSecret, SecretString};
+use bytes::Bytes;
+use cloudflare_access_host::egress::Addresses;
+use cloudflare_access_host::transport::{Transport, TransportConfig};
+use cloudflare_access_host::{BaseUrl, ExposeSecret, SecretString};
 use http::header::{HeaderValue, LOCATION};
 use http::{HeaderMap, Request, StatusCode};
-use http_body_util::Empty;
-use hyper_rustls::HttpsConnectorBuilder;
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::TokioExecutor;
-use rustls::ClientConfig;
-use rustls::crypto::ring::default_provider;
-use rustls::pki_types::CertificateDer;
-use rustls_platform_verifier::Verifier;
+use http_body_util::{BodyExt, Empty};
 use serde_json::json;
-use url::{Host, Url};
+use url::Url;
 
 use crate::arguments::{Connection, Output, Verify};
 use crate::destination::{Contents, Names};
@@ -76,9 +70,9 @@ struct Pair {
 
 pub async fn verify(connection: &Connection, output: Output, verify: Verify) -> Result<(), Failure> {
     output::refuse_env(output, "verify")?;
-    let url = checked(&verify.url)?;
+    let (url, origin) = checked(&verify.url)?;
     let pair = pair(&verify)?;
-    let client = client(connection)?;
+    let client = Asking::new(&origin, connection)?;
     signals::listen(signals::Hangup::Stops)?;
     let calls = async {
         let without = client.ask(&url, None).await?;
@@ -122,27 +116,21 @@ pub async fn verify(connection: &Connection, output: Output, verify: Verify) -> 
     }
 }
 
-/// The URL, if a secret may be sent to it.
-fn checked(text: &str) -> Result<Url, Failure> {
+/// The URL and its origin, if a secret may be sent to it.
+fn checked(text: &str) -> Result<(Url, BaseUrl), Failure> {
     let url = Url::parse(text).map_err(|error| {
         Failure::usage(format!("--url is not a URL ({error}); write it like https://app.example.com/"))
     })?;
-    let is_loopback = match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => IpAddr::from(address).is_loopback(),
-        Some(Host::Ipv6(address)) => IpAddr::from(address).is_loopback(),
-        None => false,
-    };
-    match url.scheme() {
-        _ if !url.username().is_empty() || url.password().is_some() => {
-            Err(Failure::usage("--url has a user name or a password in it; leave them out"))
-        }
-        "https" => Ok(url),
-        "http" if is_loopback => Ok(url),
-        scheme => Err(Failure::usage(format!(
-            "--url has the scheme {scheme}; the pair is sent over https only, or over http to a loopback address"
-        ))),
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(Failure::usage("--url has a user name or a password in it; leave them out"));
     }
+    let origin = BaseUrl::new(&url.origin().ascii_serialization()).map_err(|_| {
+        Failure::usage(format!(
+            "--url has the scheme {}; the pair is sent over https only, or over http to a loopback address",
+            url.scheme()
+        ))
+    })?;
+    Ok((url, origin))
 }
 
 /// The pair of the file, or else of the environment.
@@ -169,27 +157,17 @@ fn pair(verify: &Verify) -> Result<Pair, Failure> {
 }
 
 /// A client that follows no redirect.
-struct Asking(
-    Client<hyper_rustls::HttpsConnector<hyper_util::client::legacy::connect::HttpConnector>, Empty<&'static [u8]>>,
-);
-
-fn client(connection: &Connection) -> Result<Asking, Failure> {
-    let wrong = |error: rustls::Error| Failure::configuration(&format!("TLS cannot be set up: {error}"));
-    let provider = Arc::new(default_provider());
-    let roots = extra_roots(connection.ca_certificates.as_deref())?;
-    let roots = roots.iter().map(|root| CertificateDer::from(root.as_der().to_vec()));
-    let verifier = Verifier::new_with_extra_roots(roots, Arc::clone(&provider)).map_err(wrong)?;
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(wrong)?
-        .dangerous() // rustls' word for any verifier but its own; this one asks the platform
-        .with_custom_certificate_verifier(Arc::new(verifier))
-        .with_no_client_auth();
-    let connector = HttpsConnectorBuilder::new().with_tls_config(config).https_or_http().enable_http1().build();
-    Ok(Asking(Client::builder(TokioExecutor::new()).pool_idle_timeout(Duration::from_secs(5)).build(connector)))
-}
+struct Asking(Transport);
 
 impl Asking {
+    /// A client for an application, which may be at any address: it is often in a private network.
+    fn new(origin: &BaseUrl, connection: &Connection) -> Result<Self, Failure> {
+        let config =
+            TransportConfig::for_base_url(origin).extra_roots(extra_roots(connection.ca_certificates.as_deref())?);
+        let config = if origin.is_loopback() { config } else { config.addresses(Addresses::Any) };
+        Ok(Self(Transport::new(config)?))
+    }
+
     async fn ask(&self, url: &Url, pair: Option<&Pair>) -> Result<Answer, Failure> {
         let mut request = Request::get(url.as_str()).header("user-agent", USER_AGENT);
         if let Some(pair) = pair {
@@ -206,12 +184,10 @@ impl Asking {
                 request = request.header(name, value);
             }
         }
-        let request =
-            request.body(Empty::new()).map_err(|error| Failure::usage(format!("--url cannot be asked: {error}")))?;
-        let answer = self.0.request(request).await.map_err(|error| {
-            let causes = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
-            no_answer(&causes.last().map(ToString::to_string).unwrap_or_default())
-        })?;
+        let request = request
+            .body(Empty::<Bytes>::new().map_err(|never| match never {}).boxed_unsync())
+            .map_err(|error| Failure::usage(format!("--url cannot be asked: {error}")))?;
+        let answer = self.0.send(request, None, || ()).await.map_err(|error| no_answer(&error.to_string()))?;
         Ok(Answer::of(answer.status(), answer.headers()))
     }
 }

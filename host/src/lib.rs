@@ -103,6 +103,7 @@ pub use client::scope::{Account, InvalidAccount, Scope, Zone};
 pub use client::tokens::Tokens;
 pub use credentials::{Credentials, InvalidCredentials};
 pub use engine::component::COMPONENT;
+pub use engine::progress::CallProgress;
 pub use engine::runtime::{CodeCache, Runtime, RuntimeBuilder};
 #[cfg(feature = "wasmtime-parts")]
 pub use engine::state::HostState;

@@ -25,7 +25,7 @@ pub enum Command {
     RefreshExpiring(RefreshExpiring),
     /// Renew what expires soon, again and again until stopped
     ///
-    /// Logs to standard error. A round that fails is logged, and the next one tries again. Ctrl-C and SIGTERM end it: with 0 if
+    /// Logs to standard error; with --output json, one JSON object per line. A round that fails is logged, and the next one tries again. Ctrl-C and SIGTERM end it: with 0 if
     /// the last finished round renewed all that was due, with 11 if it did not. Only a set-up that cannot work in the first round
     /// ends it by itself. For cron, use refresh-expiring.
     #[command(after_help = "Examples:\n  access-tokens watch --within 30d --every 6h")]

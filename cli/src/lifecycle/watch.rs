@@ -1,7 +1,8 @@
 //! Renews what expires soon until it is stopped, and says at the end whether the last round left something undone.
 //!
 //! Each round lists and refreshes anew, so what one round could not renew the next one tries again, and what somebody deleted or
-//! switched off is no longer due. A stop in the middle of a round drops it: a refresh does no harm, whether it happened or not.
+//! switched off is no longer due. What happens is logged; a text that is a field, such as a name, has its control characters escaped
+//! there. A stop in the middle of a round drops it: a refresh does no harm, whether it happened or not.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -104,7 +105,7 @@ impl Rounds {
         self.left_undone = None;
         for token in due.iter().map(|due| &due.token) {
             let (id, name) = (&token.id, token.name.as_deref().unwrap_or_default());
-            tracing::info!(id, ?name, expires_at = token.expires_at, "would be renewed");
+            tracing::info!(id, name, expires_at = token.expires_at, "would be renewed");
         }
         tracing::info!(due = due.len(), renewed = 0, failed = 0, "round done; nothing was changed");
         Ok(None)
@@ -148,13 +149,12 @@ impl Rounds {
 
 fn log(report: &RefreshReport) {
     for due in &report.tokens {
-        // Debug, since a name may have characters that a terminal would obey.
         let (id, name) = (&due.id, due.name.as_deref().unwrap_or_default());
         match &due.refreshed {
-            Ok(token) => tracing::info!(id, ?name, expires_at = token.expires_at, "renewed"),
+            Ok(token) => tracing::info!(id, name, expires_at = token.expires_at, "renewed"),
             Err(error) => tracing::error!(
                 id,
-                ?name,
+                name,
                 kind = error.kind.as_str(),
                 outcome = error.outcome.as_str(),
                 ray_id = error.ray_id,

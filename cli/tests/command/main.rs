@@ -2,6 +2,7 @@
 
 mod destinations;
 mod dry_run;
+mod interrupted;
 mod lifecycle;
 mod lost_answer;
 mod program;
@@ -525,6 +526,49 @@ fn with_json_output_a_failure_is_json_on_standard_error() {
         (&unknown["exit"], &unknown["kind"], &unknown["commands"][0]),
         (&"not-found".into(), &serde_json::Value::Null, &"access-tokens list".into())
     );
+}
+
+#[test]
+fn with_json_output_a_wrong_command_line_is_json_too() {
+    for (arguments, message) in [
+        (&["get", "--output", "json"][..], "the following required arguments were not provided: <TOKEN>"),
+        (&["-ojson", "gte", "CI"], "unrecognized subcommand 'gte'"),
+        (&["list", "--unused-since", "soon", "--output=json"], "invalid value 'soon' for '--unused-since <DURATION>'"),
+        (&["-o", "json"], "'access-tokens' requires a subcommand"),
+        (&["-o", "json", "auth"], "a command is missing"),
+        (&["list", "--output", "json"], "no account"),
+    ] {
+        let (code, stdout, stderr) = run(bare_program().args(arguments));
+        let failure: serde_json::Value = serde_json::from_str(&stderr).unwrap_or_else(|_| panic!("{stderr}"));
+        let failure = &failure["error"];
+        assert_eq!((code, stdout.as_str(), &failure["exit"]), (2, "", &"usage".into()), "{stderr}");
+        assert!(failure["message"].as_str().unwrap().starts_with(message), "{stderr}");
+    }
+    let (code, stdout, _) = run(bare_program().args(["--output", "json", "list", "--help"]));
+    assert!(code == 0 && stdout.contains("Usage: access-tokens list"), "{stdout}");
+}
+
+#[test]
+fn an_api_at_a_private_address_is_reached_by_an_option_only() {
+    let list = ["list", "--account", ACCOUNT_ID, "--base-url", "https://0.0.0.0:1/", "--timeout", "1s"];
+    let program = || {
+        let mut program = bare_program();
+        program.env("CLOUDFLARE_API_TOKEN", API_TOKEN).args(list);
+        program
+    };
+    let (code, _, stderr) = run(&mut program());
+    let advice = "access-tokens list --account acc00000000000000000000000000001 --base-url https://0.0.0.0:1/ \
+                  --timeout 1s --allow-private-addresses";
+    assert_eq!((code, program::commands(&stderr)), (3, vec![advice.to_owned()]), "{stderr}");
+    // It is this machine, where nothing listens.
+    for allowed in
+        [program().arg("--allow-private-addresses"), program().env("CLOUDFLARE_ALLOW_PRIVATE_ADDRESSES", "true")]
+    {
+        let (code, _, stderr) = run(allowed);
+        assert!(code == 8 && !stderr.contains("--allow-private-addresses"), "{stderr}");
+    }
+    let (code, _, stderr) = run(program().env("CLOUDFLARE_ALLOW_PRIVATE_ADDRESSES", "maybe"));
+    assert!(code == 3 && stderr.contains("CLOUDFLARE_ALLOW_PRIVATE_ADDRESSES is neither true nor false"), "{stderr}");
 }
 
 #[test]

@@ -95,6 +95,27 @@ fn verify_sends_a_pair_over_plain_http_to_this_machine_only_and_says_when_nothin
 }
 
 #[test]
+fn verify_uses_the_proxy_of_the_environment_except_for_its_exceptions_and_loopback() {
+    let (proxy, questions) = application("502 Bad Gateway", "502 Bad Gateway");
+    let (loopback, _heads) = application("403 Forbidden", "200 OK");
+    let remote = "https://app.invalid/";
+    for (url, exceptions, asks, code, text) in [
+        (remote, "", true, 8, "the proxy opened no tunnel"),
+        (remote, "app.invalid", false, 8, "the name did not resolve"),
+        (&*loopback, "", false, 0, "The pair passes"),
+    ] {
+        let mut verify = bare_program();
+        verify.env("CF_ACCESS_CLIENT_ID", ID).env("CF_ACCESS_CLIENT_SECRET", "right");
+        verify.env("HTTPS_PROXY", proxy.trim_end_matches("/app?a=b")).env("NO_PROXY", exceptions);
+        let (shown, stdout, stderr) = run(verify.args(["verify", "--url", url]));
+        assert!(shown == code && format!("{stdout}{stderr}").contains(text), "{url}: {stdout}{stderr}");
+        let questions: Vec<String> = questions.try_iter().collect();
+        assert_eq!(!questions.is_empty(), asks, "{url} {exceptions}: {questions:?}");
+        assert!(questions.iter().all(|head| head.starts_with("CONNECT app.invalid:443 HTTP/1.1\n")), "{questions:?}");
+    }
+}
+
+#[test]
 fn auth_status_makes_one_request_and_says_which_credential_it_was() {
     let simulator = simulator();
     let _ = simulator.add_token(simulator.account(), "CI");

@@ -170,6 +170,28 @@ fn a_watch_that_could_not_renew_goes_on_and_says_so_in_its_exit_code() {
 }
 
 #[test]
+fn a_watch_with_json_output_logs_one_object_per_event() {
+    let simulator = with_one_token();
+    simulator.advance(340 * DAY);
+    simulator.inject(Fault::new(FaultKind::error(409, 12132, "busy")).on(Operation::Refresh).forever());
+    let mut watching =
+        Watching::of(child(&simulator).args(["watch", "--within", "30d", "--every", "1s", "--output", "json"]));
+    watching.wait_for("round done");
+    let (code, log) = watching.stop("-TERM");
+    let lines: Vec<serde_json::Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let events =
+        |message: &str| lines.iter().find(|line| line["message"].as_str().is_some_and(|m| m.starts_with(message)));
+    let failed = events("not renewed").unwrap();
+    assert_eq!(
+        (&failed["level"], &failed["name"], &failed["kind"]),
+        (&"ERROR".into(), &"CI\u{1b}[2J".into(), &"conflict".into())
+    );
+    let round = events("round done").unwrap();
+    assert_eq!((&round["due"], &round["renewed"], &round["failed"]), (&1.into(), &0.into(), &1.into()));
+    assert_eq!((code, &lines.last().unwrap()["error"]["exit"]), (11, &"not-renewed".into()), "{log}");
+}
+
+#[test]
 fn a_watch_forgets_a_failure_that_a_later_round_has_made_good() {
     let simulator = with_one_token();
     simulator.advance(340 * DAY);

@@ -77,8 +77,12 @@ impl Caller {
             None => Arc::clone(&self.0.credential),
         };
         let header_values = options.headers.iter().map(|(_, value)| value.as_str());
-        Ok(AccessHooks::new(self.0.transport.clone(), Arc::clone(&self.0.policy))
-            .with_credential_headers(credential, header_values))
+        let hooks = AccessHooks::new(self.0.transport.clone(), Arc::clone(&self.0.policy))
+            .with_credential_headers(credential, header_values);
+        Ok(match &options.progress {
+            Some(progress) => hooks.with_progress(progress),
+            None => hooks,
+        })
     }
 }
 

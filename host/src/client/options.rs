@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::Credentials;
+use crate::engine::progress::CallProgress;
 
 /// The contract's own default for a whole call.
 const DEFAULT_TIMEOUT: Duration = Duration::from_mins(1);
@@ -18,6 +19,7 @@ pub struct CallOptions {
     pub(crate) attempt_timeout: Option<Duration>,
     pub(crate) max_retries: Option<u32>,
     pub(crate) headers: Vec<(String, String)>,
+    pub(crate) progress: Option<CallProgress>,
 }
 
 impl CallOptions {
@@ -64,6 +66,13 @@ impl CallOptions {
         self
     }
 
+    /// Sets where the call records what it has sent, to be asked when the future of the call was dropped.
+    #[must_use]
+    pub fn progress(mut self, progress: &CallProgress) -> Self {
+        self.progress = Some(progress.clone());
+        self
+    }
+
     /// Returns these options, with those of `defaults` for what they leave open. Headers of both are sent.
     #[must_use]
     pub fn or(&self, defaults: &Self) -> Self {
@@ -73,6 +82,7 @@ impl CallOptions {
             attempt_timeout: self.attempt_timeout.or(defaults.attempt_timeout),
             max_retries: self.max_retries.or(defaults.max_retries),
             headers: defaults.headers.iter().chain(&self.headers).cloned().collect(),
+            progress: self.progress.clone().or_else(|| defaults.progress.clone()),
         }
     }
 
@@ -91,6 +101,7 @@ impl fmt::Debug for CallOptions {
             .field("attempt_timeout", &self.attempt_timeout)
             .field("max_retries", &self.max_retries)
             .field("headers", &self.headers.iter().map(|(name, _)| name).collect::<Vec<_>>())
+            .field("progress", &self.progress)
             .finish()
     }
 }

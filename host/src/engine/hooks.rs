@@ -18,6 +18,7 @@ use wasmtime_wasi_http::{
 
 use crate::credentials::{CredentialHeaders, Credentials, InvalidCredentials, X_AUTH_EMAIL, X_AUTH_KEY};
 use crate::egress::EgressPolicy;
+use crate::engine::progress::CallProgress;
 use crate::engine::underway::{Unanswered, Underway};
 use crate::transport::{Transport, TransportError, TransportPhase};
 
@@ -64,6 +65,13 @@ impl AccessHooks {
     ) -> Self {
         self.redactor = Redactor::new(Arc::clone(&credential)).with_header_values(header_values);
         self.credential = Some(credential);
+        self
+    }
+
+    /// Tells `progress`, too, what is sent from now on.
+    #[must_use]
+    pub fn with_progress(mut self, progress: &CallProgress) -> Self {
+        self.exchanges = Arc::new(Exchanges { observer: Some(progress.clone()), ..Exchanges::default() });
         self
     }
 
@@ -174,8 +182,9 @@ fn is_credential_header(name: &HeaderName) -> bool {
 #[derive(Debug, Default)]
 pub struct Exchanges {
     requests: AtomicU32,
-    departures: AtomicU32,
-    changes_departed: AtomicU32,
+    progress: CallProgress,
+    /// That of whoever made the call.
+    observer: Option<CallProgress>,
     /// 0: no answer yet.
     status: AtomicU16,
     ray_id: Mutex<Option<String>>,
@@ -194,13 +203,13 @@ impl Exchanges {
     /// Returns whether a server can have got one of them: whether a connection had one to write.
     #[must_use]
     pub fn may_have_left(&self) -> bool {
-        self.departures.load(Ordering::Acquire) > 0
+        self.progress.may_have_left()
     }
 
     /// Returns whether a server can have got a request that changes something: any but `GET`.
     #[must_use]
     pub fn change_may_have_left(&self) -> bool {
-        self.changes_departed.load(Ordering::Acquire) > 0
+        self.progress.change_may_have_left()
     }
 
     /// Returns the status of the last answer.
@@ -232,18 +241,20 @@ impl Exchanges {
     }
 
     fn record_departure(&self, reads: bool) {
-        self.departures.fetch_add(1, Ordering::AcqRel);
-        if !reads {
-            self.changes_departed.fetch_add(1, Ordering::AcqRel);
+        for progress in self.all_progress() {
+            progress.departed(reads);
         }
     }
 
     /// The request that departed last time has come back: no connection would have it.
     fn take_back_departure(&self, reads: bool) {
-        self.departures.fetch_sub(1, Ordering::AcqRel);
-        if !reads {
-            self.changes_departed.fetch_sub(1, Ordering::AcqRel);
+        for progress in self.all_progress() {
+            progress.came_back(reads);
         }
+    }
+
+    fn all_progress(&self) -> impl Iterator<Item = &CallProgress> {
+        std::iter::once(&self.progress).chain(&self.observer)
     }
 
     fn record_failure(&self, failure: TransportError) {
