@@ -24,13 +24,13 @@ pub enum Delivery {
 impl Delivery {
     /// Finds where the secret goes, before anything is sent.
     pub fn prepare(arguments: &SecretArguments, output: Output) -> Result<Self, Failure> {
-        let destinations = arguments.destinations()?;
+        let destinations = arguments.destinations(output)?;
         if !destinations.is_empty() {
             return Ok(Self::To(destinations));
         }
         if output == Output::Table && !arguments.show_secret {
             return Err(Failure::usage("where should the secret go? Nothing was sent.").advice(
-                "The API shows it once. Give --secret-file FILE, or --show-secret to print it, or --output env or json.",
+                "The API shows it once. Give --secret-file FILE or --secret-command COMMAND, or --show-secret to print it, or --output env or json.",
             ));
         }
         if goes_nowhere() {

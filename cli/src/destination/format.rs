@@ -34,12 +34,8 @@ impl Form {
     ///
     /// The pair has a control character, which no request header can carry.
     pub fn text(&self, pair: &Pair) -> Result<SecretString, DestinationError> {
+        refuse_control_characters(pair)?;
         let (id, secret) = (pair.client_id.as_str(), pair.client_secret.expose_secret());
-        if [id, secret].into_iter().any(|value| value.chars().any(char::is_control)) {
-            return Err(DestinationError::new(
-                "the pair has a control character, which no request header can carry, so it is delivered nowhere",
-            ));
-        }
         let object = |names: &Names| {
             let pair = json!({ names.client_id.as_str(): id, names.client_secret.as_str(): secret });
             pair.to_string()
@@ -54,6 +50,17 @@ impl Form {
     }
 }
 
+/// Refuses a pair that no request header can carry. So no value has a line end, either.
+pub fn refuse_control_characters(pair: &Pair) -> Result<(), DestinationError> {
+    let has_control = |text: &str| text.chars().any(char::is_control);
+    if has_control(&pair.client_id) || has_control(pair.client_secret.expose_secret()) {
+        return Err(DestinationError::new(
+            "the pair has a control character, which no request header can carry, so it is delivered nowhere",
+        ));
+    }
+    Ok(())
+}
+
 /// Writes a line that sets a variable, for a shell or `docker run --env-file`. What a shell would run or change is quoted.
 pub fn line(name: &str, value: &str) -> String {
     name.to_owned() + "=" + &quoted(value) + "\n"
@@ -61,6 +68,8 @@ pub fn line(name: &str, value: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::{ProptestConfig, prop_assert, prop_assert_eq, proptest};
+
     use super::*;
 
     fn text(format: Format, secret: &str) -> Result<String, DestinationError> {
@@ -81,6 +90,22 @@ mod tests {
             (Format::Secret, "it's", "it's"),
         ] {
             assert_eq!(text(format, secret).unwrap(), written);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+        #[test]
+        fn a_shell_that_sources_the_lines_runs_nothing_and_has_the_values(
+            values in proptest::collection::vec(r#"[ -~]{0,12}|['"\\$`;|&<>(){}*?~#!= ]{0,8}|\$\(exit 3\)|'; exit 3; '|[^\pC]{0,8}"#, 2),
+        ) {
+            let form = Form { format: Format::Env, names: Names::of_scripts() };
+            let lines = form.text(&Pair::new(values[0].as_str(), values[1].as_str().into())).unwrap();
+            let script = lines.expose_secret().to_owned() + "printf '%s\\n%s' \"$CF_ACCESS_CLIENT_ID\" \"$CF_ACCESS_CLIENT_SECRET\"";
+            let shell = std::process::Command::new("sh").args(["-c", &script]).env_clear().output().unwrap();
+            prop_assert_eq!(String::from_utf8(shell.stdout).unwrap(), values.join("\n"));
+            prop_assert!(shell.status.success() && shell.stderr.is_empty());
         }
     }
 

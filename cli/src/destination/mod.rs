@@ -5,11 +5,14 @@
 //! which has a file of its own here; [`delivery`] checks them and delivers to them, for the commands that do so themselves.
 
 mod arguments;
+mod command;
 mod contents;
 mod delivery;
 mod file;
 mod format;
+mod github_actions;
 mod names;
+mod printed;
 mod rescue;
 
 pub use arguments::SecretArguments;

@@ -124,6 +124,7 @@ async fn find_tokens(connection: &Connection, output: Output, find: Find) -> Res
 }
 
 async fn ensure_token(connection: &Connection, output: Output, ensure: Ensure) -> Result<(), Failure> {
+    ensure.secret.refuse_bare_secret_file()?;
     let api = tokens(connection)?;
     if ensure.dry_run.dry_run {
         return dry_run::print(&ensuring(&api, &ensure).await?, output);
@@ -152,7 +153,12 @@ async fn ensure_token(connection: &Connection, output: Output, ensure: Ensure) -
     let ensured = new_token.carry_out("ensuring", &api, make).await?;
     let shown = match &ensured {
         Ensured::Created(issued) => delivery.deliver(&issued.token, &issued.client_secret).await?,
-        Ensured::Updated(_) | Ensured::Unchanged(_) => None,
+        Ensured::Updated(_) | Ensured::Unchanged(_) => {
+            if ensure.secret.has_more_than_a_file() {
+                tell("The token was there: no new secret came, so none was delivered.");
+            }
+            None
+        }
     };
     output::print_ensured(&ensured, shown.as_ref(), output)
 }
@@ -202,7 +208,12 @@ async fn issue_token(connection: &Connection, output: Output, issue: Issue) -> R
         return dry_run::print(&issuing(&api, issue).await?, output);
     }
     let delivery = Delivery::prepare(&issue.secret, output)?;
-    delivery.check(None).await?;
+    // The file may hold the pair that an earlier run under the same key has written.
+    let earlier = match &issue.key {
+        Some(key) if issue.secret.replace => find_by_name(&api, &working_name(&issue.token.name, key.as_str())).await?,
+        _ => Vec::new(),
+    };
+    delivery.check(earlier.first().and_then(|token| token.client_id.as_deref())).await?;
     let name = issue.token.name.clone();
     let (key, again) = begin_issue(issue.key)?;
     let attempt = Attempt::Issue { command: again.clone() };
@@ -234,7 +245,7 @@ async fn issuing(api: &Api<Account>, issue: Issue) -> Result<Vec<Request>, Failu
     let name = issue.token.name.clone();
     let key = issue.key.as_ref().map_or("<a new key>", IssueKey::as_str);
     let mut params = CreateParams::from(issue.token);
-    params.name = format!("{name} [issue:{key}]");
+    params.name = working_name(&name, key);
     let made = if issue.key.is_some() { find_by_name(api, &params.name).await? } else { Vec::new() };
     let (id, secret) = match made.first() {
         Some(token) => (token.id.as_str(), Request::rotate(api.scope(), &token.id, None)),
@@ -243,6 +254,11 @@ async fn issuing(api: &Api<Account>, issue: Issue) -> Result<Vec<Request>, Failu
     let twins = made.iter().skip(1).map(|token| Request::delete(api.scope(), &token.id));
     let finish = Request::update(api.scope(), id, &UpdateParams::new().name(name));
     Ok(twins.chain([secret, finish]).collect())
+}
+
+/// The name that a token has until its secret is stored.
+fn working_name(name: &str, key: &str) -> String {
+    format!("{name} [issue:{key}]")
 }
 
 /// The key, and the command that goes on under it. A key that nobody knows yet is shown before anything is sent.

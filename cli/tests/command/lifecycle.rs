@@ -445,7 +445,7 @@ fn ensure_says_what_it_did_and_gives_a_secret_only_for_what_it_made() {
     --- stdout
     --- stderr
     error: where should the secret go? Nothing was sent.
-    The API shows it once. Give --secret-file FILE, or --show-secret to print it, or --output env or json.
+    The API shows it once. Give --secret-file FILE or --secret-command COMMAND, or --show-secret to print it, or --output env or json.
     ");
     assert_eq!(simulator.request_count(), 0);
     assert_shown!(program(&simulator).args(["ensure", "CI", "--duration", "30d", "--output", "json"]), @r#"

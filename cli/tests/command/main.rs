@@ -204,7 +204,7 @@ fn a_secret_needs_a_place_before_anything_is_sent() {
     --- stdout
     --- stderr
     error: where should the secret go? Nothing was sent.
-    The API shows it once. Give --secret-file FILE, or --show-secret to print it, or --output env or json.
+    The API shows it once. Give --secret-file FILE or --secret-command COMMAND, or --show-secret to print it, or --output env or json.
     ");
     let (code, ..) = run(program(&simulator).args(["rotate", ID, "--yes"]));
     assert_eq!((code, simulator.request_count()), (2, 0));
