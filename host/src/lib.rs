@@ -28,6 +28,9 @@
 //! - No two calls use an instance at the same time, and no two credentials ever do. Each call has a memory limit and a time limit, and
 //!   dropping its future stops it ([`Runtime`]).
 //!
+//! A secret that must reach its place before the old one ends is the business of [`rotation`]: it is proven, delivered, and kept in a
+//! folder until then, so that the process can be stopped at any point.
+//!
 //! # Features
 //!
 //! | feature | what it adds |
@@ -90,7 +93,7 @@ mod credentials;
 mod engine;
 mod error;
 mod redactor;
-mod rotation;
+pub mod rotation;
 mod secret;
 mod types;
 
@@ -110,8 +113,7 @@ pub use engine::state::HostState;
 #[cfg(feature = "wasmtime-parts")]
 pub use engine::{bindings, hooks, linker};
 pub use error::{ApiError, ApiErrorCause, Details, Error, ErrorKind, Outcome};
-pub use rotation::destination::{Destination, DestinationError, DestinationFuture};
-pub use rotation::pair::Pair;
+pub use rotation::{Destination, DestinationError, DestinationFuture, Pair};
 pub use secret::{ExposeSecret, SecretString};
 pub use transport::{Certificate, InvalidCertificate, InvalidProxy, Proxy, Timeouts, TransportError, TransportPhase};
 pub use types::{

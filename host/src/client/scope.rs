@@ -3,7 +3,8 @@
 use std::env::VarError;
 
 /// An account or a zone, for programs that know only when they run which one it is.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Scope {
     /// The account with this identifier.
     Account(String),

@@ -162,8 +162,13 @@ impl<S: Clone + Into<Scope>> Tokens<S> {
         call::call(&self.caller, operation, self.kind, &self.options, export).await
     }
 
+    /// Returns whose tokens they are.
+    pub fn scope(&self) -> Scope {
+        self.scope.clone().into()
+    }
+
     pub(crate) fn contract_scope(&self) -> contract::Scope {
-        self.scope.clone().into().into()
+        self.scope().into()
     }
 }
 

@@ -3,11 +3,14 @@
 use cloudflare_access_host::CodeCache;
 
 mod calls;
+#[path = "../../../host-tests/src/coverage.rs"]
+mod coverage;
 mod credential_stays_outside;
 mod example_issue_and_store;
 mod example_rotate_on_schedule;
 mod issue;
 mod lifecycle;
+mod rotation;
 mod transport;
 #[path = "../../../host-tests/src/within.rs"]
 mod within;
