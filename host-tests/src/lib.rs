@@ -8,6 +8,7 @@ mod cases;
 mod code_cache;
 mod component_under_test;
 mod contract;
+pub mod edge;
 pub mod fetched;
 pub mod hooks;
 mod instance;

@@ -9,7 +9,8 @@ use crate::{LIMIT, fetched};
 /// A running registry, which ends when this value is dropped.
 pub struct Registry {
     process: Child,
-    address: String,
+    /// Where it listens: the first part of every reference.
+    pub address: String,
     folder: PathBuf,
 }
 

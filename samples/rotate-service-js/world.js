@@ -12,7 +12,7 @@ const [wasmTools] = process.argv.slice(2);
 const at = (path) => new URL(path, import.meta.url).pathname;
 const folder = mkdtempSync(join(tmpdir(), "rotate-service-"));
 try {
-  cpSync(at("../rotate-service/wit"), folder, { recursive: true });
+  cpSync(at("../wit"), folder, { recursive: true });
   cpSync(at("../../wit/deps"), join(folder, "deps"), { recursive: true });
   for (const file of ["world.wit", "types.wit", "service-tokens.wit", "lifecycle.wit"]) {
     cpSync(at(`../../wit/${file}`), join(folder, "deps/access", file));

@@ -1,64 +1,56 @@
-//! An edge service: `POST /accounts/{account}/tokens/{id}/rotate` gives the token a new secret and answers with it.
+//! An edge service: `POST /rotate` gives the token of its configuration a new secret and puts the pair into a key-value store.
 //!
-//! The query `previous-expires-at=<RFC 3339>` keeps the old secret for a while; without it, it ends at once. What went wrong
-//! is answered with the status 502 and the outcome, so that the caller knows whether the token was rotated.
+//! The caller sends `Authorization: Bearer` with the secret of the configuration. The old secret always passes for a while, so that a
+//! machine that has not read the store yet is not locked out. The answer is 204 and never has the secret in it.
+//!
+//! | status | body | what happened |
+//! |---|---|---|
+//! | 204 | | the token was rotated, and the pair is in the store |
+//! | 401 | | the caller is not known; nothing was looked at |
+//! | 404, 405 | `error` | there is nothing but `POST /rotate` |
+//! | 409 | `outcome`, `message` | the overlap of a rotation is running; see [`rotation`] |
+//! | 500 | `error` | the configuration is not complete; the variable is named |
+//! | 502 | `outcome`, `message` | the rotation failed; `outcome` says whether the token was changed |
+//! | 503 | `outcome`, `message` | the store does not answer; nothing was changed |
 
-wit_bindgen::generate!({ path: ["../../wit", "wit"], world: "sample:rotate-service/rotate-service", generate_all });
+mod configuration;
+mod rotation;
 
-use cloudflare::access::service_tokens::{PreviousSecret, rotate};
-use cloudflare::access::types::Outcome;
-use exports::wasi::http::incoming_handler::{Guest, IncomingRequest, ResponseOutparam};
-use serde_json::{Value, json};
-use wasi::http::types::{Fields, Method, OutgoingBody, OutgoingResponse};
+use serde_json::json;
+use support::bindings::exports::wasi::http::incoming_handler::{Guest, IncomingRequest, ResponseOutparam};
+use support::bindings::wasi::http::types::Method;
+use support::http::{Answer, is_authorized};
+
+use crate::configuration::Configuration;
+
+/// Rotates although an overlap is running. It locks out machines that use the secret before the current one, so it is asked for by name.
+const END_RUNNING_OVERLAP: &str = "end-running-overlap";
 
 struct RotateService;
 
 impl Guest for RotateService {
     fn handle(request: IncomingRequest, response: ResponseOutparam) {
-        let target = request.path_with_query().unwrap_or_default();
-        let (status, body) = answer(&request.method(), &target);
-        send(response, status, &body);
+        answer(&request).send(response);
     }
 }
 
-/// The status and the body of an answer.
-fn answer(method: &Method, target: &str) -> (u16, Value) {
-    let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
-    let (Method::Post, ["accounts", account, "tokens", id, "rotate"]) = (method, parts.as_slice()) else {
-        return (404, json!({"error": "POST /accounts/{account}/tokens/{id}/rotate"}));
+fn answer(request: &IncomingRequest) -> Answer {
+    let target = request.path_with_query().unwrap_or_default();
+    let (path, query) = target.split_once('?').unwrap_or((&target, ""));
+    if path != "/rotate" || !["", END_RUNNING_OVERLAP].contains(&query) {
+        return Answer::json(404, json!({"error": "there is POST /rotate and POST /rotate?end-running-overlap"}));
+    }
+    if !matches!(request.method(), Method::Post) {
+        return Answer::json(405, json!({"error": "POST /rotate"}));
+    }
+    let configuration = match Configuration::read() {
+        Ok(configuration) => configuration,
+        Err(error) => return Answer::json(500, json!({"error": error})),
     };
-    let previous = match query.strip_prefix("previous-expires-at=") {
-        Some(time) => PreviousSecret::ExpiresAt(time.to_owned()),
-        None => PreviousSecret::ExpiresNow,
-    };
-    match rotate(account, id, &previous, None) {
-        Ok(issued) => (200, json!({"client_id": issued.token.client_id, "client_secret": issued.client_secret})),
-        Err(error) => {
-            let outcome = match error.outcome {
-                Outcome::NotApplied => "not-applied",
-                Outcome::Unknown => "unknown",
-                Outcome::Applied => "applied",
-            };
-            (502, json!({"outcome": outcome, "message": error.message}))
-        }
+    if !is_authorized(request, &configuration.caller_secret) {
+        return Answer::empty(401);
     }
+    rotation::rotate(&configuration, query == END_RUNNING_OVERLAP)
 }
 
-fn send(to: ResponseOutparam, status: u16, body: &Value) {
-    let headers = Fields::new();
-    let _ = headers.append("content-type", b"application/json");
-    let response = OutgoingResponse::new(headers);
-    let _ = response.set_status_code(status);
-    let outgoing = response.body();
-    ResponseOutparam::set(to, Ok(response));
-    let Ok(outgoing) = outgoing else { return };
-    if let Ok(stream) = outgoing.write() {
-        for chunk in body.to_string().as_bytes().chunks(4096) {
-            let _ = stream.blocking_write_and_flush(chunk);
-        }
-    }
-    let _ = OutgoingBody::finish(outgoing, None);
-}
-
-export!(RotateService);
+support::bindings::export!(RotateService with_types_in support::bindings);

@@ -2,16 +2,18 @@
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use cloudflare_access_host_tests::programs::{Lines, Running};
-use cloudflare_access_host_tests::{LIMIT, fetched};
 use serde_json::Value;
+
+use crate::programs::{Lines, Running};
+use crate::{LIMIT, fetched};
 
 /// A running `nats-server` and a connection to it.
 pub struct Nats {
-    _process: Running,
+    process: Running,
     /// Where hosts find it.
     pub url: String,
     reader: BufReader<TcpStream>,
@@ -19,10 +21,15 @@ pub struct Nats {
 }
 
 impl Nats {
-    /// Starts Debian's `nats-server` on a free port, and connects.
-    pub fn start() -> Self {
+    /// Starts Debian's `nats-server` on a free port with its store of streams, whose files lie in a folder, and connects.
+    ///
+    /// # Panics
+    /// It does not start, or does not listen within the limit of all waits.
+    #[must_use]
+    pub fn start(folder: &Path) -> Self {
         let mut process = Command::new(fetched::program("nats-server"))
-            .args(["--addr", "127.0.0.1", "--port", "-1"])
+            .args(["--addr", "127.0.0.1", "--port", "-1", "--jetstream", "--store_dir"])
+            .arg(folder.join("jetstream"))
             .stderr(Stdio::piped())
             .spawn()
             .map(Running)
@@ -34,10 +41,19 @@ impl Nats {
         let mut stream = TcpStream::connect(&address).expect("a connection");
         stream.set_write_timeout(Some(LIMIT)).expect("a limit");
         stream.write_all(b"CONNECT {\"verbose\":false}\r\n").expect("it is sent");
-        Self { _process: process, url: format!("nats://{address}"), reader: BufReader::new(stream), requests: 0 }
+        Self { process, url: format!("nats://{address}"), reader: BufReader::new(stream), requests: 0 }
+    }
+
+    /// The id of its process.
+    #[must_use]
+    pub fn process_id(&self) -> u32 {
+        self.process.0.id()
     }
 
     /// Asks for messages on a subject.
+    ///
+    /// # Panics
+    /// The connection is broken.
     pub fn subscribe(&mut self, subject: &str) {
         self.requests += 1;
         let line = format!("SUB {subject} {}\r\n", self.requests);
@@ -45,6 +61,9 @@ impl Nats {
     }
 
     /// Sends a request, and waits for its answer; other messages meanwhile are dropped.
+    ///
+    /// # Panics
+    /// There is none within the limit of all waits.
     pub fn request(&mut self, subject: &str, body: &Value) -> Value {
         let reply = format!("reply.{}", self.requests + 1);
         self.subscribe(&reply);
@@ -54,6 +73,9 @@ impl Nats {
     }
 
     /// Reads on to the first message in which `find`, which gets its subject and its JSON, finds something.
+    ///
+    /// # Panics
+    /// There is none within the limit of all waits.
     pub fn wait_for<T>(&mut self, what: &str, mut find: impl FnMut(&str, Value) -> Option<T>) -> T {
         let end = Instant::now() + LIMIT;
         loop {

@@ -1,0 +1,6 @@
+//! The component at the edge: workloads of several components in wasmCloud, hosts that stop at any moment, the registry.
+//!
+//! These tests start whole clusters, so they are a target of their own, behind the feature `edge`:
+//! `cargo test --workspace --locked --features cloudflare-access-host-tests/edge --test edge`.
+
+mod authority;
