@@ -7,6 +7,7 @@ mod lifecycle;
 mod lost_answer;
 mod program;
 mod readme;
+mod recipes;
 mod secrets;
 mod verify;
 mod watch;
