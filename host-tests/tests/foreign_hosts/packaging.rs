@@ -52,7 +52,7 @@ fn a_field_that_is_added_to_the_contract_is_caught() {
 fn the_released_artifact_survives_a_registry_byte_for_byte() {
     let folder = tempfile::tempdir().expect("a folder");
     let release = folder.path().join("release");
-    let mut script = Command::new(Path::new(ROOT).join(".ci/release"));
+    let mut script = Command::new(Path::new(ROOT).join(".ci/component"));
     script
         .arg(&release)
         .env_remove("RUSTFLAGS")
@@ -67,6 +67,48 @@ fn the_released_artifact_survives_a_registry_byte_for_byte() {
     registry.pull("cloudflare/access:0.1.0", &pulled);
 
     let digest = format!("{:x}", Sha256::digest(std::fs::read(&pulled).expect("a component")));
-    let sums = std::fs::read_to_string(release.join("SHA256SUMS")).expect("the checksums");
-    assert!(sums.contains(&format!("{digest}  cloudflare_access.wasm\n")), "{digest} is not among\n{sums}");
+    let made = format!("{:x}", Sha256::digest(std::fs::read(&artifact).expect("a component")));
+    assert_eq!(digest, made);
+}
+
+#[test]
+fn a_release_is_refused_of_a_changed_tree_a_tag_that_is_not_the_version_and_a_version_without_changes() {
+    let copy = tempfile::tempdir().expect("a folder");
+    let run = |program: &str, arguments: &[&str]| {
+        let mut command = Command::new(program);
+        command.args(arguments).current_dir(copy.path());
+        programs::output(command, BUILD_LIMIT)
+    };
+    for part in [".ci", "Cargo.toml", "CHANGELOG.md"] {
+        assert!(run("cp", &["-r", &format!("{ROOT}/{part}"), "."]).status.success());
+    }
+    let commit = || {
+        let identity = ["-c", "user.name=a test", "-c", "user.email=test@example.com", "-c", "commit.gpgsign=false"];
+        assert!(run("git", &["add", "--all"]).status.success());
+        assert!(run("git", &[&identity[..], &["commit", "--quiet", "--message", "all"]].concat()).status.success());
+    };
+    let refusal = |arguments: &[&str]| {
+        let release = run(".ci/release", arguments);
+        assert_eq!(release.status.code(), Some(1), "{release:?}");
+        String::from_utf8_lossy(&release.stderr).into_owned()
+    };
+    assert!(run("git", &["init", "--quiet"]).status.success());
+    commit();
+    let tag = concat!("v", env!("CARGO_PKG_VERSION"));
+
+    std::fs::write(copy.path().join("forgotten"), "").expect("a file");
+    let said = refusal(&[]);
+    assert!(said.contains("differs from its commit") && said.contains("?? forgotten"), "{said}");
+    std::fs::remove_file(copy.path().join("forgotten")).expect("a file");
+
+    let said = refusal(&["--tag", "v9.9.9"]);
+    assert!(
+        said.contains("the tag is v9.9.9") && said.contains(&format!("the tag of this version is {tag}")),
+        "{said}"
+    );
+
+    std::fs::write(copy.path().join("CHANGELOG.md"), "## 0.0.1\n").expect("a file");
+    commit();
+    let said = refusal(&["--tag", tag]);
+    assert!(said.contains(&format!("no line \"## {}\"", &tag[1..])), "{said}");
 }
