@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use cloudflare_access_host::{CreateParams, TokenDuration};
 
 use crate::command_line::{command, quoted};
-use crate::destination::SecretArguments;
+use crate::destination::{Names, SecretArguments};
 use crate::{exit, lifecycle, words};
 
 /// The help of the program: its commands in groups, then the options.
@@ -233,6 +233,10 @@ pub struct Verify {
     /// CF_ACCESS_CLIENT_SECRET of the environment]
     #[arg(long, value_name = "FILE")]
     pub secret_file: Option<PathBuf>,
+    /// The names of the client id and the secret in the file or the environment, where they are not those that scripts or wrangler
+    /// read
+    #[arg(long, value_name = "CLIENT_ID_NAME,CLIENT_SECRET_NAME", default_value_t = Names::of_scripts(), hide_default_value = true)]
+    pub secret_names: Names,
 }
 
 #[derive(Debug, Args)]

@@ -135,12 +135,12 @@ fn checked(text: &str) -> Result<(Url, BaseUrl), Failure> {
 
 /// The pair of the file, or else of the environment.
 fn pair(verify: &Verify) -> Result<Pair, Failure> {
-    let (names, others) = (Names::of_scripts(), Names::of_wrangler());
+    let (names, others) = (&verify.secret_names, Names::of_wrangler());
     let (place, id, secret) = if let Some(path) = &verify.secret_file {
         let place = format!("the secret file {}", path.display());
         let text = std::fs::read_to_string(path)
             .map_err(|error| Failure::configuration(&format!("{place} cannot be read: {error}")))?;
-        let contents = Contents::of(&text, &names);
+        let contents = Contents::of(&text, names);
         (place, contents.client_id, contents.client_secret)
     } else {
         let [id, secret] = [(&names.client_id, &others.client_id), (&names.client_secret, &others.client_secret)]

@@ -3,7 +3,7 @@
 use cloudflare_access_host::SecretString;
 use serde_json::{Map, Value};
 
-use crate::destination::names::Names;
+use crate::destination::names::{Names, is_name_of_a_variable};
 use crate::environment::{some, variables_in, without_ends};
 
 /// A pair, or part of one, in any of the formats that have names, and what is there besides.
@@ -18,12 +18,12 @@ pub struct Contents {
 impl Contents {
     /// Reads the text of a file. A pair stands under the given names, or under those of scripts, wrangler or headers.
     pub fn of(text: &str, names: &Names) -> Self {
-        let values = match serde_json::from_str::<Map<String, Value>>(without_ends(text)) {
+        let values: Vec<(String, String)> = match serde_json::from_str::<Map<String, Value>>(without_ends(text)) {
             Ok(object) => object
                 .into_iter()
                 .map(|(name, value)| (name, value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
                 .collect(),
-            Err(_) => variables_in(text),
+            Err(_) => variables_in(text).into_iter().filter(|(name, _)| is_name_of_a_variable(name)).collect(),
         };
         let known = [names.clone(), Names::of_scripts(), Names::of_wrangler(), Names::of_headers()];
         let mut contents = Self::default();
@@ -69,6 +69,7 @@ mod tests {
         for (text, client_id, others) in [
             ("", None, &[][..]),
             ("precious", None, &[]),
+            ("say x = y", None, &[]),
             ("# CF_ACCESS_CLIENT_ID=a\nexport CF_ACCESS_CLIENT_ID='b'\nDB=x\n", Some("b"), &["DB"]),
             (r#"{"CF_ACCESS_CLIENT_ID":"b","db":{"x":1}}"#, Some("b"), &["db"]),
             ("APP_ID=b\n", None, &["APP_ID"]),

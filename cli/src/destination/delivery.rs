@@ -91,5 +91,7 @@ fn failure(errors: &[DestinationError], what_is_true: &str) -> Failure {
             Failure::defect(message)
         }
     };
-    errors.iter().filter_map(DestinationError::advice).fold(failure, Failure::advice)
+    let mut advice: Vec<_> = errors.iter().filter_map(DestinationError::advice).collect();
+    advice.dedup();
+    advice.into_iter().fold(failure, Failure::advice)
 }

@@ -166,3 +166,35 @@ fn sync_folder(path: &Path) -> io::Result<()> {
 fn sync_folder(_: &Path) -> io::Result<()> {
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::destination::format::Format;
+    use crate::destination::names::Names;
+
+    fn pair(secret: &str) -> Pair {
+        Pair::new("1.access", secret.into())
+    }
+
+    #[tokio::test]
+    async fn a_second_delivery_leaves_the_file_as_the_first_one_does() {
+        let folder = tempfile::tempdir().unwrap();
+        let form = Form { format: Format::Env, names: Names::of_scripts() };
+        for replace in [false, true] {
+            let path = folder.path().join(replace.to_string());
+            let file = SecretFile { path: path.clone(), replace, form: form.clone() };
+            for _ in 0..2 {
+                file.deliver(&pair("a")).await.unwrap();
+                assert_eq!(fs::read_to_string(&path).unwrap(), form.text(&pair("a")).unwrap().expose_secret());
+            }
+            // Another secret of the same token takes its place only where that was asked for.
+            assert_eq!(file.deliver(&pair("b")).await.is_ok(), replace);
+            let kept = form.text(&pair(if replace { "b" } else { "a" })).unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), kept.expose_secret());
+            assert_eq!(file.check(Some("1.access")).await.is_ok(), replace);
+            assert!(file.check(Some("2.access")).await.is_err() && file.check(None).await.is_err());
+        }
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 2, "nothing is left beside the files");
+    }
+}

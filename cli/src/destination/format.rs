@@ -93,8 +93,14 @@ mod tests {
         }
     }
 
+    /// A tenth of the cases of other property tests, since each runs a shell.
+    fn config() -> ProptestConfig {
+        let all = std::env::var("PROPTEST_CASES").map_or(500, |cases| cases.parse().unwrap());
+        ProptestConfig { cases: (all / 10).max(10), failure_persistence: None, ..ProptestConfig::default() }
+    }
+
     proptest! {
-        #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+        #![proptest_config(config())]
 
         #[test]
         fn a_shell_that_sources_the_lines_runs_nothing_and_has_the_values(

@@ -60,7 +60,8 @@ impl fmt::Display for Names {
     }
 }
 
-fn is_name_of_a_variable(name: &str) -> bool {
+/// Tells whether a shell takes a text for the name of a variable.
+pub fn is_name_of_a_variable(name: &str) -> bool {
     !name.starts_with(|first: char| first.is_ascii_digit())
         && !name.is_empty()
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')

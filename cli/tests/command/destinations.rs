@@ -6,12 +6,13 @@ use std::io::Read;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
 
 use assert_cmd::Command;
 use cloudflare_access_simulator::{Fault, FaultKind, Operation, Simulator};
 use tempfile::TempDir;
 
-use crate::program::{child, end, run, send, shell, simulator};
+use crate::program::{child, end, run, send, shell, simulator, wait_for_request};
 
 fn folder() -> TempDir {
     tempfile::tempdir().unwrap()
@@ -95,6 +96,41 @@ fn what_a_replacement_would_lose_is_refused_before_anything_is_changed() {
     }
     assert!(!folder.path().join("elsewhere").exists());
     assert_eq!(changes(&simulator), 0);
+}
+
+#[test]
+fn a_place_that_changes_while_the_request_is_under_way_is_not_touched_and_the_secret_is_kept() {
+    let other = "CF_ACCESS_CLIENT_ID=0.access\nCF_ACCESS_CLIENT_SECRET=x\n";
+    for (replace, change, complaint) in [
+        (&["--replace"][..], "ln -s elsewhere f", "is a symbolic link"),
+        (&["--replace"], "cp other f", "holds the pair of another token"),
+        (&["--replace"], "mkdir f", "exists and is no regular file"),
+        (&[], "cp other f", "exists"),
+    ] {
+        let (simulator, folder, state) = (simulator(), folder(), folder());
+        let _ = simulator.add_token(simulator.account(), "CI");
+        std::fs::write(folder.path().join("other"), other).unwrap();
+        std::fs::write(folder.path().join("elsewhere"), other).unwrap();
+        simulator.inject(Fault::new(FaultKind::Delay { duration: Duration::from_secs(2) }).on(Operation::Rotate));
+        let mut rotate = child(&simulator);
+        rotate.env("XDG_STATE_HOME", state.path()).current_dir(folder.path()).args(["rotate", "CI", "--yes"]);
+        let mut child = rotate.args(["--secret-file", "f"]).args(replace).stderr(Stdio::piped()).spawn().unwrap();
+        // The list and the token come first.
+        for _ in 0..3 {
+            wait_for_request(&simulator);
+        }
+        let changed = std::process::Command::new("/bin/sh").args(["-c", change]).current_dir(folder.path()).status();
+        assert!(changed.unwrap().success());
+        let status = end(&mut child);
+        let mut stderr = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+        assert!(status.code() == Some(1) && stderr.contains(complaint), "{change}: {stderr}");
+        assert_kept(&simulator, state.path(), &stderr);
+        assert_eq!(std::fs::read_to_string(folder.path().join("elsewhere")).unwrap(), other);
+        if change.starts_with("cp") {
+            assert_eq!(std::fs::read_to_string(folder.path().join("f")).unwrap(), other);
+        }
+    }
 }
 
 #[test]
@@ -223,7 +259,7 @@ fn a_command_that_fails_is_run_again_until_it_succeeds() {
 #[test]
 fn a_command_that_does_not_succeed_in_its_time_is_ended_with_all_that_it_started_and_the_secret_is_kept() {
     for (store, complaint) in [
-        ("exit 3", "failed with exit status: 3, after "),
+        ("echo >>runs; exit 3", "failed with exit status: 3, after "),
         ("kill -9 $$", "failed with exit status: 137"),
         (
             "echo $$ >>pids; (echo waiting; exec sleep 600) & echo $! >>pids; wait",
@@ -242,6 +278,11 @@ fn a_command_that_does_not_succeed_in_its_time_is_ended_with_all_that_it_started
         assert!(stderr.contains("--secret-command-timeout gives it more time"), "{stderr}");
         assert!(!format!("{stdout}{stderr}").contains(&last_secret(&simulator)), "{stdout}{stderr}");
         assert_kept(&simulator, state.path(), &stderr);
+        if store.contains("runs") {
+            // After waits of 0.2 and 0.4 seconds; the next one would be too long.
+            let runs = std::fs::read_to_string(folder.path().join("runs")).unwrap().lines().count();
+            assert!(runs <= 3 && stderr.contains(&format!("after {runs} run")), "{runs} {stderr}");
+        }
         if store.contains("pids") {
             let pids = std::fs::read_to_string(folder.path().join("pids")).unwrap();
             assert!(pids.lines().count() == 2 && stderr.contains("> waiting\n"), "{pids} {stderr}");

@@ -68,6 +68,14 @@ fn verify_takes_the_pair_of_a_secret_file_or_of_either_name_in_the_environment()
     assert_eq!(code, 0, "{stderr}");
     let result: Value = serde_json::from_str(&stdout).unwrap();
     assert_eq!(result, serde_json::json!({"passes": true, "with_pair": 200, "without_pair": 403}));
+    for (text, names) in [
+        (format!(r#"{{"cf-access-client-id":"{ID}","cf-access-client-secret":"right"}}"#), None),
+        (format!("APP_ID={ID}\nAPP_SECRET=right\n"), Some("--secret-names=APP_ID,APP_SECRET")),
+    ] {
+        std::fs::write(&path, text).unwrap();
+        let (code, _, stderr) = run(bare_program().args(verify).args(names).arg("--secret-file").arg(&path));
+        assert_eq!(code, 0, "{stderr}");
+    }
     let mut other_names = bare_program();
     other_names.env("CLOUDFLARE_ACCESS_CLIENT_ID", ID).env("CLOUDFLARE_ACCESS_CLIENT_SECRET", "right\n");
     assert_eq!(run(other_names.args(verify)).0, 0);
