@@ -1,5 +1,5 @@
-//! Provides what the crate is built around, in `OUT_DIR`: the component (`cloudflare_access.wasm`, included by `src/engine/component.rs`), and the
-//! call of `bindgen!` with the folder of the contract (`bindings.rs`, included by `src/engine/bindings.rs`).
+//! Provides what the crate is built around, in `OUT_DIR`: the component (`cloudflare_access.wasm`, included by `src/engine/component.rs`
+//! beside its digest), and the call of `bindgen!` with the folder of the contract (`bindings.rs`, included by `src/engine/bindings.rs`).
 //!
 //! The component comes from the first of these that applies:
 //! 1. `CLOUDFLARE_ACCESS_COMPONENT`: a component that has been built already.
@@ -13,6 +13,8 @@ use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, exit};
+
+use sha2::{Digest, Sha256};
 
 const FILE_NAME: &str = "cloudflare_access.wasm";
 const TARGET: &str = "wasm32-unknown-unknown";
@@ -34,12 +36,17 @@ fn main() {
         (None, None) => package.join("component").join(FILE_NAME),
     };
     println!("cargo::rerun-if-changed={}", component.display());
-    if let Err(error) = fs::copy(&component, out_dir.join(FILE_NAME)) {
+    let bytes = fs::read(&component).unwrap_or_else(|error| {
         fail(&format!(
             "the component {} cannot be read: {error}. Name a built one in CLOUDFLARE_ACCESS_COMPONENT, or build from \
              the workspace of cloudflare-access.",
             component.display()
-        ));
+        ))
+    });
+    println!("cargo::rustc-env=COMPONENT_SHA256={:x}", Sha256::digest(&bytes));
+    let copy = out_dir.join(FILE_NAME);
+    if let Err(error) = fs::write(&copy, bytes) {
+        fail(&format!("{} cannot be written: {error}", copy.display()));
     }
 }
 

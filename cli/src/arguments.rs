@@ -3,10 +3,11 @@
 #![allow(clippy::doc_markdown, reason = "these comments are help texts, where backticks would be shown")]
 
 use std::path::PathBuf;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use cloudflare_access_host::{CreateParams, TokenDuration};
+use cloudflare_access_host::{COMPONENT_SHA256, CreateParams, TokenDuration};
 
 use crate::command_line::{command, quoted};
 use crate::destination::{Names, SecretArguments};
@@ -62,6 +63,11 @@ Examples:
 
 ";
 
+/// What `--version` shows: enough to know which source this is, and which component of which release it carries.
+static LONG_VERSION: LazyLock<String> = LazyLock::new(|| {
+    format!("{}\nrevision:  {}\ncomponent: sha256:{COMPONENT_SHA256}", env!("CARGO_PKG_VERSION"), env!("REVISION"))
+});
+
 /// Manage Cloudflare Access service tokens.
 ///
 /// The credential comes from the environment, CLOUDFLARE_API_TOKEN or CLOUDFLARE_API_KEY with CLOUDFLARE_EMAIL, or from a file;
@@ -71,6 +77,7 @@ Examples:
 #[command(
     name = "access-tokens",
     version,
+    long_version = LONG_VERSION.as_str(),
     about,
     help_template = HELP,
     after_help = EXAMPLES.to_owned() + &exit::help(),

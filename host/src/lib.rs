@@ -105,7 +105,7 @@ pub use client::pages::Pages;
 pub use client::scope::{Account, InvalidAccount, Scope, Zone};
 pub use client::tokens::Tokens;
 pub use credentials::{Credentials, InvalidCredentials};
-pub use engine::component::COMPONENT;
+pub use engine::component::{COMPONENT, COMPONENT_SHA256};
 pub use engine::progress::CallProgress;
 pub use engine::runtime::{CodeCache, Runtime, RuntimeBuilder};
 #[cfg(feature = "wasmtime-parts")]

@@ -965,6 +965,18 @@ fn completions_and_man_page_name_every_command() {
 }
 
 #[test]
+fn the_version_names_the_revision_and_the_component() {
+    let (code, version, _) = run(bare_program().arg("--version"));
+    let digest = cloudflare_access_host::COMPONENT_SHA256;
+    let expected = format!(
+        "access-tokens {}\nrevision:  unknown, built from a working tree\ncomponent: sha256:{digest}\n",
+        env!("CARGO_PKG_VERSION")
+    );
+    assert_eq!((code, version), (0, expected));
+    assert_eq!(run(bare_program().arg("-V")).1, format!("access-tokens {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
 fn help_has_the_verbs_in_groups_the_exit_codes_and_examples() {
     let (code, help, _) = run(bare_program().arg("--help"));
     assert!(code == 0 && help.contains("something may have changed: look before you try again"), "{help}");

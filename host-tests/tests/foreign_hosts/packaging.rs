@@ -72,6 +72,12 @@ fn the_released_artifact_survives_a_registry_byte_for_byte() {
 }
 
 #[test]
+fn the_host_crate_names_the_digest_of_the_component_that_it_carries() {
+    let digest = format!("{:x}", Sha256::digest(cloudflare_access_host::COMPONENT));
+    assert_eq!(cloudflare_access_host::COMPONENT_SHA256, digest);
+}
+
+#[test]
 fn a_release_is_refused_of_a_changed_tree_a_tag_that_is_not_the_version_and_a_version_without_changes() {
     let copy = tempfile::tempdir().expect("a folder");
     let run = |program: &str, arguments: &[&str]| {
