@@ -6,7 +6,6 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::engine::hooks::AccessHooks;
-use crate::engine::request::Parsed;
 
 /// The state of this crate in a `wasmtime::Store`.
 pub struct HostState {
@@ -14,7 +13,6 @@ pub struct HostState {
     http: WasiHttpCtx,
     table: ResourceTable,
     hooks: AccessHooks,
-    parsed: Parsed,
     limiter: Limiter,
 }
 
@@ -28,7 +26,6 @@ impl HostState {
             http: WasiHttpCtx::new(),
             table: table(),
             hooks,
-            parsed: Parsed::default(),
             limiter: Limiter { limits: StoreLimitsBuilder::new().memory_size(max_memory).build(), memory: 0 },
         }
     }
@@ -41,10 +38,6 @@ impl HostState {
     /// Returns the hooks of the call that runs, or ran last.
     pub fn hooks(&mut self) -> &mut AccessHooks {
         &mut self.hooks
-    }
-
-    pub(crate) fn parsed(&mut self) -> &mut Parsed {
-        &mut self.parsed
     }
 
     /// The size of the component's linear memory in bytes.
