@@ -377,6 +377,12 @@ pub struct Delete {
 pub struct Refresh {
     #[command(flatten)]
     pub token: Token,
+    /// Refused, since there is no secret to keep
+    #[arg(long, hide = true)]
+    pub secret_file: Option<PathBuf>,
+    /// Refused, too
+    #[arg(long, hide = true)]
+    pub show_secret: bool,
     #[command(flatten)]
     pub dry_run: DryRun,
 }

@@ -151,6 +151,14 @@ async fn delete_token(connection: &Connection, output: Output, delete: Delete) -
 }
 
 async fn refresh_token(connection: &Connection, output: Output, refresh: Refresh) -> Result<(), Failure> {
+    if refresh.secret_file.is_some() || refresh.show_secret {
+        return Err(Failure::usage("a refresh makes no secret: the one that the token has passes for longer").advice(
+            format!(
+                "For a new one:\n  {}",
+                connection.command(&["rotate", &refresh.token.token, "--overlap", "24h", "--show-secret"])
+            ),
+        ));
+    }
     let api = account(connection, "refresh")?;
     let found = find(&api, &refresh.token.token).await?;
     if refresh.dry_run.dry_run {
@@ -158,7 +166,8 @@ async fn refresh_token(connection: &Connection, output: Output, refresh: Refresh
     }
     let attempt = Attempt::Refresh { look: api.command(&["get", &found.id]) };
     let token = api.call("refreshing", &attempt, async |account| account.refresh(&found.id).await).await?;
-    output::print_changed(&token, None, output)
+    let until = token.expires_at.as_deref().map(|time| format!(" until {time}")).unwrap_or_default();
+    output::print_done(&format!("{} lives{until}. Its secret is as it was.", found.label), &token, output)
 }
 
 async fn rotate_token(connection: &Connection, output: Output, rotate: Rotate) -> Result<(), Failure> {

@@ -10,7 +10,6 @@ use cloudflare_access_host::Credentials;
 
 use crate::environment::{some, variable, variable_in};
 use crate::failure::Failure;
-use crate::message::tell;
 
 const TOKEN: &str = "CLOUDFLARE_API_TOKEN";
 const KEY: &str = "CLOUDFLARE_API_KEY";
@@ -205,6 +204,7 @@ fn warn_if_others_can_read(path: &Path) {
     use std::sync::Once;
 
     use crate::command_line::quoted;
+    use crate::message::tell;
     // `watch` reads the file in every round.
     static TOLD: Once = Once::new();
     if std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o077 != 0) {

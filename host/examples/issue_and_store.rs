@@ -1,4 +1,5 @@
-//! Makes a token and keeps its client id and secret in a file that only this user can read.
+//! Makes a token and keeps its client id and secret in a file that only this user can read; on Windows, who may read its
+//! folder.
 //!
 //! `CLOUDFLARE_API_TOKEN=… CLOUDFLARE_ACCOUNT_ID=… cargo run --example issue_and_store -- "name of the token" secret.env`
 //!
@@ -82,7 +83,7 @@ fn store(file: &Path, issued: &IssuedToken) -> io::Result<()> {
     write(file, &format!("CF_ACCESS_CLIENT_ID={id}\nCF_ACCESS_CLIENT_SECRET={secret}\n"))
 }
 
-/// Writes a file that only this user can read. It has its name only when it is complete.
+/// Writes a file that only this user can read; on Windows, who may read its folder. It has its name only when it is complete.
 fn write(file: &Path, text: &str) -> io::Result<()> {
     let next = beside(file, "next");
     let mut options = OpenOptions::new();

@@ -163,7 +163,7 @@ pub(crate) fn read(file: &Path) -> io::Result<Option<Pair>> {
     pair.map(Some).ok_or_else(|| io::Error::other(format!("{} is not a pair of this service", file.display())))
 }
 
-/// In a file that only this user can read. It takes the place of the old one only when it is complete.
+/// In a file that only this user can read; on Windows, who may read its folder. It takes the place of the old one only when it is complete.
 pub(crate) fn write(file: &Path, pair: &Pair) -> io::Result<()> {
     let (next, mut written) = open_next(file)?;
     write!(written, "{}\n{}\n{}\n", pair.rotated_at, pair.client_id, pair.client_secret.expose_secret())?;

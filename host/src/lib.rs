@@ -70,6 +70,8 @@
 //! What an operator has to look at is an event on the level `warn` or `error`: a request that was refused because it is not one for
 //! service tokens, a component that failed, a code cache or a pool of instances that the system does not give.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 #[cfg(feature = "wasmtime-parts")]
 pub mod egress;
 #[cfg(feature = "wasmtime-parts")]

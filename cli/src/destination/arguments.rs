@@ -22,7 +22,7 @@ use crate::words::parse_some_time;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Where the new secret goes", group = ArgGroup::new("destination").multiple(true))]
 pub struct SecretArguments {
-    /// Write the client id and the secret to a new file that only you can read
+    /// Write the client id and the secret to a new file that only you can read; on Windows, who may read its folder
     #[arg(long, value_name = "FILE", group = "destination")]
     pub secret_file: Option<PathBuf>,
     /// Replace the secret file in one step if it is there, and keep its owner and mode; not if it holds the pair of another token

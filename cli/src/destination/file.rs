@@ -110,8 +110,8 @@ impl SecretFile {
         Ok(())
     }
 
-    /// An empty file in the same folder, which only its owner can read, or who can read the one that it is to replace. Removed if it
-    /// is dropped.
+    /// An empty file in the same folder, which only its owner can read, or who can read the one that it is to replace; on Windows, who
+    /// may read the folder. Removed if it is dropped.
     fn beside(&self, there: Option<&Metadata>) -> Result<NamedTempFile, DestinationError> {
         let file = Builder::new()
             .prefix(".access-tokens-")

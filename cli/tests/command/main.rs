@@ -1,5 +1,7 @@
 //! The real program `access-tokens` against the simulator: what it prints, where a secret goes, and how it ends.
 
+#![cfg_attr(not(unix), allow(dead_code, unused_imports, reason = "signals, shells and full disks are tested on Unix"))]
+
 mod destinations;
 mod dry_run;
 mod interrupted;
@@ -392,8 +394,11 @@ fn refresh_prolongs() {
     let simulator = simulator();
     let token = simulator.add_token(simulator.account(), "CI").token;
     simulator.advance(std::time::Duration::from_hours(48));
-    let (code, ..) = run(program(&simulator).args(["refresh", &token.id]));
-    assert_eq!(code, 0);
+    let (code, _, stderr) = run(program(&simulator).args(["refresh", "CI", "--secret-file", "ci.env"]));
+    let rotate = "access-tokens rotate CI --overlap 24h --show-secret".to_owned();
+    assert_eq!((code, program::commands(&stderr), simulator.request_count()), (2, vec![rotate], 0), "{stderr}");
+    let (code, stdout, _) = run(program(&simulator).args(["refresh", &token.id]));
+    assert!(code == 0 && stdout.contains("Its secret is as it was."), "{stdout}");
     assert!(simulator.tokens(simulator.account())[0].expires_at > token.expires_at);
 }
 

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
-use http::uri::Scheme;
+use http::uri::{PathAndQuery, Scheme};
 use http::{HeaderMap, Request, Uri};
 use http_body_util::{BodyExt, Empty};
 use wasmtime_wasi_http::WasiBody;
@@ -26,7 +26,7 @@ pub(super) fn outgoing(request: HostOutgoingRequest) -> Result<Request<WasiBody>
     });
     let invalid = |_| ErrorCode::HttpRequestUriInvalid;
     uri.authority = Some(request.authority.as_deref().unwrap_or_default().parse().map_err(invalid)?);
-    uri.path_and_query = request.path_with_query.map(|path| path.try_into()).transpose().map_err(invalid)?;
+    uri.path_and_query = request.path_with_query.map(PathAndQuery::try_from).transpose().map_err(invalid)?;
     let body = request.body.unwrap_or_else(|| Empty::<Bytes>::new().map_err(|never| match never {}).boxed_unsync());
     let mut outgoing = Request::new(body);
     *outgoing.method_mut() = request.method.try_into().map_err(|_| ErrorCode::HttpRequestMethodInvalid)?;
