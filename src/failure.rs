@@ -7,7 +7,6 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use crate::contract::types::{Error, ErrorKind, Outcome};
-use crate::request::quoted::quoted;
 
 /// The result of a part of a call.
 pub type Result<T, E = Box<Failure>> = std::result::Result<T, E>;
@@ -33,10 +32,12 @@ pub struct Failure {
     pub class: FailureClass,
     /// How long the API asks to wait before another request of any kind.
     pub asked_wait: Option<Duration>,
-    /// What the message ends with: what came of the request, and what to do.
+    /// The value of the argument or setting that the message names.
+    pub value: Option<String>,
+    /// What the message ends with: a rule, what came of the request, and what to do.
     pub advice: String,
-    /// The client secrets that the answer shows.
-    pub client_secrets: Vec<String>,
+    /// What the error must not show, besides the secrets of the call.
+    pub secrets: Vec<String>,
 }
 
 impl Failure {
@@ -54,14 +55,13 @@ impl Failure {
             token_id: None,
             previous_secret_expires_at: None,
         };
-        let (advice, client_secrets) = (String::new(), Vec::new());
-        Box::new(Self { error, class: FailureClass::Final, asked_wait: None, advice, client_secrets })
+        let (advice, secrets) = (String::new(), Vec::new());
+        Box::new(Self { error, class: FailureClass::Final, asked_wait: None, value: None, advice, secrets })
     }
 
     /// An argument breaks a rule.
     pub fn argument(name: &str, value: &str, rule: impl Display) -> Box<Self> {
-        let value = if value.is_empty() { "empty".to_owned() } else { quoted(value) };
-        Self::new(ErrorKind::InvalidArgument, format!("{name} is {value}: {rule}"))
+        Self::new(ErrorKind::InvalidArgument, name).with_value(value, rule)
     }
 
     /// A numeric argument breaks a rule.
@@ -72,6 +72,12 @@ impl Failure {
     /// The credential, the base URL, a header or a variable of the environment breaks a rule.
     pub fn configuration(message: impl Into<String>) -> Box<Self> {
         Self::new(ErrorKind::InvalidConfiguration, message)
+    }
+
+    /// Adds the value that the message names, and the rule that it breaks.
+    pub fn with_value(mut self: Box<Self>, value: &str, rule: impl Display) -> Box<Self> {
+        (self.value, self.advice) = (Some(value.to_owned()), format!(": {rule}"));
+        self
     }
 
     /// Adds something, unless it is empty, to the end of the message.

@@ -13,11 +13,12 @@ use crate::exchange::repeat::{Decision, RetryContext, SHORTEST_ATTEMPT, decide, 
 use crate::exchange::{Head, Host, Instant, Limits};
 use crate::failure::{Failure, Result};
 use crate::request::{Effect, Function, Request, Settings, Target};
+use crate::response::redactor::SECRETS_LIMIT;
 use crate::response::{Redactor, ResultReading, Success, TOKENS_LIMIT, Unusable, accept, classify, client_secrets};
+use crate::timestamp::Timestamp;
 
-/// How many client secrets of answers are remembered, and how many bytes of each.
-const SECRETS_LIMIT: usize = 1000;
-const SECRET_LIMIT: usize = 4096;
+/// How many bytes of a client secret are remembered.
+const SECRET_LIMIT: usize = 1024;
 
 /// A call under way.
 pub struct Call<'a, H> {
@@ -40,7 +41,7 @@ impl<'a, H: Host> Call<'a, H> {
         options: Option<RequestOptions>,
     ) -> Result<Self, Error> {
         let settings = Settings::resolve(scope, options, || host.environment())
-            .map_err(|failure| Redactor::default().error(function, *failure))?;
+            .map_err(|mut failure| Redactor::new(take(&mut failure.secrets)).error(function, *failure))?;
         let deadline = host.now().after(settings.timeout);
         let (attempts, client_secrets) = (Cell::new(0), RefCell::default());
         let call = Self { host, settings, function, deadline, attempts, client_secrets };
@@ -50,13 +51,14 @@ impl<'a, H: Host> Call<'a, H> {
 
     /// Checks the id of a token that the caller gives.
     pub fn target<'b>(&self, id: &'b str) -> Result<Target<'b>> {
-        self.settings.check_id("id", id)?;
+        self.settings.refuse_credential("id", id)?;
         Target::asked(id)
     }
 
     /// Returns the token of an answer as the target of another request.
     pub fn reported<'b>(&self, token: &'b ServiceToken) -> Result<Target<'b>> {
-        let target = Target::reported(token).filter(|target| self.settings.check_id("id", target.id()).is_ok());
+        let target =
+            Target::reported(token).filter(|target| self.settings.refuse_credential("id", target.id()).is_ok());
         target.ok_or_else(|| {
             let message = format!("the API shows a token that no request can name, with the id \"{}\"", token.id);
             Failure::new(ErrorKind::InvalidResponse, message)
@@ -95,7 +97,7 @@ impl<'a, H: Host> Call<'a, H> {
                 }
                 Err(failure) => failure,
             };
-            self.keep_out(&take(&mut failure.client_secrets));
+            self.keep_out(&take(&mut failure.secrets));
             let now = self.host.now();
             let context = RetryContext {
                 retries_left,
@@ -113,8 +115,6 @@ impl<'a, H: Host> Call<'a, H> {
                 Decision::GiveUp { asked_wait } => {
                     failure.error.retry_after_ms =
                         asked_wait.map(|wait| u32::try_from(wait.as_millis()).unwrap_or(u32::MAX));
-                    // Now, since what the API listed can take much memory until it is cut.
-                    failure.error.api_errors = self.redactor().clean_listed(failure.error.api_errors);
                     return Err(classify::completed(failure, request, may_have_changed));
                 }
             }
@@ -168,12 +168,17 @@ impl<'a, H: Host> Call<'a, H> {
         }
     }
 
+    /// Returns the time of day: what an answer that just came says, or what the clock of the host shows.
+    pub fn time_of_day(&self, head: &Head) -> Timestamp {
+        head.date().unwrap_or_else(|| Timestamp(self.host.wall_clock()))
+    }
+
     /// Keeps client secrets that an answer shows out of every error of the call from now on.
     fn keep_out(&self, client_secrets: &[String]) {
         let mut kept = self.client_secrets.borrow_mut();
         for secret in client_secrets {
             let secret = secret.get(..secret.floor_char_boundary(SECRET_LIMIT)).unwrap_or(secret);
-            if kept.len() < SECRETS_LIMIT && !kept.iter().any(|kept| kept == secret) {
+            if kept.len() <= SECRETS_LIMIT && !kept.iter().any(|kept| kept == secret) {
                 kept.push(secret.to_owned());
             }
         }
@@ -199,9 +204,13 @@ impl<'a, H: Host> Call<'a, H> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::contract::lifecycle::{RefreshParams, Selector};
+    use crate::contract::types::{CreateParams, Endpoint, Header};
     use crate::exchange::Cause;
     use crate::exchange::scripted_host::{CREDENTIAL, Reply, ScriptedHost, account, options};
-    use crate::operations::service_tokens::{create, list_page};
+    use crate::operations::list_all::list_all;
+    use crate::operations::service_tokens::{create, get, list_page};
+    use crate::operations::{ensure, expiring, find};
     use crate::request::{BodyFields, Method, Query};
 
     /// Sends a request of this effect, as a part of a call.
@@ -431,6 +440,101 @@ mod tests {
             let error = error.expect_err("denied");
             assert_eq!((error.kind, error.outcome, error.attempts), (ErrorKind::DeniedByHost, Outcome::NotApplied, 0));
             assert!(error.message.starts_with(&format!("{}: {variable}", function.name())), "{}", error.message);
+        }
+    }
+
+    #[test]
+    fn two_values_for_one_variable_are_refused_by_its_name() {
+        let confined = ("CLOUDFLARE_ACCESS_SCOPE", "account:a");
+        for (first, second) in [
+            (confined, ("CLOUDFLARE_ACCESS_SCOPE", "account:b")),
+            (("CLOUDFLARE_ACCESS_SCOPE", "account:b"), confined),
+            (confined, ("CLOUDFLARE_ACCESS_SCOPE", "")),
+            (("CLOUDFLARE_ACCESS_OPERATIONS", "read"), ("CLOUDFLARE_ACCESS_OPERATIONS", "get")),
+            (("CLOUDFLARE_API_TOKEN", "t"), ("CLOUDFLARE_API_TOKEN", "u")),
+            (("CLOUDFLARE_API_KEY", ""), ("CLOUDFLARE_API_KEY", "u")),
+            (("CLOUDFLARE_EMAIL", "a@b.example"), ("CLOUDFLARE_EMAIL", "c@d.example")),
+            (("CLOUDFLARE_BASE_URL", "https://a.example"), ("CLOUDFLARE_BASE_URL", "https://b.example")),
+            (("CLOUDFLARE_API_BASE_URL", "https://a.example"), ("CLOUDFLARE_API_BASE_URL", "https://b.example")),
+            (("CLOUDFLARE_COMPLIANCE_REGION", "public"), ("CLOUDFLARE_COMPLIANCE_REGION", "fedramp_high")),
+        ] {
+            let host =
+                ScriptedHost::default().with_environment(&[("CLOUDFLARE_API_TOKEN", "t"), first, ("A", "b"), second]);
+            let error = host.run_in(account(), Function::Get, None, async |_| Ok(())).expect_err("accepted");
+            assert_eq!((error.kind, error.attempts), (ErrorKind::InvalidConfiguration, 0), "{first:?}, {second:?}");
+            assert!(error.message.starts_with(&format!("get: {} is set twice", first.0)), "{}", error.message);
+        }
+        let twice = [("CLOUDFLARE_API_TOKEN", "t"), ("CLOUDFLARE_API_TOKEN", "t\n"), confined, confined];
+        let host = ScriptedHost::default().with_environment(&twice);
+        assert!(host.run_in(account(), Function::Get, None, async |_| Ok(())).is_ok(), "the same value");
+    }
+
+    #[test]
+    fn a_credential_never_gets_into_a_url_or_another_header() {
+        let host = ScriptedHost::default();
+        let refuse = |result: Result<(), Error>, kind, expected: &str| {
+            let error = result.expect_err("accepted");
+            assert_eq!((error.kind, error.attempts), (kind, 0), "{}", error.message);
+            assert!(error.message.contains(expected), "{}", error.message);
+            assert!(!format!("{error:?}").contains(CREDENTIAL), "{}", error.message);
+        };
+        let text = format!("the token {CREDENTIAL}");
+        let params = || RefreshParams { within_seconds: 1, name: Some(text.clone()), include_expired: false };
+        let create = || CreateParams {
+            name: text.clone(),
+            duration: None,
+            enabled: None,
+            client_secret_version: None,
+            previous_client_secret_expires_at: None,
+        };
+        macro_rules! refuse_in {
+            ($argument:literal, |$call:ident| $operation:expr) => {
+                let run = host.run(Function::Find, options(), async |$call| $operation.await.map(drop));
+                refuse(run, ErrorKind::InvalidArgument, concat!($argument, " holds the credential"));
+            };
+        }
+        let (name, search) = (Some(text.as_str()), Some(text.as_str()));
+        refuse_in!("name", |call| list_page(call, Query { name, ..Query::default() }));
+        refuse_in!("search", |call| list_page(call, Query { search, ..Query::default() }));
+        refuse_in!("name", |call| list_all(call, Query { name, ..Query::default() }));
+        refuse_in!("search", |call| list_all(call, Query { search, ..Query::default() }));
+        refuse_in!("name", |call| find::find(call, &Selector::Name(text.clone())));
+        refuse_in!("name", |call| find::resolve_create(call, &text, "2026-11-24T10:00:00Z"));
+        refuse_in!("name", |call| expiring::refresh(call, &params()));
+        refuse_in!("name", |call| ensure::ensure(call, &create()));
+        refuse_in!("id", |call| get(call, call.target(&text)?));
+        let header = |name: &str, value: &str| Header { name: name.to_owned(), value: value.to_owned() };
+        for header in [header("x-trace", &text), header(CREDENTIAL, "x"), header(CREDENTIAL, "\n")] {
+            let given = RequestOptions { headers: Some(vec![header]), ..options() };
+            let run = host.run(Function::Get, given, async |_| Ok(()));
+            refuse(run, ErrorKind::InvalidConfiguration, "holds the credential");
+        }
+        for url in [format!("https://a.example/{CREDENTIAL}"), format!("https://{CREDENTIAL}.example")] {
+            let mut given = options();
+            given.endpoint = given.endpoint.map(|endpoint| Endpoint { base_url: Some(url), ..endpoint });
+            let run = host.run(Function::Get, given, async |_| Ok(()));
+            refuse(run, ErrorKind::InvalidConfiguration, "the base URL holds the credential");
+        }
+        assert!(host.sent().is_empty());
+    }
+
+    #[test]
+    fn a_credential_that_the_end_of_a_shown_value_splits_is_not_shown_in_part() {
+        let text = format!("{}{CREDENTIAL} and more", "x ".repeat(25));
+        let shows_none = |result: Result<(), Error>| {
+            let message = result.expect_err("accepted").message;
+            assert!(!message.contains("the-cred") && message.contains("[redacted"), "{message}");
+        };
+        let host = ScriptedHost::default();
+        shows_none(host.run(Function::Create, options(), async |_| Err(Failure::argument("duration", &text, "wrong"))));
+        let mut given = options();
+        let url = format!("ftp://{}{CREDENTIAL}.example", "x".repeat(45));
+        given.endpoint = given.endpoint.map(|endpoint| Endpoint { base_url: Some(url), ..endpoint });
+        shows_none(host.run(Function::Get, given, async |_| Ok(())));
+        for variable in ["CLOUDFLARE_COMPLIANCE_REGION", "CLOUDFLARE_ACCESS_SCOPE", "CLOUDFLARE_ACCESS_OPERATIONS"] {
+            let host =
+                ScriptedHost::default().with_environment(&[("CLOUDFLARE_API_TOKEN", CREDENTIAL), (variable, &text)]);
+            shows_none(host.run_in(account(), Function::Get, None, async |_| Ok(())));
         }
     }
 

@@ -3,7 +3,7 @@
 use crate::contract::lifecycle::{Clock, ExpiringToken, ExpiryReport, RefreshParams, RefreshReport, RefreshedToken};
 use crate::contract::types::ServiceToken;
 use crate::exchange::concurrent::all;
-use crate::exchange::{Call, Head, Host};
+use crate::exchange::{Call, Host};
 use crate::failure::Result;
 use crate::operations::{list_all, service_tokens};
 use crate::request::{Query, arguments};
@@ -38,10 +38,11 @@ async fn refresh_one(call: &Call<'_, impl Host>, token: ServiceToken) -> Refresh
 
 async fn report(call: &Call<'_, impl Host>, query: Query<'_>, within_seconds: u32) -> Result<ExpiryReport> {
     let (tokens, head) = list_all::with_head(call, query).await?;
-    let (now, clock) = now(call, &head);
+    let (now, host) = (call.time_of_day(&head), Timestamp(call.host.wall_clock()));
+    let is_host_right = now.seconds_since(host).unsigned_abs() <= TOLERANCE_SECONDS;
     let mut report = ExpiryReport {
         now: now.to_rfc3339().unwrap_or_default(),
-        clock,
+        clock: if is_host_right { Clock::Host } else { Clock::Server },
         expiring: Vec::new(),
         disabled: Vec::new(),
         forever: Vec::new(),
@@ -74,16 +75,6 @@ fn add(report: &mut ExpiryReport, token: ServiceToken, now: Timestamp, within_se
     let seconds_left = i32::try_from(seconds_left).unwrap_or(limit);
     let list = if token.enabled == Some(false) { &mut report.disabled } else { &mut report.expiring };
     list.push(ExpiringToken { token, seconds_left });
-}
-
-/// Returns the time, and the clock that told it: the host's wall clock, or the API's where the two disagree. `head`:
-/// that of an answer that just came.
-pub fn now(call: &Call<'_, impl Host>, head: &Head) -> (Timestamp, Clock) {
-    let host = Timestamp(call.host.wall_clock());
-    match head.date() {
-        Some(server) if server.seconds_since(host).unsigned_abs() > TOLERANCE_SECONDS => (server, Clock::Server),
-        _ => (host, Clock::Host),
-    }
 }
 
 #[cfg(test)]
@@ -145,9 +136,9 @@ mod tests {
     }
 
     #[test]
-    fn the_clock_of_the_server_counts_where_that_of_the_host_is_wrong() {
+    fn the_date_of_the_answer_counts_and_a_clock_of_the_host_that_is_wrong_is_told() {
         for (date, clock, now) in [
-            ("Tue, 24 Nov 2026 10:01:00 GMT", Clock::Host, "2026-11-24T10:00:00Z"),
+            ("Tue, 24 Nov 2026 10:01:00 GMT", Clock::Host, "2026-11-24T10:01:00Z"),
             ("Tue, 24 Nov 2026 10:01:01 GMT", Clock::Server, "2026-11-24T10:01:01Z"),
             ("Mon, 23 Nov 2026 10:00:00 GMT", Clock::Server, "2026-11-23T10:00:00Z"),
             ("yesterday", Clock::Host, "2026-11-24T10:00:00Z"),

@@ -10,6 +10,7 @@ use crate::exchange::{Call, Host};
 use crate::failure::{Failure, FailureClass, Result};
 use crate::operations::ensure::ids;
 use crate::operations::list_all::every;
+use crate::operations::rotation::Rotation;
 use crate::operations::service_tokens;
 use crate::request::{BodyFields, arguments};
 
@@ -22,7 +23,8 @@ pub async fn issue(call: &Call<'_, impl Host>, params: &CreateParams, key: &str)
     let fields = arguments::create(params)?;
     let working_name = working_name(&params.name, key)?;
     let fields = BodyFields { name: Some(&working_name), ..fields };
-    let mut work = Work { fields, outcome: Outcome::NotApplied, may_have_created: false, token_id: None };
+    let mut work =
+        Work { fields, outcome: Outcome::NotApplied, may_have_created: false, may_have_rotated: false, token_id: None };
     let mut failures = 0_u32;
     loop {
         let failure = match work.attempt(call).await {
@@ -99,6 +101,8 @@ struct Work<'a> {
     outcome: Outcome,
     /// Whether a create of this call was lost, so that a token which is found later may be its.
     may_have_created: bool,
+    /// Whether the answer to a rotation of this call was lost.
+    may_have_rotated: bool,
     /// The token under the working name, once it is known.
     token_id: Option<String>,
 }
@@ -113,8 +117,11 @@ impl Work<'_> {
             self.outcome = Outcome::Applied;
         }
         delete(call, others.iter()).await?;
-        let rotated = service_tokens::rotate(call, call.reported(token)?, None).await;
-        rotated.inspect_err(|failure| self.note(failure))
+        let rotation = Rotation::of(token, call.reported(token)?, None);
+        rotation.send(call, self.may_have_rotated).await.inspect_err(|failure| {
+            self.note(failure);
+            self.may_have_rotated |= failure.error.outcome == Outcome::Unknown;
+        })
     }
 
     /// Makes the token. A create whose answer was lost may have arrived in the meantime, so what else has the working
@@ -280,6 +287,40 @@ mod tests {
         let error = run(&host).expect_err("no secret");
         assert_eq!((error.outcome, error.token_id.as_deref()), (Outcome::Applied, Some("1")));
         assert!(error.message.contains("call `issue` again with the same key"), "{}", error.message);
+    }
+
+    /// The token under its working name with the version of its secret, and the secret in an answer to an update.
+    fn version(version: u32, secret: Option<&str>) -> String {
+        let secret = secret.map_or_else(String::new, |secret| format!(r#","client_secret":"{secret}""#));
+        format!(r#"{{"id":"1","name":"{NAME}","client_secret_version":{version}{secret}}}"#)
+    }
+
+    fn raise(version: u32) -> String {
+        format!(r#"PUT /1 {{"client_secret_version":{version}}}"#)
+    }
+
+    #[test]
+    fn a_rotation_that_is_carried_out_late_ends_no_secret_that_was_returned() {
+        let there = |shown| Reply::result(&format!("[{}]", version(shown, None)));
+        let answer = |shown, secret| Reply::result(&version(shown, secret));
+        // After the second one it changes nothing: the version is what it asks for.
+        let host = ScriptedHost::with_replies([there(2), Reply::lost(), there(2), answer(3, Some("t"))]);
+        assert_eq!(run(&host).expect("issued").client_secret, "t");
+        assert_eq!(host.lines(), [LOOK.to_owned(), raise(3), LOOK.to_owned(), raise(3)]);
+        // Before the second one it takes the version away, so the next one is asked for.
+        let late = [there(2), Reply::lost(), there(2), answer(3, None), there(3), answer(4, Some("u"))];
+        let host = ScriptedHost::with_replies(late);
+        assert_eq!(run(&host).expect("issued").client_secret, "u");
+        assert_eq!(host.lines()[4..], [LOOK.to_owned(), raise(4)]);
+    }
+
+    #[test]
+    fn an_update_without_a_secret_that_no_lost_one_explains_ends_the_call() {
+        let listed = Reply::result(&format!("[{}]", version(2, None)));
+        let host = ScriptedHost::with_replies([listed, Reply::result(&version(3, None))]);
+        let error = run(&host).expect_err("no secret");
+        assert_eq!((error.kind, error.outcome, error.attempts), (ErrorKind::Conflict, Outcome::Applied, 2));
+        assert_eq!(error.token_id.as_deref(), Some("1"));
     }
 
     #[test]

@@ -11,4 +11,5 @@ pub mod find;
 pub mod issue;
 pub mod list_all;
 pub mod overlap;
+pub mod rotation;
 pub mod service_tokens;

@@ -4,10 +4,10 @@
 //! answer was lost must not simply be made again. After a lost answer the token is looked at: what it shows decides.
 
 use crate::contract::lifecycle::OverlappingToken;
-use crate::contract::types::{ErrorKind, IssuedToken, Outcome, Scope, ServiceToken, UpdatedToken};
+use crate::contract::types::{ErrorKind, IssuedToken, Outcome, Scope, ServiceToken};
 use crate::exchange::{Call, Host};
 use crate::failure::{Failure, FailureClass, Result};
-use crate::operations::expiring::now;
+use crate::operations::rotation::{Rotation, about};
 use crate::operations::service_tokens;
 use crate::request::{BodyFields, Target, arguments};
 use crate::response::redactor::cut;
@@ -23,8 +23,8 @@ const REASON_LIMIT: usize = 500;
 
 /// Rotates the secret of a token and lets the old one pass for this many seconds.
 ///
-/// Where the version of the secret is known, the rotation is an update to the next one, which can be sent again if a
-/// look shows that it did not happen. Otherwise it is the operation `rotate` of an account, sent once.
+/// Where the version of the secret is known, the rotation is sent again if a look shows that it did not happen.
+/// Otherwise it is sent once.
 pub async fn rotate(
     call: &Call<'_, impl Host>,
     target: Target<'_>,
@@ -32,14 +32,14 @@ pub async fn rotate(
     end_running_overlap: bool,
 ) -> Result<OverlappingToken> {
     arguments::overlap_seconds(overlap_seconds)?;
-    let (token, head) = service_tokens::look(call, target).await?;
-    let (now, _) = now(call, &head);
+    let (before, head) = service_tokens::look(call, target).await?;
+    let now = call.time_of_day(&head);
     if !end_running_overlap {
-        refuse_running_overlap(&token, target, now)?;
+        refuse_running_overlap(&before, target, now)?;
     }
-    let version = token.client_secret_version.and_then(|version| version.checked_add(1));
-    let rotation = Rotation { target, version, now, end: text(now.after(overlap_seconds))? };
-    if version.is_none() && matches!(call.settings.scope, Scope::Zone(_)) {
+    let end = text(now.after(overlap_seconds))?;
+    let rotation = Rotation::of(&before, target, Some(&end));
+    if rotation.version.is_none() && matches!(call.settings.scope, Scope::Zone(_)) {
         let message =
             "the API does not show the `client-secret-version` of this token, and a zone has no other rotation";
         return Err(about(target, ErrorKind::Rejected, message));
@@ -47,27 +47,31 @@ pub async fn rotate(
     // How often it was sent, and how often that may have rotated the secret.
     let (mut sent, mut lost) = (0_u32, 0_u32);
     loop {
-        let failure = match rotation.send(call).await {
-            Ok(updated) => return rotation.judge(updated, lost > 0),
+        let failure = match rotation.send(call, lost > 0).await {
+            Ok(issued) => return Ok(overlapping(issued, rotation.version, now, end)),
             Err(failure) => failure,
         };
         sent = sent.saturating_add(1);
-        match failure.error.outcome {
-            Outcome::Applied => return Err(rotation.failed(failure, Finding::Rotation(rotation.end.clone()), lost)),
+        let finding = match failure.error.outcome {
             Outcome::NotApplied if lost == 0 => return Err(failure),
-            Outcome::NotApplied => {}
-            Outcome::Unknown => lost = lost.saturating_add(1),
-        }
-        let finding = match service_tokens::get(call, target).await {
-            Ok(after) => rotation.finding(&token, &after),
-            Err(look) => Finding::Nothing(cut(call.message(&look), REASON_LIMIT)),
+            Outcome::Applied => {
+                Finding::Rotation(Some(end_of_overlap(failure.error.previous_secret_expires_at.as_deref(), &end)))
+            }
+            outcome => {
+                lost = lost.saturating_add((outcome == Outcome::Unknown).into());
+                match service_tokens::get(call, target).await {
+                    Ok(after) => finding(&before, &after, &rotation, now, &end),
+                    Err(look) => Finding::Nothing(cut(call.message(&look), REASON_LIMIT)),
+                }
+            }
         };
-        let may_repeat = version.is_some()
+        let may_repeat = rotation.version.is_some()
             && matches!(finding, Finding::NoRotation)
             && failure.class == FailureClass::Passing
             && sent <= call.settings.retries;
         if !may_repeat || !call.pause(sent, failure.asked_wait).await {
-            return Err(rotation.failed(failure, finding, lost));
+            // Where one request may have rotated, the old secret passes until the end of the overlap in either case.
+            return Err(completed(failure, finding, Some(end).filter(|_| lost == 1)));
         }
     }
 }
@@ -81,8 +85,8 @@ pub async fn end(call: &Call<'_, impl Host>, target: Target<'_>) -> Result<Servi
 pub async fn extend(call: &Call<'_, impl Host>, target: Target<'_>, overlap_seconds: u32) -> Result<ServiceToken> {
     arguments::overlap_seconds(overlap_seconds)?;
     let (token, head) = service_tokens::look(call, target).await?;
-    let (now, _) = now(call, &head);
-    if let Some(end) = overlap_end(&token).filter(|end| *end <= now) {
+    let now = call.time_of_day(&head);
+    if let Some(end) = shown_end(&token).filter(|end| *end <= now) {
         let message = format!("the old secret ended at {}, and what has ended does not come back", text(end)?);
         return Err(about(target, ErrorKind::Conflict, message));
     }
@@ -110,16 +114,14 @@ fn refuse_running_overlap(token: &ServiceToken, target: Target<'_>, now: Timesta
     Err(failure)
 }
 
-/// Makes a failure that concerns a token.
-fn about(target: Target<'_>, kind: ErrorKind, message: impl Into<String>) -> Box<Failure> {
-    let mut failure = Failure::new(kind, message);
-    failure.error.token_id = Some(target.id().to_owned());
-    failure
+/// Returns until when the secret before the current one passes, where a token shows it.
+fn shown_end(token: &ServiceToken) -> Option<Timestamp> {
+    token.previous_client_secret_expires_at.as_deref().and_then(Timestamp::from_rfc3339)
 }
 
-/// Returns until when the secret before the current one passes, where a token shows it.
-fn overlap_end(token: &ServiceToken) -> Option<Timestamp> {
-    token.previous_client_secret_expires_at.as_deref().and_then(Timestamp::from_rfc3339)
+/// Returns until when the old secret passes after a rotation: what the API shows, or what was asked for.
+fn end_of_overlap(shown: Option<&str>, asked: &str) -> String {
+    shown.and_then(Timestamp::from_rfc3339).and_then(Timestamp::to_rfc3339).unwrap_or_else(|| asked.to_owned())
 }
 
 /// Returns a time as text.
@@ -128,121 +130,74 @@ fn text(time: Timestamp) -> Result<String> {
     time.to_rfc3339().ok_or_else(|| Failure::new(ErrorKind::InvalidResponse, message))
 }
 
-/// A rotation that is to be made.
-struct Rotation<'a> {
-    target: Target<'a>,
-    /// The version of the new secret. None: the API does not show versions.
-    version: Option<u32>,
-    now: Timestamp,
-    /// Until when the old secret is to pass.
-    end: String,
+/// Returns a new secret with the end of the old one. After more than one rotation the old one has ended, whatever the
+/// answer says about the one after it.
+fn overlapping(issued: IssuedToken, version: Option<u32>, now: Timestamp, asked: String) -> OverlappingToken {
+    let is_one_rotation = version.zip(issued.token.client_secret_version).is_none_or(|(asked, shown)| shown <= asked);
+    let shown = issued.token.previous_client_secret_expires_at.clone();
+    let previous_secret_expires_at =
+        if is_one_rotation { shown.unwrap_or(asked) } else { now.to_rfc3339().unwrap_or_default() };
+    OverlappingToken { issued, previous_secret_expires_at }
 }
 
 /// What is known about a rotation whose new secret did not come.
 enum Finding {
-    /// It happened, and the old secret passes until then.
-    Rotation(String),
-    /// The token was rotated more than once.
-    Rotations,
+    /// It happened, and the old secret passes until then. None: the token was rotated more than once.
+    Rotation(Option<String>),
     /// The token shows no rotation.
     NoRotation,
     /// The token could not be looked at, for this reason.
     Nothing(String),
 }
 
-impl Rotation<'_> {
-    async fn send(&self, call: &Call<'_, impl Host>) -> Result<UpdatedToken> {
-        if self.version.is_some() {
-            let fields = BodyFields {
-                client_secret_version: self.version,
-                previous_client_secret_expires_at: Some(&self.end),
-                ..BodyFields::default()
-            };
-            service_tokens::update(call, self.target, fields).await
-        } else {
-            let IssuedToken { token, client_secret } =
-                service_tokens::rotate(call, self.target, Some(&self.end)).await?;
-            Ok(UpdatedToken { token, client_secret: Some(client_secret) })
+/// Returns what a look at a token after a rotation shows.
+fn finding(
+    before: &ServiceToken,
+    after: &ServiceToken,
+    rotation: &Rotation<'_>,
+    now: Timestamp,
+    asked: &str,
+) -> Finding {
+    let is_rotation = match (rotation.version, after.client_secret_version) {
+        (Some(version), Some(shown)) if shown > version => return Finding::Rotation(None),
+        (Some(version), shown) => shown == Some(version),
+        // An overlap that was not there before, or ends otherwise than before, is that of a rotation.
+        (None, _) => shown_end(after).is_some_and(|end| end > now && shown_end(before) != Some(end)),
+    };
+    if is_rotation {
+        Finding::Rotation(Some(end_of_overlap(after.previous_client_secret_expires_at.as_deref(), asked)))
+    } else {
+        Finding::NoRotation
+    }
+}
+
+/// Completes a failure with what is known about the rotation. `end`: until when the old secret passes where that is not
+/// known from the API.
+fn completed(mut failure: Box<Failure>, finding: Finding, end: Option<String>) -> Box<Failure> {
+    let (outcome, end, what) = match finding {
+        Finding::Rotation(Some(end)) => {
+            let what = format!(
+                "the rotation happened and its secret is lost; the old secret passes until {end}, and a further \
+                 rotation ends it: extend the overlap, or replace the token, before then"
+            );
+            (Outcome::Applied, Some(end), what)
         }
-    }
-
-    /// Returns what an answer shows. `is_repeat`: whether an earlier request may have arrived.
-    fn judge(&self, UpdatedToken { token, client_secret }: UpdatedToken, is_repeat: bool) -> Result<OverlappingToken> {
-        let shown = token.client_secret_version;
-        if let Some(client_secret) = client_secret {
-            // After more than one rotation the old secret has ended, whatever the answer says about the one after it.
-            let is_one_rotation = self.version.is_none_or(|version| shown.is_none_or(|shown| shown <= version));
-            let shown_end = token.previous_client_secret_expires_at.as_ref().unwrap_or(&self.end);
-            let previous_secret_expires_at =
-                if is_one_rotation { shown_end.clone() } else { self.now.to_rfc3339().unwrap_or_default() };
-            let issued = IssuedToken { token, client_secret };
-            return Ok(OverlappingToken { issued, previous_secret_expires_at });
+        Finding::Rotation(None) => {
+            let what = "the token was rotated more than once since: the old secret has ended";
+            (Outcome::Applied, None, what.to_owned())
         }
-        if shown.is_none() || shown != self.version {
-            let message = "the answer has no secret and does not show the version that was asked for";
-            let mut failure = about(self.target, ErrorKind::InvalidResponse, message);
-            failure.error.outcome = Outcome::Unknown;
-            failure.add(LOOK);
-            return Err(failure);
+        Finding::NoRotation => {
+            let what = "the token, looked at afterwards, showed no rotation, but a late one may follow";
+            (Outcome::Unknown, end, format!("{what}; {LOOK}"))
         }
-        let (kind, message) = if is_repeat {
-            (ErrorKind::Connection, "an earlier attempt made the rotation, and its answer was lost")
-        } else {
-            let message =
-                "the token was rotated, and the answer has no secret: another caller may have done it at the same time";
-            (ErrorKind::Conflict, message)
-        };
-        Err(self.failed(about(self.target, kind, message), Finding::Rotation(self.shown_end(&token)), 1))
-    }
-
-    /// Returns what a look at the token afterwards shows.
-    fn finding(&self, before: &ServiceToken, after: &ServiceToken) -> Finding {
-        let is_rotation = match (self.version, after.client_secret_version) {
-            (Some(version), Some(shown)) if shown > version => return Finding::Rotations,
-            (Some(version), shown) => shown == Some(version),
-            // An overlap that was not there before, or ends otherwise than before, is that of a rotation.
-            (None, _) => {
-                let end = overlap_end(after);
-                end.is_some_and(|end| end > self.now) && end != overlap_end(before)
-            }
-        };
-        if is_rotation { Finding::Rotation(self.shown_end(after)) } else { Finding::NoRotation }
-    }
-
-    /// Returns until when the old secret passes after the rotation: what the token shows, or what was asked for.
-    fn shown_end(&self, token: &ServiceToken) -> String {
-        overlap_end(token).and_then(Timestamp::to_rfc3339).unwrap_or_else(|| self.end.clone())
-    }
-
-    /// Completes a failure with what is known about the rotation. Where one request may have made it (`lost` is 1), the
-    /// old secret passes until the end of the overlap in either case.
-    fn failed(&self, mut failure: Box<Failure>, finding: Finding, lost: u32) -> Box<Failure> {
-        let (outcome, end, what) = match finding {
-            Finding::Rotation(end) => {
-                let what = format!(
-                    "the rotation happened and its secret is lost; the old secret passes until {end}, and a further \
-                     rotation ends it: extend the overlap, or replace the token, before then"
-                );
-                (Outcome::Applied, Some(end), what)
-            }
-            Finding::Rotations => {
-                let what = "the token was rotated more than once since: the old secret has ended".to_owned();
-                (Outcome::Applied, None, what)
-            }
-            Finding::NoRotation => {
-                let what = "the token, looked at afterwards, showed no rotation, but a late one may follow";
-                (Outcome::Unknown, (lost == 1).then(|| self.end.clone()), format!("{what}; {LOOK}"))
-            }
-            Finding::Nothing(reason) => {
-                let what = format!("the token could not be looked at afterwards ({reason}); {LOOK}");
-                (Outcome::Unknown, (lost == 1).then(|| self.end.clone()), what)
-            }
-        };
-        failure.error.outcome = outcome;
-        failure.error.previous_secret_expires_at = end;
-        failure.add(&what);
-        failure
-    }
+        Finding::Nothing(reason) => {
+            (Outcome::Unknown, end, format!("the token could not be looked at afterwards ({reason}); {LOOK}"))
+        }
+    };
+    failure.error.outcome = outcome;
+    failure.error.previous_secret_expires_at = end;
+    failure.add(&what);
+    failure
 }
 
 #[cfg(test)]
@@ -362,7 +317,7 @@ mod tests {
             ),
             // A refusal after a lost answer proves nothing about that one.
             (vec![unchanged(), Reply::lost(), unchanged(), Reply::refusal(403, 9999), unchanged()], Some(END)),
-            (vec![unchanged(), shown(None, None, None)], None),
+            (vec![unchanged(), shown(None, None, None), unchanged()], Some(END)),
         ] {
             let count = replies.len();
             let host = ScriptedHost::with_replies(replies);
@@ -453,6 +408,21 @@ mod tests {
         let host = ScriptedHost::with_replies([shown(Some(2), None, None), slow, shown(Some(3), None, Some(END))]);
         let error = rotate_in(&account(), &host, false).expect_err("late");
         assert_eq!((error.kind, error.outcome), (ErrorKind::Timeout, Outcome::Applied));
+    }
+
+    #[test]
+    fn an_overlap_is_counted_from_the_date_of_the_answer() {
+        let date = |reply: Reply| reply.with_header("date", "Tue, 24 Nov 2026 10:00:50 GMT");
+        let host = ScriptedHost::with_rule(move |sent| {
+            let secret = if sent.body.is_some() { Some("new") } else { None };
+            date(shown(Some(if secret.is_some() { 3 } else { 2 }), secret, Some("2026-11-24T10:00:40Z")))
+        });
+        host.run(Function::RotateWithOverlap, options(), async |call| rotate(call, call.target("i")?, 30, false).await)
+            .expect("rotated: by the clock of the API no overlap is running");
+        let end = r#"{"client_secret_version":3,"previous_client_secret_expires_at":"2026-11-24T10:01:20Z"}"#;
+        assert_eq!(host.lines(), ["GET /i".to_owned(), format!("PUT /i {end}")]);
+        let run = host.run(Function::ExtendOverlap, options(), async |call| extend(call, call.target("i")?, 30).await);
+        assert_eq!(run.expect_err("ended by the clock of the API").kind, ErrorKind::Conflict);
     }
 
     #[test]

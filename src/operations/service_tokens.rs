@@ -21,6 +21,8 @@ pub async fn list(
     query: Query<'_>,
     tokens_left: &Cell<usize>,
 ) -> Result<(TokenPage, Head)> {
+    query.name.map_or(Ok(()), |name| call.settings.refuse_credential("name", name))?;
+    query.search.map_or(Ok(()), |search| call.settings.refuse_credential("search", search))?;
     let request = Request::new(&call.settings, (Effect::Read, Method::Get, &query.text()), None, None);
     let ((tokens, size, numbers), head) = call.send(&request, Some(tokens_left), |result, _| result.tokens()).await?;
     tokens_left.set(tokens_left.get().saturating_sub(size));

@@ -140,9 +140,10 @@ pub fn overlap_seconds(seconds: u32) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::response::Redactor;
 
     fn message<T>(result: Result<T>) -> String {
-        result.map_or_else(|failure| failure.error.message, |_| "accepted".to_owned())
+        result.map_or_else(|failure| Redactor::new([]).message(&failure), |_| "accepted".to_owned())
     }
 
     #[test]

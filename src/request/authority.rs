@@ -2,8 +2,7 @@
 
 use crate::contract::types::{ErrorKind, Scope};
 use crate::failure::{Failure, Result};
-use crate::request::ids::check_scope;
-use crate::request::quoted::quoted;
+use crate::request::ids::{SCOPE_LIMIT, scope_argument};
 use crate::request::{Environment, Function};
 
 const SCOPE: &str = "CLOUDFLARE_ACCESS_SCOPE";
@@ -21,40 +20,34 @@ impl Authority {
     /// Takes what the environment allows.
     pub fn from_environment(environment: &Environment) -> Result<Self> {
         Ok(Self {
-            scope: environment.get(SCOPE).map(scope).transpose()?,
-            operations: environment.get(OPERATIONS).map(operations).transpose()?,
+            scope: environment.get(SCOPE)?.map(scope).transpose()?,
+            operations: environment.get(OPERATIONS)?.map(operations).transpose()?,
         })
     }
 
     /// Checks that a function may be called on the tokens of a scope.
     pub fn admit(&self, function: Function, scope: &Scope) -> Result<()> {
-        let denied = |message| Err(Failure::new(ErrorKind::DeniedByHost, message));
-        if self.operations.as_ref().is_some_and(|operations| !operations.contains(&function)) {
-            return denied(format!("{OPERATIONS} does not allow this function"));
-        }
-        match (&self.scope, scope) {
-            (None, _) => Ok(()),
-            (Some(Scope::Account(allowed)), Scope::Account(id)) if allowed == id => Ok(()),
-            (Some(Scope::Zone(allowed)), Scope::Zone(id)) if allowed == id => Ok(()),
-            (Some(_), _) => denied(format!("{SCOPE} allows another account or zone only")),
-        }
+        let message = if self.operations.as_ref().is_some_and(|allowed| !allowed.contains(&function)) {
+            format!("{OPERATIONS} does not allow this function")
+        } else if self.scope.as_ref().is_some_and(|allowed| scope_argument(allowed) != scope_argument(scope)) {
+            format!("{SCOPE} allows another account or zone only")
+        } else {
+            return Ok(());
+        };
+        Err(Failure::new(ErrorKind::DeniedByHost, message))
     }
 }
 
 /// Reads `account:<id>` or `zone:<id>`.
 fn scope(value: &str) -> Result<Scope> {
-    let rule = "write `account:<id>` or `zone:<id>`";
-    let (scope, id) = match value.split_once(':') {
-        Some(("account", id)) => (Scope::Account(id.to_owned()), id),
-        Some(("zone", id)) => (Scope::Zone(id.to_owned()), id),
-        _ => return Err(Failure::configuration(format!("{SCOPE} is {}: {rule}", quoted(value)))),
-    };
-    check_scope(&scope).map_err(|failure| Failure::configuration(format!("{SCOPE}: {}", failure.error.message)))?;
-    if id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-        Ok(scope)
-    } else {
-        let rule = format!("{SCOPE} is {}: an id has letters and digits; {rule}", quoted(value));
-        Err(Failure::configuration(rule))
+    let is_id = |id: &str| (1..=SCOPE_LIMIT).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    match value.split_once(':') {
+        Some(("account", id)) if is_id(id) => Ok(Scope::Account(id.to_owned())),
+        Some(("zone", id)) if is_id(id) => Ok(Scope::Zone(id.to_owned())),
+        _ => {
+            let rule = "write `account:<id>` or `zone:<id>`, with an id of at most 32 letters and digits";
+            Err(Failure::configuration(SCOPE).with_value(value, rule))
+        }
     }
 }
 
@@ -67,7 +60,7 @@ fn operations(value: &str) -> Result<Vec<Function>> {
             None if word == "read" => allowed.extend(Function::ALL.iter().filter(|function| function.only_reads())),
             None => {
                 let rule = "no function has this name; write names of functions, or `read`, separated by commas";
-                return Err(Failure::configuration(format!("{OPERATIONS} has {}: {rule}", quoted(word))));
+                return Err(Failure::configuration(format!("{OPERATIONS}: a word")).with_value(word, rule));
             }
         }
     }

@@ -6,7 +6,6 @@ use http::Uri;
 use http::uri::Authority;
 
 use crate::failure::{Failure, Result};
-use crate::request::quoted::quoted;
 
 const LIMIT: usize = 2048;
 
@@ -32,7 +31,7 @@ impl BaseUrl {
         }
         let query = url.bytes().position(|byte| matches!(byte, b'?' | b'#'));
         let shown = url.get(..query.unwrap_or(url.len())).unwrap_or_default();
-        let refuse = |rule| Failure::configuration(format!("{source} is {}: {rule}", quoted(shown)));
+        let refuse = |rule| Failure::configuration(source).with_value(shown, rule);
         if query.is_some() {
             return Err(refuse("it has a query or a fragment, and paths are added at its end"));
         }
@@ -82,6 +81,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::response::Redactor;
 
     #[test]
     fn base_urls_are_https_or_loopback() {
@@ -133,7 +133,7 @@ mod tests {
             ("http://127.0.0.01", "plain http"),
             ("http://127.0.0.256", "plain http"),
         ] {
-            let message = BaseUrl::parse("u", url).expect_err(url).error.message;
+            let message = Redactor::new([]).message(&BaseUrl::parse("u", url).expect_err(url));
             assert!(message.contains(rule), "{url}: {message}");
             assert!(!message.contains("s3cret"), "{message}");
         }

@@ -4,7 +4,7 @@
 //! mistake around a credential (quotation marks, `Bearer`, a line break) is refused by the name of the option or
 //! variable that holds it. No message repeats a value.
 
-use crate::contract::types::{ApiKey, Credentials as GivenCredentials};
+use crate::contract::types::{ApiKey, Credentials as GivenCredentials, ErrorKind};
 use crate::failure::{Failure, Result};
 use crate::request::Environment;
 use crate::request::headers::check_value;
@@ -44,7 +44,7 @@ impl Credentials {
     /// Takes the credential of the environment.
     pub fn from_environment(environment: &Environment) -> Result<Self> {
         let take = |name, value: &str| check(name, value.to_owned());
-        let problem = match (environment.get(TOKEN), environment.get(KEY), environment.get(EMAIL)) {
+        let problem = match (environment.get(TOKEN)?, environment.get(KEY)?, environment.get(EMAIL)?) {
             (Some(token), None, _) => return Ok(Self::ApiToken(take(TOKEN, token)?)),
             (None, Some(key), Some(email)) => {
                 return Ok(Self::ApiKey { email: take(EMAIL, email)?, key: take(KEY, key)? });
@@ -54,7 +54,7 @@ impl Credentials {
             }
             (None, Some(_), None) => format!("{KEY} is set without {EMAIL}: set both, or {TOKEN} alone"),
             (None, None, Some(_)) => format!("{EMAIL} is set without {KEY}: set both, or {TOKEN} alone"),
-            (None, None, None) if environment.get(SERVICE_KEY).is_some() => {
+            (None, None, None) if environment.get(SERVICE_KEY)?.is_some() => {
                 format!("only {SERVICE_KEY} is set, and service keys stopped working on 2026-09-30: set {TOKEN}")
             }
             (None, None, None) => {
@@ -62,6 +62,21 @@ impl Credentials {
             }
         };
         Err(Failure::configuration(problem))
+    }
+
+    /// Refuses a text that becomes a part of a URL or of another header and holds the token or the key.
+    pub fn refuse_in(&self, kind: ErrorKind, name: &str, text: &str) -> Result<()> {
+        match self {
+            Self::ApiToken(secret) | Self::ApiKey { key: secret, .. }
+                if secret.len() >= SHORTEST_SECRET && text.contains(secret.as_str()) =>
+            {
+                Err(Failure::new(
+                    kind,
+                    format!("{name} holds the credential of the call, which would be shown with it"),
+                ))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Returns the texts that nothing may show.

@@ -9,7 +9,7 @@ use crate::failure::{Failure, Result};
 
 /// Everything but the unreserved characters of RFC 3986, so that no identifier can end its path segment.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-const SCOPE_LIMIT: usize = 32;
+pub const SCOPE_LIMIT: usize = 32;
 const TOKEN_LIMIT: usize = 36;
 /// The longest id of an answer that is sent back in a path. Real ones have 36 characters.
 const REPORTED_LIMIT: usize = 1024;
@@ -96,10 +96,11 @@ fn is_client_id(id: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::response::Redactor;
     use crate::response::with_id;
 
     fn message<T>(result: Result<T>) -> String {
-        result.map_or_else(|failure| failure.error.message, |_| "accepted".to_owned())
+        result.map_or_else(|failure| Redactor::new([]).message(&failure), |_| "accepted".to_owned())
     }
 
     #[test]

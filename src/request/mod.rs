@@ -19,7 +19,6 @@ pub use authority::Authority;
 pub use base_url::BaseUrl;
 pub use credentials::Credentials;
 pub use function::Function;
-pub use headers::AdditionalHeaders;
 pub use ids::Target;
 pub use requests::{BodyFields, Effect, Method, Query, Request};
 pub use settings::{Environment, Settings};

@@ -8,6 +8,9 @@ const SHORTEST_CREDENTIAL: usize = 37;
 /// Returns an argument as a message shows it: shortened, in quotes, with control characters escaped, and left out where
 /// it could be a credential.
 pub fn quoted(value: &str) -> String {
+    if value.is_empty() {
+        return "empty".to_owned();
+    }
     if looks_like_a_credential(value) {
         return "a text that could be a credential and is not shown".to_owned();
     }

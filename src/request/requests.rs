@@ -124,7 +124,9 @@ fn headers(settings: &Settings, body: Option<&[u8]>) -> Vec<(String, Vec<u8>)> {
     let mut headers = Vec::with_capacity(8);
     let mut add = |name: &str, value: String| headers.push((name.to_owned(), value.into_bytes()));
     add("accept", JSON.to_owned());
-    add("user-agent", settings.headers.user_agent.as_deref().unwrap_or(USER_AGENT).to_owned());
+    if settings.headers.iter().all(|(name, _)| name != "user-agent") {
+        add("user-agent", USER_AGENT.to_owned());
+    }
     add("content-length", body.map_or_else(|| "0".to_owned(), |body| body.len().to_string()));
     if body.is_some() {
         add("content-type", JSON.to_owned());
@@ -137,7 +139,7 @@ fn headers(settings: &Settings, body: Option<&[u8]>) -> Vec<(String, Vec<u8>)> {
         }
         Credentials::Host => {}
     }
-    for (name, value) in &settings.headers.others {
+    for (name, value) in &settings.headers {
         add(name, value.clone());
     }
     headers

@@ -8,10 +8,8 @@ use std::time::Duration;
 
 use crate::contract::types::{ErrorKind, RequestOptions, Scope};
 use crate::failure::{Failure, Result};
-use crate::request::credentials::SHORTEST_SECRET;
 use crate::request::ids::{check_scope, scope_argument};
-use crate::request::quoted::quoted;
-use crate::request::{AdditionalHeaders, Authority, BaseUrl, Credentials, Function};
+use crate::request::{Authority, BaseUrl, Credentials, Function, headers};
 
 const DEFAULT_BASE_URL: &str = "https://api.cloudflare.com/client/v4";
 const FEDRAMP_BASE_URL: &str = "https://api.fed.cloudflare.com/client/v4";
@@ -31,11 +29,17 @@ const SHORTEST_SECRET_HEADER: usize = 8;
 pub struct Environment(pub Vec<(String, String)>);
 
 impl Environment {
-    /// Returns the value of a variable. One without a value counts as absent.
-    pub fn get(&self, name: &str) -> Option<&str> {
-        let (_, value) = self.0.iter().find(|(variable, _)| variable == name)?;
-        let value = value.trim_matches(|character: char| character.is_whitespace() || character == '\u{feff}');
-        Some(value).filter(|value| !value.is_empty())
+    /// Returns the value of a variable. One without a value counts as absent. Two values for one variable are refused,
+    /// since either may be the one that is meant to confine the component.
+    pub fn get(&self, name: &str) -> Result<Option<&str>> {
+        let is_blank = |character: char| character.is_whitespace() || character == '\u{feff}';
+        let mut values =
+            self.0.iter().filter(|(variable, _)| variable == name).map(|(_, value)| value.trim_matches(is_blank));
+        let first = values.next();
+        if values.any(|value| Some(value) != first) {
+            return Err(Failure::configuration(format!("{name} is set twice, with different values: set it once")));
+        }
+        Ok(first.filter(|value| !value.is_empty()))
     }
 }
 
@@ -49,7 +53,8 @@ pub struct Settings {
     /// None: as long as the request allows.
     pub attempt_timeout: Option<Duration>,
     pub retries: u32,
-    pub headers: AdditionalHeaders,
+    /// Additional headers, with names in lower case.
+    pub headers: Vec<(String, String)>,
 }
 
 impl Settings {
@@ -63,62 +68,65 @@ impl Settings {
             options.unwrap_or_default();
         let (own, url) = endpoint.map_or((None, None), |endpoint| (Some(endpoint.credentials), endpoint.base_url));
         let own = own.map(Credentials::given).transpose()?;
-        let base = url.map(|url| BaseUrl::parse("endpoint.base-url", &url)).transpose()?;
         let is_confined = own.as_ref().is_none_or(|own| *own == Credentials::Host);
-        let environment = Environment(if is_confined || base.is_none() { environment() } else { Vec::new() });
+        let environment = Environment(if is_confined || url.is_none() { environment() } else { Vec::new() });
         let credentials = own.map_or_else(|| Credentials::from_environment(&environment), Ok)?;
-        let base = base.map_or_else(|| base_url(&environment), Ok)?;
-        let authority = if is_confined { Authority::from_environment(&environment)? } else { Authority::default() };
-        Ok(Self {
-            scope,
-            base,
-            credentials,
-            authority,
-            timeout: milliseconds("timeout-ms", timeout_ms)?.unwrap_or(DEFAULT_TIMEOUT),
-            attempt_timeout: milliseconds("attempt-timeout-ms", attempt_timeout_ms)?,
-            retries: retries(max_retries)?,
-            headers: AdditionalHeaders::given(headers.unwrap_or_default())?,
-        })
+        let resolve = || -> Result<_> {
+            let base = url.map_or_else(|| base_url(&environment), |url| BaseUrl::parse("endpoint.base-url", &url))?;
+            for part in [base.authority.as_str(), &base.path] {
+                credentials.refuse_in(ErrorKind::InvalidConfiguration, "the base URL", part)?;
+            }
+            let authority = if is_confined { Authority::from_environment(&environment)? } else { Authority::default() };
+            let timeout = milliseconds("timeout-ms", timeout_ms)?.unwrap_or(DEFAULT_TIMEOUT);
+            let attempt_timeout = milliseconds("attempt-timeout-ms", attempt_timeout_ms)?;
+            let headers = headers::check(headers.unwrap_or_default(), &credentials)?;
+            Ok((base, authority, timeout, attempt_timeout, retries(max_retries)?, headers))
+        };
+        match resolve() {
+            Ok((base, authority, timeout, attempt_timeout, retries, headers)) => {
+                Ok(Self { scope, base, credentials, authority, timeout, attempt_timeout, retries, headers })
+            }
+            Err(mut failure) => {
+                failure.secrets.extend(credentials.secrets().map(str::to_owned));
+                Err(failure)
+            }
+        }
     }
 
     /// Returns what must not appear in anything that the caller sees: the credential, and the values of additional
     /// headers.
     pub fn secrets(&self) -> impl Iterator<Item = &str> {
-        let values = self.headers.others.iter().map(|(_, value)| value.as_str());
-        self.credentials.secrets().chain(values.filter(|value| value.len() >= SHORTEST_SECRET_HEADER))
+        let is_secret =
+            |(name, value): &&(String, String)| name != "user-agent" && value.len() >= SHORTEST_SECRET_HEADER;
+        self.credentials.secrets().chain(self.headers.iter().filter(is_secret).map(|(_, value)| value.as_str()))
     }
 
     /// Checks the scope, and that the function may be called in it.
     pub fn check_scope(&self, function: Function) -> Result<()> {
         let (argument, id) = scope_argument(&self.scope);
-        self.check_id(argument, id)?;
+        self.refuse_credential(argument, id)?;
         check_scope(&self.scope)?;
         self.authority.admit(function, &self.scope)
     }
 
-    /// Refuses an identifier that holds the credential, since it would stand in the path of a request.
-    pub fn check_id(&self, argument: &str, id: &str) -> Result<()> {
-        if self.credentials.secrets().any(|secret| secret.len() >= SHORTEST_SECRET && id.contains(secret)) {
-            let message = format!("{argument} holds the credential of the call: give the identifier");
-            return Err(Failure::new(ErrorKind::InvalidArgument, message));
-        }
-        Ok(())
+    /// Refuses an argument that becomes a part of a URL and holds the credential.
+    pub fn refuse_credential(&self, argument: &str, text: &str) -> Result<()> {
+        self.credentials.refuse_in(ErrorKind::InvalidArgument, argument, text)
     }
 }
 
 /// Returns the base URL of the environment. Whichever variables name one must name the same.
 fn base_url(environment: &Environment) -> Result<BaseUrl> {
-    let region = match environment.get(REGION) {
+    let region = match environment.get(REGION)? {
         None | Some("public") => None,
         Some("fedramp_high") => Some(FEDRAMP_BASE_URL),
         Some(value) => {
-            let rule = "the values are `fedramp_high` and `public`";
-            return Err(Failure::configuration(format!("{REGION} is {}: {rule}", quoted(value))));
+            return Err(Failure::configuration(REGION).with_value(value, "the values are `fedramp_high` and `public`"));
         }
     };
     let mut found: Option<(&str, BaseUrl)> = None;
     for (source, url) in
-        [(BASE_URL, environment.get(BASE_URL)), (API_BASE_URL, environment.get(API_BASE_URL)), (REGION, region)]
+        [(BASE_URL, environment.get(BASE_URL)?), (API_BASE_URL, environment.get(API_BASE_URL)?), (REGION, region)]
     {
         let Some(url) = url else { continue };
         let base = BaseUrl::parse(source, url)?;
@@ -153,7 +161,8 @@ fn retries(given: Option<u32>) -> Result<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::types::{Credentials as GivenCredentials, Endpoint, ErrorKind, Header};
+    use crate::contract::types::{Credentials as GivenCredentials, Endpoint, Header};
+    use crate::response::Redactor;
 
     const TOKEN: (&str, &str) = ("CLOUDFLARE_API_TOKEN", "t0ken");
 
@@ -177,7 +186,7 @@ mod tests {
     fn refusal(result: Result<Settings>) -> String {
         let invalid = result.err().expect("accepted");
         assert!(matches!(invalid.error.kind, ErrorKind::InvalidConfiguration | ErrorKind::InvalidArgument));
-        invalid.error.message
+        Redactor::new(invalid.secrets.clone()).message(&invalid)
     }
 
     fn url(base: &BaseUrl) -> String {
@@ -281,7 +290,7 @@ mod tests {
     fn what_files_and_shells_leave_at_the_ends_is_taken_off() {
         for value in ["tok", "tok\n", "tok\r\n", "\u{feff}tok", " tok\t", "\u{a0}tok\r"] {
             let environment = Environment(vec![("A".into(), "x".into()), ("B".into(), value.into())]);
-            assert_eq!(environment.get("B"), Some("tok"), "{value:?}");
+            assert_eq!(environment.get("B").expect("one value"), Some("tok"), "{value:?}");
         }
     }
 
@@ -289,7 +298,8 @@ mod tests {
     fn a_variable_without_a_value_is_absent() {
         for value in ["", " ", "\r\n", "\u{feff}"] {
             let environment = Environment(vec![("B".into(), value.into())]);
-            assert_eq!((environment.get("B"), environment.get("C")), (None, None), "{value:?}");
+            let get = |name| environment.get(name).expect("no two values");
+            assert_eq!((get("B"), get("C")), (None, None), "{value:?}");
         }
     }
 }

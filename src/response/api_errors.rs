@@ -4,10 +4,10 @@
 use crate::contract::types::{ApiError, ApiErrorCause};
 use crate::response::Json;
 
-/// More errors than this in one answer tell nobody more.
-const KEPT: usize = 20;
+/// More errors than this in one answer, or causes of one error, tell nobody more.
+const KEPT: usize = 8;
 /// A longer text is not read: the API's are below a hundred bytes.
-const TEXT_LIMIT: usize = 64 * 1024;
+const TEXT_LIMIT: usize = 8 * 1024;
 
 /// Returns the listed errors. A single one that is not in a list counts too.
 pub fn listed(errors: Option<Json<'_>>) -> Vec<ApiError> {

@@ -21,14 +21,14 @@ pub use token::{ResultReading, TOKENS_LIMIT, Unusable, with_id};
 
 use serde::Deserialize;
 
+use redactor::SECRETS_LIMIT;
+
 use crate::exchange::{Answer, Head};
 use crate::failure::Result;
 use crate::request::{Method, Request};
 
 /// A longer body that is no UTF-8 is not the API's: its replacement could take several times the memory.
 const REPLACED_LIMIT: usize = 1024 * 1024;
-/// How many client secrets are looked for in a body that is of no use. The API's answers to one request show one.
-const SECRETS_LIMIT: usize = 1000;
 
 /// A good answer: a 2xx status, and `success: true`.
 pub struct Success {
@@ -61,12 +61,12 @@ pub fn accept(Answer { head, body }: Answer, request: &Request<'_>, tokens_limit
             } else {
                 classify::refused(&head, errors)
             };
-            failure.client_secrets = envelope.result.client_secrets;
+            failure.secrets = envelope.result.client_secrets;
             failure
         }
         Err(foreign) => classify::foreign(&head, foreign, &body),
     };
-    failure.client_secrets.extend(client_secrets(&body));
+    failure.secrets.extend(client_secrets(&body));
     Err(failure)
 }
 
@@ -89,5 +89,5 @@ pub fn client_secrets(body: &str) -> Vec<String> {
         let text = String::deserialize(&mut serde_json::Deserializer::from_str(json)).ok();
         text.or_else(|| Some(json.strip_prefix('"')?.split('"').next()?.to_owned()))
     };
-    body.split("\"client_secret\"").skip(1).take(SECRETS_LIMIT).filter_map(secret).collect()
+    body.split("\"client_secret\"").skip(1).take(SECRETS_LIMIT.saturating_add(1)).filter_map(secret).collect()
 }

@@ -1,7 +1,7 @@
 //! The one door through which a failure becomes an error of the contract.
 //!
 //! On the way the secrets of the call, and whatever has the form of a client secret, are taken out of every text, what
-//! could break or turn a line of a log becomes a space, and long text is cut.
+//! could break or turn a line of a log becomes a space, and long text is cut. Only what can be shown is searched.
 
 use std::cmp::Reverse;
 
@@ -9,10 +9,12 @@ use crate::contract::types::{ApiError, ApiErrorCause, Error};
 use crate::failure::Failure;
 use crate::request::Function;
 use crate::request::credentials::SHORTEST_SECRET;
-use crate::request::quoted::is_unprintable;
+use crate::request::quoted::{is_unprintable, quoted};
 
-/// The most characters of one text of a server. The API's own texts are below a hundred.
+/// The most bytes of one text of a server. The API's own texts are below a hundred.
 const TEXT_LIMIT: usize = 500;
+/// The most secrets that are searched for. An account has 50 tokens by default.
+pub const SECRETS_LIMIT: usize = 100;
 /// The most bytes of a message.
 const MESSAGE_LIMIT: usize = 2000;
 /// How many of them tell what happened and what the API says. The rest is for what came of it and what to do.
@@ -25,7 +27,6 @@ const SECRET_MARK: &str = "cfast_";
 const OLD_SECRET: usize = 64;
 
 /// Takes secrets out of texts.
-#[derive(Default)]
 pub struct Redactor {
     /// Longest first, so that one that holds another is taken out whole.
     secrets: Vec<String>,
@@ -40,13 +41,23 @@ impl Redactor {
     }
 
     /// Makes the error of the contract: its message begins with the function that was called. Ids and times that had
-    /// to be changed are left out.
-    pub fn error(&self, function: Function, mut failure: Failure) -> Error {
-        failure.error.api_errors = self.clean_listed(failure.error.api_errors);
-        let message = format!("{}: {}", function.name(), self.message(&failure));
+    /// to be changed are left out, and so is all that a server wrote where it showed too many secrets to search for.
+    pub fn error(&self, function: Function, failure: Failure) -> Error {
+        let is_searched = self.secrets.len() <= SECRETS_LIMIT;
+        let message = if is_searched {
+            self.message(&failure)
+        } else {
+            format!("the answers show more than {SECRETS_LIMIT} secrets, so nothing of what they say is shown")
+        };
+        let message = cut(format!("{}: {message}", function.name()), MESSAGE_LIMIT);
         let error = failure.error;
+        if !is_searched {
+            let (api_errors, ray_id, token_id, previous_secret_expires_at) = Default::default();
+            return Error { message, api_errors, ray_id, token_id, previous_secret_expires_at, ..error };
+        }
         Error {
-            message: cut(message, MESSAGE_LIMIT),
+            message,
+            api_errors: error.api_errors.into_iter().map(|listed| self.listed(listed)).collect(),
             ray_id: error.ray_id.filter(|ray_id| self.is_unrelated(ray_id)),
             token_id: error.token_id.filter(|id| self.is_clean(id)),
             previous_secret_expires_at: error.previous_secret_expires_at.filter(|time| self.is_clean(time)),
@@ -54,47 +65,45 @@ impl Redactor {
         }
     }
 
-    /// Returns the message of a failure whose listed errors are clean: what happened, what the API said, what may have
-    /// come of it, and what to do.
+    /// Returns the message of a failure: what happened, what the API said, what may have come of it, and what to do.
     pub fn message(&self, failure: &Failure) -> String {
-        let mut message = self.redact(&failure.error.message);
+        let mut message = self.redact(&failure.error.message, STORY_LIMIT);
+        if let Some(value) = &failure.value {
+            message.extend([" is ", &quoted(&self.without_secrets(value, STORY_LIMIT))]);
+        }
         for error in failure.error.api_errors.iter().take(3) {
             message.push_str("; ");
-            push_listed(&mut message, error.code, &error.message);
+            self.push_listed(&mut message, error.code, &error.message);
             for cause in error.chain.iter().take(3) {
                 message.push_str(" <- ");
-                push_listed(&mut message, cause.code, &cause.message);
+                self.push_listed(&mut message, cause.code, &cause.message);
             }
         }
-        cut(message, STORY_LIMIT) + &self.redact(&failure.advice)
+        cut(message, STORY_LIMIT) + &self.redact(&failure.advice, MESSAGE_LIMIT)
     }
 
-    /// Makes the errors that the API listed fit for an error.
-    pub fn clean_listed(&self, errors: Vec<ApiError>) -> Vec<ApiError> {
-        let clean = |text: Option<String>| text.map(|text| self.clean(&text));
-        let cause = |cause: ApiErrorCause| ApiErrorCause { message: self.clean(&cause.message), ..cause };
-        let error = |error: ApiError| ApiError {
-            code: error.code,
-            message: self.clean(&error.message),
-            documentation_url: clean(error.documentation_url),
-            pointer: clean(error.pointer),
-            chain: error.chain.into_iter().map(cause).collect(),
-        };
-        errors.into_iter().map(error).collect()
-    }
-
-    /// Makes one text of a server fit for an error.
-    fn clean(&self, text: &str) -> String {
-        let redacted = self.redact(text);
-        let mut cleaned: String = redacted.chars().take(TEXT_LIMIT).collect();
-        if cleaned.len() < redacted.len() {
-            cleaned.push('\u{2026}');
+    fn push_listed(&self, message: &mut String, code: Option<u32>, text: &str) {
+        message.push_str(&self.redact(if text.is_empty() { "an error without a text" } else { text }, TEXT_LIMIT));
+        if let Some(code) = code {
+            message.extend([" (code ", &code.to_string(), ")"]);
         }
-        cleaned
+    }
+
+    /// Makes an error that the API listed fit to be shown.
+    fn listed(&self, error: ApiError) -> ApiError {
+        let clean = |text: String| self.redact(&text, TEXT_LIMIT);
+        let cause = |cause: ApiErrorCause| ApiErrorCause { message: clean(cause.message), ..cause };
+        ApiError {
+            code: error.code,
+            message: clean(error.message),
+            documentation_url: error.documentation_url.map(clean),
+            pointer: error.pointer.map(clean),
+            chain: error.chain.into_iter().map(cause).collect(),
+        }
     }
 
     fn is_clean(&self, text: &str) -> bool {
-        self.clean(text) == text
+        self.redact(text, TEXT_LIMIT) == text
     }
 
     /// Returns whether a ray id is no part of a secret, which may well look like one.
@@ -103,20 +112,28 @@ impl Redactor {
         self.is_clean(ray_id) && !self.secrets.iter().any(|secret| secret.contains(number))
     }
 
-    /// Takes the secrets out of a text, and puts it on one line.
-    fn redact(&self, text: &str) -> String {
-        let one_line = text.replace(is_unprintable, " ");
-        let redacted = self.secrets.iter().fold(one_line, |text, secret| {
-            if text.contains(secret.as_str()) { text.replace(secret.as_str(), REDACTED) } else { text }
-        });
-        without_old_secrets(&without_marked_secrets(&redacted))
+    /// Takes the secrets out of a text, puts it on one line, and shortens it to so many bytes.
+    fn redact(&self, text: &str, limit: usize) -> String {
+        cut(self.without_secrets(&text.replace(is_unprintable, " "), limit), limit)
     }
-}
 
-fn push_listed(message: &mut String, code: Option<u32>, text: &str) {
-    message.push_str(if text.is_empty() { "an error without a text" } else { text });
-    if let Some(code) = code {
-        message.extend([" (code ", &code.to_string(), ")"]);
+    /// Takes the secrets out of as much of a text as can be shown within a limit, and leaves the rest out. With it goes
+    /// what may be the beginning of a secret that the end of the searched part splits.
+    fn without_secrets(&self, text: &str, limit: usize) -> String {
+        let longest = self.secrets.first().map_or(0, String::len).max(OLD_SECRET);
+        let searched = text.floor_char_boundary(limit.saturating_add(longest));
+        let mut cleaned = text.get(..searched).unwrap_or(text).to_owned();
+        for secret in &self.secrets {
+            if cleaned.contains(secret.as_str()) {
+                cleaned = cleaned.replace(secret.as_str(), REDACTED);
+            }
+        }
+        let mut cleaned = without_old_secrets(&without_marked_secrets(&cleaned));
+        if searched < text.len() {
+            cleaned.truncate(cleaned.floor_char_boundary(cleaned.len().saturating_sub(longest)));
+            cleaned.push('\u{2026}');
+        }
+        cleaned
     }
 }
 
@@ -164,7 +181,7 @@ mod tests {
     }
 
     fn clean(text: &str, secrets: &[&str]) -> String {
-        redactor(secrets).clean(text)
+        redactor(secrets).redact(text, TEXT_LIMIT)
     }
 
     #[test]
@@ -195,11 +212,21 @@ mod tests {
 
     #[test]
     fn long_text_is_cut_after_its_secrets_are_taken_out() {
-        assert_eq!(clean(&"x".repeat(501), &[]).chars().count(), 501);
+        assert_eq!(clean(&"x".repeat(501), &[]).len(), 500);
         assert!(clean(&"x".repeat(501), &[]).ends_with('\u{2026}'));
         assert_eq!(clean(&"x".repeat(500), &[]), "x".repeat(500));
         let text = format!("{}s3cret", "x".repeat(497));
         assert!(!clean(&text, &["s3cret"]).contains("s3c"));
+    }
+
+    #[test]
+    fn nothing_of_a_server_is_shown_that_shows_too_many_secrets_to_search_for() {
+        let mut failure = Failure::new(ErrorKind::Conflict, "s3cret");
+        failure.error.api_errors = vec![ApiError { message: "s3cret".into(), ..ApiError::default() }];
+        (failure.error.token_id, failure.error.ray_id) = (Some("s3cret".into()), Some("s3cret".into()));
+        let redactor = Redactor::new((0..=SECRETS_LIMIT).map(|number| format!("secret {number}")));
+        let shown = format!("{:?}", redactor.error(Function::Get, *failure));
+        assert!(shown.contains("get: the answers show more than 100 secrets") && !shown.contains("s3cret"), "{shown}");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use cloudflare_access_host_tests::hooks::{Replies, Reply};
-use cloudflare_access_host_tests::lifecycle::Selector;
+use cloudflare_access_host_tests::lifecycle::{RefreshParams, Selector};
 use cloudflare_access_host_tests::requests::{by_default, everything, first_page, named, unchanged};
 use cloudflare_access_host_tests::types::{
     CreateParams, Credentials, PreviousSecret, RequestOptions, Scope, UpdateParams,
@@ -173,6 +173,42 @@ async fn count_lifecycle(counter: &mut Counter, account: &Scope, some: Option<&R
         })
         .await;
     counter.count("disable", ONE, async |plugin| plugin.disable(account, ID, some).await.expect("disabled")).await;
+}
+
+/// A list of tokens that shows a secret for each, then a refusal of 8 MiB in texts that are like those secrets.
+fn secrets_then_refusal(secrets: u32, request: usize) -> Reply {
+    if request == 0 {
+        let secret = |number: u32| format!("{}{number:08}", "s".repeat(48));
+        let tokens = (0..secrets).map(|number| {
+            let expires_at = if number == 0 { "2026-11-24T12:00:00Z" } else { "2099-11-24T12:00:00Z" };
+            json!({"id": number.to_string(), "client_secret": secret(number), "expires_at": expires_at})
+        });
+        return answer(200, &json!({"success": true, "result": tokens.collect::<Vec<_>>()}));
+    }
+    let cause = json!({"code": 1, "message": "s".repeat(8_000)});
+    let error = json!({"code": 1, "message": "s".repeat(8_000), "error_chain": vec![cause; 50]});
+    answer(403, &json!({"success": false, "errors": vec![error; 20]}))
+}
+
+#[tokio::test]
+async fn a_refusal_of_8_mib_after_many_secrets_is_not_searched_for_long() {
+    let (plugin, replies) = Host::counting_instructions().instance_in_memory().await;
+    let mut counter = Counter { plugin, replies, counted: BTreeMap::new() };
+    let (params, options) = (RefreshParams { within_seconds: 60, name: None, include_expired: true }, options());
+    let replies: [(&str, fn(usize) -> Reply); 2] = [
+        ("as many as are kept out", |request| secrets_then_refusal(99, request)),
+        ("a thousand", |request| secrets_then_refusal(1000, request)),
+    ];
+    for (secrets, reply) in replies {
+        counter
+            .count(secrets, reply, async |plugin| {
+                let report = plugin.refresh_expiring(ACCOUNT_ID, &params, Some(&options)).await.expect("listed");
+                let error = report.tokens[0].refreshed.as_ref().expect_err("refused");
+                assert_eq!((error.status, error.attempts), (Some(403), 2));
+            })
+            .await;
+    }
+    assert!(counter.counted.values().all(|counted| *counted < 1_500_000_000), "{:?}", counter.counted);
 }
 
 /// The most instructions that a call may take, whatever is written down.
