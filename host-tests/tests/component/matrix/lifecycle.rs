@@ -17,7 +17,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::{AT_ONCE, hangs, is_about, kinds};
-use crate::issue::is_final;
+use crate::issue::{action_of, is_final};
 
 /// What there is before the call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +51,7 @@ const STEPS: [(Action, Before, Operation); 22] = [
     (Action::Issue, Before::Nothing, Operation::List),
     (Action::Issue, Before::Nothing, Operation::Create),
     (Action::Issue, Before::Issued, Operation::List),
-    (Action::Issue, Before::Issued, Operation::Rotate),
+    (Action::Issue, Before::Issued, Operation::Update),
     (Action::FinishIssue, Before::Issued, Operation::List),
     (Action::FinishIssue, Before::Issued, Operation::Update),
     (Action::ResolveCreate, Before::Token, Operation::List),
@@ -132,7 +132,7 @@ async fn run(cell: Cell) -> Vec<String> {
     let fault = Fault::new(cell.kind.clone()).on(cell.step).at(cell.moment);
     simulator.inject(if cell.forever { fault.forever() } else { fault });
     // `issue` tries again until its time ends; the others end by themselves, however long a slow machine takes.
-    let lasts = cell.action == Action::Issue && cell.forever && !is_final(&cell.kind, cell.step);
+    let lasts = cell.action == Action::Issue && cell.forever && !is_final(&cell.kind, action_of(cell.step));
     let options = RequestOptions {
         timeout_ms: Some(if lasts { 4000 } else { 60_000 }),
         attempt_timeout_ms: hangs(&cell.kind).then_some(500),
