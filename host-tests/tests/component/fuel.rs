@@ -195,11 +195,9 @@ async fn a_refusal_of_8_mib_after_many_secrets_is_not_searched_for_long() {
     let (plugin, replies) = Host::counting_instructions().instance_in_memory().await;
     let mut counter = Counter { plugin, replies, counted: BTreeMap::new() };
     let (params, options) = (RefreshParams { within_seconds: 60, name: None, include_expired: true }, options());
-    let replies: [(&str, fn(usize) -> Reply); 2] = [
-        ("as many as are kept out", |request| secrets_then_refusal(99, request)),
-        ("a thousand", |request| secrets_then_refusal(1000, request)),
-    ];
-    for (secrets, reply) in replies {
+    let few: fn(usize) -> Reply = |request| secrets_then_refusal(99, request);
+    let many: fn(usize) -> Reply = |request| secrets_then_refusal(1000, request);
+    for (secrets, reply) in [("as many as are kept out", few), ("a thousand", many)] {
         counter
             .count(secrets, reply, async |plugin| {
                 let report = plugin.refresh_expiring(ACCOUNT_ID, &params, Some(&options)).await.expect("listed");
