@@ -90,6 +90,7 @@ fn a_signal_at_a_prompt_ends_the_command_and_changes_nothing() {
     assert_eq!(first_id(&simulator), token.id);
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn a_secret_that_cannot_be_printed_is_saved() {
     let full = || std::fs::File::options().write(true).open("/dev/full").unwrap();
@@ -104,6 +105,7 @@ fn a_secret_that_cannot_be_printed_is_saved() {
     }
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn a_change_whose_result_cannot_be_printed_is_told_as_applied() {
     let full = || std::fs::File::options().write(true).open("/dev/full").unwrap();
@@ -132,6 +134,7 @@ fn a_change_whose_result_cannot_be_printed_is_told_as_applied() {
     }
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn what_changes_nothing_and_cannot_be_printed_is_told_as_not_applied() {
     for command in [&["get", "CI"][..], &["ensure", "CI"]] {
