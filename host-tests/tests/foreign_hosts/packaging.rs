@@ -117,4 +117,14 @@ fn a_release_is_refused_of_a_changed_tree_a_tag_that_is_not_the_version_and_a_ve
     commit();
     let said = refusal(&["--tag", tag]);
     assert!(said.contains(&format!("no line \"## {}\"", &tag[1..])), "{said}");
+
+    std::fs::write(copy.path().join("CHANGELOG.md"), format!("## {}\n", &tag[1..])).expect("a file");
+    let manifest = std::fs::read_to_string(copy.path().join("Cargo.toml")).expect("a manifest");
+    let start = manifest.find("repository = ").expect("an address");
+    let end = start + manifest[start..].find('\n').expect("a line");
+    let unknown = format!("{}repository = \"https://github.com/OWNER/x\"{}", &manifest[..start], &manifest[end..]);
+    std::fs::write(copy.path().join("Cargo.toml"), unknown).expect("a file");
+    commit();
+    let said = refusal(&["--tag", tag]);
+    assert!(said.contains("OWNER stands for the address") && said.contains("Cargo.toml"), "{said}");
 }
