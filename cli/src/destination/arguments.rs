@@ -52,14 +52,7 @@ pub struct SecretArguments {
     )]
     pub github_actions: Option<GithubFile>,
     /// How the pair is written to the file and to the commands
-    #[arg(
-        long,
-        value_name = "FORMAT",
-        value_enum,
-        default_value = "env",
-        hide_possible_values = false,
-        requires = "destination"
-    )]
+    #[arg(long, value_name = "FORMAT", value_enum, default_value = "env", requires = "destination")]
     pub secret_format: Format,
     /// The names that the client id and the secret get; wrangler stands for the two that wrangler and cf read
     #[arg(
