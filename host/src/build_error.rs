@@ -20,7 +20,10 @@ pub enum BuildError {
     #[error(transparent)]
     Proxy(#[from] InvalidProxy),
     /// TLS cannot be set up: the platform has no roots (install its `ca-certificates`), or an extra root is no certificate.
-    #[error("TLS cannot be set up: {0}")]
+    #[error(
+        "TLS cannot be set up: {0}. Where the system has no certificates of authorities, install its package \
+         ca-certificates, or name a PEM file of them in SSL_CERT_FILE"
+    )]
     Tls(#[source] Cause),
     /// wasmtime cannot run here: the settings do not fit together, or the system gives no memory or no thread.
     #[error("the WebAssembly engine cannot be started: {0}")]
