@@ -21,9 +21,10 @@ impl Timestamp {
         i64::try_from(since.as_secs()).ok().map(Self)
     }
 
-    /// Writes RFC 3339 in UTC. None outside the years 0 to 9999.
-    pub fn to_rfc3339(self) -> Option<String> {
-        OffsetDateTime::from_unix_timestamp(self.0).ok()?.format(&Rfc3339).ok()
+    /// Writes RFC 3339 in UTC. A time outside of the years 0 to 9999, which no clock shows, is the nearest one inside.
+    pub fn to_rfc3339(self) -> String {
+        let inside = OffsetDateTime::from_unix_timestamp(self.0.clamp(-62_167_219_200, 253_402_300_799));
+        inside.ok().and_then(|time| time.format(&Rfc3339).ok()).unwrap_or_default()
     }
 
     /// Returns the point this many seconds later.
@@ -49,7 +50,7 @@ mod tests {
         ] {
             assert_eq!(Timestamp::from_rfc3339(rfc), Some(Timestamp(seconds)));
             assert_eq!(Timestamp::from_http_date(http), Some(Timestamp(seconds)));
-            assert_eq!(Timestamp(seconds).to_rfc3339().as_deref(), Some(rfc));
+            assert_eq!(Timestamp(seconds).to_rfc3339(), rfc);
         }
         let with_offset = Timestamp::from_rfc3339("2026-11-24T12:00:00.99+02:00");
         assert_eq!(with_offset, Timestamp::from_rfc3339("2026-11-24T10:00:00Z"));
@@ -63,7 +64,8 @@ mod tests {
         for text in ["", "today", "Tue, 99 Nov 2026 09:00:00 GMT", "Tue, 24 Nov 2026 10:05:00 CET"] {
             assert_eq!(Timestamp::from_http_date(text), None, "{text}");
         }
-        assert_eq!(Timestamp(i64::MAX).to_rfc3339(), None);
+        assert_eq!(Timestamp(i64::MAX).to_rfc3339(), "9999-12-31T23:59:59Z");
+        assert_eq!(Timestamp(i64::MIN).to_rfc3339(), "0000-01-01T00:00:00Z");
         assert_eq!(Timestamp(i64::MAX).after(1), Timestamp(i64::MAX));
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::contract::types::{Error, ErrorKind, Outcome, RequestOptions, Scope, ServiceToken};
 use crate::exchange::repeat::{Decision, RetryContext, SHORTEST_ATTEMPT, decide, pause};
-use crate::exchange::{Head, Host, Instant, Limits};
+use crate::exchange::{Head, Host, Instant};
 use crate::failure::{Failure, Result};
 use crate::request::{Effect, Function, Request, Settings, Target};
 use crate::response::redactor::SECRETS_LIMIT;
@@ -135,7 +135,7 @@ impl<'a, H: Host> Call<'a, H> {
         }
         let until = from.after(self.attempt_time(request.effect, retries_left)).min(self.deadline);
         self.attempts.set(self.attempts.get().saturating_add(1));
-        match self.host.exchange(request, Limits { from, until }).await {
+        match self.host.exchange(request, until).await {
             Ok(answer) => accept(answer, request, tokens_left.map_or(TOKENS_LIMIT, Cell::get)),
             Err(no_answer) => Err(classify::without_answer(no_answer)),
         }

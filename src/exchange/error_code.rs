@@ -8,33 +8,30 @@ use waki::bindings::wasi::http::types::ErrorCode;
 
 use crate::exchange::Cause;
 
-const UNRESOLVED: Cause = Cause::NotSent("the name of the API's host did not resolve");
-const PROHIBITED: Cause = Cause::Denied("the host does not let requests out to this address");
-const NO_ANSWER: Cause = Cause::TimedOut("no answer came in time");
 /// Either side may be the one that refuses the request here, so nothing is proven; and it would refuse it again.
 const REFUSED: Cause = Cause::Unreadable("the request was refused for its form");
-const HEADERS_TOO_LARGE: Cause = Cause::Unreadable("the headers of the answer are too large");
-const UNKNOWN_CODING: Cause = Cause::Unreadable("the coding of the answer is unknown");
 
 /// Returns what an error code proves.
 pub fn cause(code: &ErrorCode) -> Cause {
     match code {
         // The name of the server was not found, so there was nobody to send to. wasmtime also reports here that it has
         // no local port left, which is as early.
-        ErrorCode::DnsTimeout | ErrorCode::DnsError(_) => UNRESOLVED,
+        ErrorCode::DnsTimeout | ErrorCode::DnsError(_) => Cause::NotSent("the name of the API's host did not resolve"),
         // "Unable to determine the appropriate next hop": no connection was tried.
         ErrorCode::DestinationNotFound => Cause::NotSent("the host knows no way to the API"),
         // "Considers the next hop to be unavailable": the decision is made before sending.
         ErrorCode::DestinationUnavailable => Cause::NotSent("the API's host is unavailable"),
         ErrorCode::DestinationIpUnroutable => Cause::NotSent("there is no route to the API's address"),
         // Decisions of the host against this request. No repetition changes them.
-        ErrorCode::DestinationIpProhibited | ErrorCode::HttpRequestDenied => PROHIBITED,
+        ErrorCode::DestinationIpProhibited | ErrorCode::HttpRequestDenied => {
+            Cause::Denied("the host does not let requests out to this address")
+        }
         // A TCP handshake that was answered with a reset.
         ErrorCode::ConnectionRefused => Cause::NotSent("the connection was refused"),
         ErrorCode::ConnectionTerminated => Cause::Lost("the connection broke before the answer"),
         // jco reports here also that a sent request has had no answer within the connect timeout.
         ErrorCode::ConnectionTimeout => Cause::TimedOut("no connection or no answer in time"),
-        ErrorCode::ConnectionReadTimeout | ErrorCode::HttpResponseTimeout => NO_ANSWER,
+        ErrorCode::ConnectionReadTimeout | ErrorCode::HttpResponseTimeout => Cause::TimedOut("no answer came in time"),
         ErrorCode::ConnectionWriteTimeout => Cause::TimedOut("the request could not be written in time"),
         // The host opens no connection beyond its own limit.
         ErrorCode::ConnectionLimitReached => Cause::NotSent("the host has too many connections open"),
@@ -56,9 +53,11 @@ pub fn cause(code: &ErrorCode) -> Cause {
         ErrorCode::HttpResponseHeaderSectionSize(_)
         | ErrorCode::HttpResponseHeaderSize(_)
         | ErrorCode::HttpResponseTrailerSectionSize(_)
-        | ErrorCode::HttpResponseTrailerSize(_) => HEADERS_TOO_LARGE,
+        | ErrorCode::HttpResponseTrailerSize(_) => Cause::Unreadable("the headers of the answer are too large"),
         ErrorCode::HttpResponseBodySize(_) => Cause::Unreadable("the answer is too large for the host"),
-        ErrorCode::HttpResponseTransferCoding(_) | ErrorCode::HttpResponseContentCoding(_) => UNKNOWN_CODING,
+        ErrorCode::HttpResponseTransferCoding(_) | ErrorCode::HttpResponseContentCoding(_) => {
+            Cause::Unreadable("the coding of the answer is unknown")
+        }
         ErrorCode::HttpUpgradeFailed => Cause::Unreadable("the server wants another protocol"),
         // wasmtime reports here a connection closed before the answer as well as bytes that are not HTTP.
         ErrorCode::HttpProtocolError => {

@@ -1,6 +1,6 @@
 //! What the guest needs from its host, as a trait: two clocks, a wait, the environment, and one HTTP exchange.
 //!
-//! `wasi_http` has the one real implementation. An exchange is a single request and its answer, within limits; it never
+//! `wasi_http` has the one real implementation. An exchange is a single request and its answer, until a moment; it never
 //! repeats anything and never judges what the answer says.
 
 use std::time::Duration;
@@ -26,13 +26,6 @@ impl Instant {
 /// Returns a duration as `wasi:clocks` counts it, at most 584 years.
 pub fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
-}
-
-/// When an exchange begins, and when it must be over.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    pub from: Instant,
-    pub until: Instant,
 }
 
 /// The headers of an answer. Looked up by name, since a good answer needs hardly any.
@@ -94,8 +87,8 @@ pub trait Host {
 
     async fn sleep_until(&self, until: Instant);
 
-    /// Sends the request and reads the whole answer, within the limits.
-    async fn exchange(&self, request: &Request<'_>, limits: Limits) -> Result<Answer, NoAnswer>;
+    /// Sends the request and reads the whole answer, which must be over at a moment.
+    async fn exchange(&self, request: &Request<'_>, until: Instant) -> Result<Answer, NoAnswer>;
 
     /// Returns the environment variables that the host grants.
     fn environment(&self) -> Vec<(String, String)>;

@@ -14,4 +14,4 @@ pub mod scripted_host;
 pub mod wasi_http;
 
 pub use call::Call;
-pub use host::{Answer, Cause, Head, Headers, Host, Instant, Limits, NoAnswer, nanoseconds};
+pub use host::{Answer, Cause, Head, Headers, Host, Instant, NoAnswer, nanoseconds};

@@ -12,7 +12,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use crate::contract::types::{Credentials, Endpoint, Error, RequestOptions, Scope};
-use crate::exchange::{Answer, Call, Cause, Head, Headers, Host, Instant, Limits, NoAnswer};
+use crate::exchange::{Answer, Call, Cause, Head, Headers, Host, Instant, NoAnswer};
 use crate::failure::Result;
 use crate::request::{Function, Method, Request};
 
@@ -258,7 +258,7 @@ impl Host for ScriptedHost {
         self.wait_until(until.0).await;
     }
 
-    async fn exchange(&self, request: &Request<'_>, limits: Limits) -> Result<Answer, NoAnswer> {
+    async fn exchange(&self, request: &Request<'_>, until: Instant) -> Result<Answer, NoAnswer> {
         let text = |bytes: &Vec<u8>| String::from_utf8(bytes.clone()).expect("text");
         let scheme = if request.base.is_https { "https" } else { "http" };
         let sent = Sent {
@@ -266,7 +266,7 @@ impl Host for ScriptedHost {
             url: format!("{scheme}://{}{}", request.base.authority, request.path_with_query),
             headers: request.headers.iter().map(|(name, value)| (name.clone(), text(value))).collect(),
             body: request.body.as_ref().map(text),
-            until: limits.until.0 / 1_000_000,
+            until: until.0 / 1_000_000,
         };
         self.sent.borrow_mut().push(sent.clone());
         let scripted = self.replies.borrow_mut().pop_front();
@@ -274,10 +274,10 @@ impl Host for ScriptedHost {
         let Reply { what, after } = reply.unwrap_or_else(|| panic!("a request beyond the script: {}", sent.line()));
         self.under_way.set(self.under_way.get() + 1);
         self.most_under_way.set(self.most_under_way.get().max(self.under_way.get()));
-        let ready = limits.from.after(after);
-        self.wait_until(ready.min(limits.until).0).await;
+        let ready = self.now().after(after);
+        self.wait_until(ready.min(until).0).await;
         self.under_way.set(self.under_way.get() - 1);
-        if ready > limits.until {
+        if ready > until {
             return Err(NoAnswer { cause: Cause::TimedOut("no answer came in time"), head: None });
         }
         match what {

@@ -29,7 +29,7 @@ use waki::bindings::wasi::io::streams::StreamError;
 
 use crate::bindings::wasi::cli::environment::get_environment;
 use crate::exchange::reactor::Reactor;
-use crate::exchange::{Answer, Cause, Head, Headers, Host, Instant, Limits, NoAnswer, error_code, nanoseconds};
+use crate::exchange::{Answer, Cause, Head, Headers, Host, Instant, NoAnswer, error_code, nanoseconds};
 use crate::request::{Method, Request};
 
 /// The most bytes that an answer may have, and that all answers under way may have together. A page of 1000 tokens has
@@ -83,13 +83,13 @@ impl Host for WasiHost {
         self.reactor.wait([&timer(until)]).await;
     }
 
-    async fn exchange(&self, request: &Request<'_>, limits: Limits) -> Result<Answer, NoAnswer> {
-        let end = timer(limits.until);
-        let response = self.response(request, limits, &end).await.map_err(|cause| NoAnswer { cause, head: None })?;
+    async fn exchange(&self, request: &Request<'_>, until: Instant) -> Result<Answer, NoAnswer> {
+        let end = timer(until);
+        let response = self.response(request, until, &end).await.map_err(|cause| NoAnswer { cause, head: None })?;
         let status = response.status();
         let mut body = Vec::new();
         let read = match response.consume() {
-            Ok(incoming) => self.read(&incoming, &mut body, limits, &end).await,
+            Ok(incoming) => self.read(&incoming, &mut body, until, &end).await,
             Err(()) => Err(Cause::Lost("the host gave the answer no body")),
         };
         self.bytes_held.set(self.bytes_held.get().saturating_sub(body.len()));
@@ -115,7 +115,7 @@ impl WasiHost {
     async fn response(
         &self,
         request: &Request<'_>,
-        limits: Limits,
+        until: Instant,
         end: &Rc<Pollable>,
     ) -> Result<IncomingResponse, Cause> {
         let outgoing = outgoing_request(request)?;
@@ -123,7 +123,7 @@ impl WasiHost {
             Some(bytes) => Some((outgoing.body().map_err(|()| REFUSED)?, bytes)),
             None => None,
         };
-        let future = outgoing_handler::handle(outgoing, Some(request_options(limits)))
+        let future = outgoing_handler::handle(outgoing, Some(request_options(until)))
             .map_err(|code| error_code::cause(&code))?;
         let arrival = Rc::new(future.subscribe());
         if let Some((body, bytes)) = body {
@@ -177,7 +177,7 @@ impl WasiHost {
         &self,
         body: &IncomingBody,
         bytes: &mut Vec<u8>,
-        limits: Limits,
+        until: Instant,
         end: &Rc<Pollable>,
     ) -> Result<(), Cause> {
         let stream = body.stream().map_err(|()| Cause::Lost("the host gave the body of the answer no stream"))?;
@@ -187,7 +187,7 @@ impl WasiHost {
             match stream.read(READ_AT_MOST) {
                 Ok(chunk) if chunk.is_empty() => {
                     let stall = *stall.get_or_insert_with(|| Instant(now()).after(BETWEEN_BYTES));
-                    let (limit, cause) = if stall < limits.until { (&timer(stall), STALLED) } else { (end, UNENDING) };
+                    let (limit, cause) = if stall < until { (&timer(stall), STALLED) } else { (end, UNENDING) };
                     let readable = Rc::new(stream.subscribe());
                     if self.reactor.wait([&readable, limit]).await == 1 {
                         return Err(cause);
@@ -198,7 +198,7 @@ impl WasiHost {
                     self.append(bytes, chunk)?;
                     stall = None;
                     // Without a pause in the answer there is no wait that could end. Most answers are one piece.
-                    if !is_first && Instant(now()) >= limits.until {
+                    if !is_first && Instant(now()) >= until {
                         return Err(UNENDING);
                     }
                 }
@@ -259,12 +259,12 @@ fn outgoing_request(request: &Request<'_>) -> Result<OutgoingRequest, Cause> {
     Ok(outgoing)
 }
 
-/// Returns the limits as the host can keep them. It may refuse each; our own timers hold in any case.
+/// Returns the limits of time as the host can keep them. It may refuse each; our own timers hold in any case.
 ///
 /// Connecting gets the time of the whole exchange: on one host the connect timeout ends a request that is already being
 /// processed, so a shorter one would cut off a slow `create`.
-fn request_options(limits: Limits) -> RequestOptions {
-    let whole = nanoseconds(limits.until.remaining(limits.from));
+fn request_options(until: Instant) -> RequestOptions {
+    let whole = nanoseconds(until.remaining(Instant(now())));
     let options = RequestOptions::new();
     options.set_connect_timeout(Some(whole)).unwrap_or_default();
     options.set_first_byte_timeout(Some(whole)).unwrap_or_default();

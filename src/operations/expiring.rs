@@ -41,7 +41,7 @@ async fn report(call: &Call<'_, impl Host>, query: Query<'_>, within_seconds: u3
     let (now, host) = (call.time_of_day(&head), Timestamp(call.host.wall_clock()));
     let is_host_right = now.seconds_since(host).unsigned_abs() <= TOLERANCE_SECONDS;
     let mut report = ExpiryReport {
-        now: now.to_rfc3339().unwrap_or_default(),
+        now: now.to_rfc3339(),
         clock: if is_host_right { Clock::Host } else { Clock::Server },
         expiring: Vec::new(),
         disabled: Vec::new(),

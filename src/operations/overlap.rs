@@ -37,7 +37,7 @@ pub async fn rotate(
     if !end_running_overlap {
         refuse_running_overlap(&before, target, now)?;
     }
-    let end = text(now.after(overlap_seconds))?;
+    let end = now.after(overlap_seconds).to_rfc3339();
     let rotation = Rotation::of(&before, target, Some(&end));
     if rotation.version.is_none() && matches!(call.settings.scope, Scope::Zone(_)) {
         let message =
@@ -87,10 +87,10 @@ pub async fn extend(call: &Call<'_, impl Host>, target: Target<'_>, overlap_seco
     let (token, head) = service_tokens::look(call, target).await?;
     let now = call.time_of_day(&head);
     if let Some(end) = shown_end(&token).filter(|end| *end <= now) {
-        let message = format!("the old secret ended at {}, and what has ended does not come back", text(end)?);
+        let message = format!("the old secret ended at {}, and what has ended does not come back", end.to_rfc3339());
         return Err(about(target, ErrorKind::Conflict, message));
     }
-    move_end(call, target, &text(now.after(overlap_seconds))?).await
+    move_end(call, target, &now.after(overlap_seconds).to_rfc3339()).await
 }
 
 async fn move_end(call: &Call<'_, impl Host>, target: Target<'_>, end: &str) -> Result<ServiceToken> {
@@ -106,7 +106,7 @@ fn refuse_running_overlap(token: &ServiceToken, target: Target<'_>, now: Timesta
         return Ok(());
     }
     let mut failure = about(target, ErrorKind::Conflict, format!("an overlap is running until {shown}"));
-    failure.error.previous_secret_expires_at = end.and_then(Timestamp::to_rfc3339);
+    failure.error.previous_secret_expires_at = end.map(Timestamp::to_rfc3339);
     failure.advice.push_str(
         ": a rotation ends the old secret, which machines may still use; call `end-overlap` once none does, or pass \
          `end-running-overlap`",
@@ -121,13 +121,7 @@ fn shown_end(token: &ServiceToken) -> Option<Timestamp> {
 
 /// Returns until when the old secret passes after a rotation: what the API shows, or what was asked for.
 fn end_of_overlap(shown: Option<&str>, asked: &str) -> String {
-    shown.and_then(Timestamp::from_rfc3339).and_then(Timestamp::to_rfc3339).unwrap_or_else(|| asked.to_owned())
-}
-
-/// Returns a time as text.
-fn text(time: Timestamp) -> Result<String> {
-    let message = "the clock shows a time outside of the years 0 to 9999";
-    time.to_rfc3339().ok_or_else(|| Failure::new(ErrorKind::InvalidResponse, message))
+    shown.and_then(Timestamp::from_rfc3339).map_or_else(|| asked.to_owned(), Timestamp::to_rfc3339)
 }
 
 /// Returns a new secret with the end of the old one. After more than one rotation the old one has ended, whatever the
@@ -135,8 +129,7 @@ fn text(time: Timestamp) -> Result<String> {
 fn overlapping(issued: IssuedToken, version: Option<u32>, now: Timestamp, asked: String) -> OverlappingToken {
     let is_one_rotation = version.zip(issued.token.client_secret_version).is_none_or(|(asked, shown)| shown <= asked);
     let shown = issued.token.previous_client_secret_expires_at.clone();
-    let previous_secret_expires_at =
-        if is_one_rotation { shown.unwrap_or(asked) } else { now.to_rfc3339().unwrap_or_default() };
+    let previous_secret_expires_at = if is_one_rotation { shown.unwrap_or(asked) } else { now.to_rfc3339() };
     OverlappingToken { issued, previous_secret_expires_at }
 }
 

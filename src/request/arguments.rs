@@ -21,7 +21,7 @@ pub fn name(name: &str) -> Result<()> {
 /// Checks a text: one character at least, and so many at most.
 pub fn text(argument: &str, text: &str, limit: usize) -> Result<()> {
     match text.chars().count() {
-        0 => Err(Failure::argument(argument, text, "leave it out or give it at least one character")),
+        0 => Err(Failure::argument(argument, text, "give at least one character")),
         length if length > limit => {
             Err(Failure::argument(argument, text, format_args!("at most {limit} characters, this has {length}")))
         }

@@ -6,6 +6,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::contract::types::{Scope, ServiceToken};
 use crate::failure::{Failure, Result};
+use crate::request::arguments;
 
 /// Everything but the unreserved characters of RFC 3986, so that no identifier can end its path segment.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -72,17 +73,10 @@ pub fn is_same_token(first: &str, second: &str) -> bool {
 
 /// Checks an identifier that becomes one path segment.
 fn check(argument: &str, id: &str, limit: usize) -> Result<()> {
-    let length = id.chars().count();
-    if id.is_empty() {
-        Err(Failure::argument(argument, id, "an identifier is needed, as the dashboard shows it"))
-    } else if id == "." || id == ".." {
-        Err(Failure::argument(argument, id, "that is a step in a path, not an identifier"))
-    } else if length > limit {
-        let rule = format_args!("an identifier has at most {limit} characters, this one has {length}");
-        Err(Failure::argument(argument, id, rule))
-    } else {
-        Ok(())
+    if id == "." || id == ".." {
+        return Err(Failure::argument(argument, id, "that is a step in a path, not an identifier"));
     }
+    arguments::text(argument, id, limit)
 }
 
 /// Returns whether an id has the form of a client id, such as `88bf3b6d86161464f6509f7219099e57.access`.
@@ -124,9 +118,9 @@ mod tests {
 
     #[test]
     fn wrong_identifiers_are_refused_by_what_is_wrong_with_them() {
-        assert_eq!(message(Target::asked("")), "id is empty: an identifier is needed, as the dashboard shows it");
+        assert_eq!(message(Target::asked("")), "id is empty: give at least one character");
         assert_eq!(message(Target::asked("..")), "id is \"..\": that is a step in a path, not an identifier");
-        assert!(message(Target::asked(&"x".repeat(37))).ends_with("at most 36 characters, this one has 37"));
+        assert!(message(Target::asked(&"x".repeat(37))).ends_with("at most 36 characters, this has 37"));
         assert!(message(check_scope(&Scope::Account("x".repeat(33)))).starts_with("account is \"xxx"));
         assert!(message(check_scope(&Scope::Zone(".".into()))).starts_with("zone is \".\""));
     }
