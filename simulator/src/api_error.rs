@@ -41,7 +41,8 @@ impl ApiError {
 
     /// The token cannot be deleted while something refers to it.
     pub fn token_in_use() -> Self {
-        let text = "access.api.error.service_token_in_use: a policy, a group or a SCIM configuration uses the token";
+        let text = "access.api.error.service_token_in_use: cannot delete service token because it is used by a policy, group, or app SCIM \
+                    configuration.";
         Self::new(StatusCode::BAD_REQUEST, 12139, text)
     }
 
@@ -52,7 +53,9 @@ impl ApiError {
 
     /// The account has no Access. The status is a guess: only the code is known.
     pub fn not_enabled() -> Self {
-        Self::new(StatusCode::FORBIDDEN, 9999, "access.api.error.not_enabled")
+        let text = "access.api.error.not_enabled: Access is not enabled. Visit the Access dashboard at https://one.dash.cloudflare.com/ and \
+                    click the 'Enable Access' button.";
+        Self::new(StatusCode::FORBIDDEN, 9999, text)
     }
 
     /// The credential is wrong, or lacks the permission: the API does not tell the two apart.
@@ -92,7 +95,9 @@ impl ApiError {
 
     /// Too many requests.
     pub fn rate_limited(quota: u32, window_seconds: u64) -> Self {
-        let text = format!("More than {quota} requests per {window_seconds} seconds reached. Please wait");
+        let text = format!(
+            "More than {quota} requests per {window_seconds} seconds reached. Please wait and consider throttling your request speed"
+        );
         Self::new(StatusCode::TOO_MANY_REQUESTS, 971, text)
     }
 }

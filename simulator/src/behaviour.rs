@@ -14,11 +14,12 @@ use crate::ListBehaviour;
 pub struct Behaviour {
     /// Whether Access is enabled for the account. If not, every call gets code 9999. Default: true.
     pub access_enabled: bool,
-    /// Whether an API token is refused under `/zones/` (405, code 10000), as the description of the API suggests. Default: false.
+    /// Whether an API token is refused under `/zones/` (405, code 10000). Default: true, since the description of the API lists only the
+    /// global key there.
     pub zones_refuse_api_tokens: bool,
     /// What lists under `/accounts/` make of their query. Default: they honour it.
     pub account_lists: ListBehaviour,
-    /// What lists under `/zones/` make of their query. Default: they honour it.
+    /// What lists under `/zones/` make of their query. Default: nothing, since the description of the API has no query there.
     pub zone_lists: ListBehaviour,
     /// Tokens per page where the request does not say, at least 1. Default: 1000.
     pub default_per_page: u64,
@@ -32,9 +33,11 @@ pub struct Behaviour {
     pub token_shape: TokenShape,
     /// The form of new secrets. Default: the current one.
     pub secret_form: SecretForm,
-    /// Removes tokens that are older than this many days and have not passed for as long, unless they are in use, at the next request.
-    /// Default: none is removed.
+    /// Removes or disables tokens that are older than this many days and have not passed for as long, unless they are in use, at the next
+    /// request. Default: none.
     pub inactivity_days: Option<u32>,
+    /// What becomes of an inactive token. Default: it is deleted.
+    pub inactivity_action: InactivityAction,
     /// The application behind Access, at `/application` of the simulator.
     pub application: Application,
 }
@@ -60,9 +63,9 @@ impl RateLimit {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "u16", try_from = "u16")]
 pub enum CreateStatus {
-    /// 200 OK, as the description of the API says.
+    /// 200 OK, as the examples of Cloudflare's documentation have it.
     Ok,
-    /// 201 Created, as recorded answers have it.
+    /// 201 Created, as the description of the API says.
     #[default]
     Created,
 }
@@ -110,6 +113,17 @@ pub enum SecretForm {
     Hexadecimal,
 }
 
+/// What becomes of a token that has not been used for long.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum InactivityAction {
+    /// It is deleted.
+    #[default]
+    Delete,
+    /// It is switched off, and its previous secret ends.
+    Disable,
+}
+
 /// The application behind Access that `/application` plays.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -138,9 +152,9 @@ impl Default for Behaviour {
     fn default() -> Self {
         Self {
             access_enabled: true,
-            zones_refuse_api_tokens: false,
+            zones_refuse_api_tokens: true,
             account_lists: ListBehaviour::Honoured,
-            zone_lists: ListBehaviour::Honoured,
+            zone_lists: ListBehaviour::AllIgnored,
             default_per_page: 1000,
             quota: 50,
             rate_limit: None,
@@ -148,6 +162,7 @@ impl Default for Behaviour {
             token_shape: TokenShape::Current,
             secret_form: SecretForm::Checksummed,
             inactivity_days: None,
+            inactivity_action: InactivityAction::Delete,
             application: Application::default(),
         }
     }

@@ -19,7 +19,7 @@ use crate::{
     Simulator, ZONE_ID,
 };
 
-/// Sets up a [`Simulator`]. What is not set has the behaviour of the real API, and the constants of this crate.
+/// Sets up a [`Simulator`]. What is not set has the defaults of [`Behaviour`], and the constants of this crate.
 #[must_use = "a simulator runs once it is started"]
 pub struct SimulatorBuilder {
     address: SocketAddr,
@@ -104,8 +104,7 @@ impl SimulatorBuilder {
         self
     }
 
-    /// Whether an API token is refused under `/zones/` (405, code 10000), as the description of the API suggests; by default it
-    /// is accepted.
+    /// Whether an API token is refused under `/zones/` (405, code 10000), as the description of the API suggests; by default it is.
     pub fn zones_refuse_api_tokens(mut self, refuse: bool) -> Self {
         self.behaviour.zones_refuse_api_tokens = refuse;
         self
@@ -123,10 +122,15 @@ impl SimulatorBuilder {
         self
     }
 
-    /// What lists under `/zones/` make of their query; they honour it by default.
+    /// What lists under `/zones/` make of their query; by default nothing.
     pub fn zone_lists(mut self, behaviour: ListBehaviour) -> Self {
         self.behaviour.zone_lists = behaviour;
         self
+    }
+
+    /// Makes zones behave as accounts do: they accept API tokens, and their lists honour the query.
+    pub fn zones_like_accounts(self) -> Self {
+        self.zones_refuse_api_tokens(false).zone_lists(ListBehaviour::Honoured)
     }
 
     /// Tokens per page where the request does not say; 1000 by default. 0 is 1.

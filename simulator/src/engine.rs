@@ -139,7 +139,7 @@ impl Engine {
         }
         let now = self.clock.now();
         if let Some(days) = behaviour.inactivity_days {
-            store.remove_inactive(Duration::from_hours(24) * days, now);
+            store.clean_up(Duration::from_hours(24) * days, behaviour.inactivity_action, now);
         }
         operate(route, &call.query, &call.body, store, &behaviour, now)
     }

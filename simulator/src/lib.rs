@@ -39,7 +39,9 @@ mod token;
 mod wire;
 mod wire_script;
 
-pub use behaviour::{Application, Behaviour, CreateStatus, Protection, RateLimit, SecretForm, TokenShape};
+pub use behaviour::{
+    Application, Behaviour, CreateStatus, InactivityAction, Protection, RateLimit, SecretForm, TokenShape,
+};
 pub use builder::SimulatorBuilder;
 pub use client_secret::ClientSecret;
 pub use fault::{Fault, FaultError, Moment};

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
 use cloudflare_access_simulator::{
-    API_TOKEN, Behaviour, CreateStatus, ListBehaviour, Protection, RateLimit, SecretForm, Simulator, TokenShape,
+    API_TOKEN, Behaviour, CreateStatus, InactivityAction, ListBehaviour, Protection, RateLimit, SecretForm, Simulator,
+    TokenShape,
 };
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -54,14 +55,14 @@ struct BehaviourArguments {
     /// Answer every call with code 9999
     #[arg(long)]
     access_disabled: bool,
-    /// Refuse API tokens under /zones/, as the description of the API suggests
+    /// Accept API tokens under /zones/, too, which the description of the API does not promise
     #[arg(long)]
-    zones_refuse_api_tokens: bool,
+    zones_accept_api_tokens: bool,
     /// What lists of accounts make of their query
     #[arg(long, value_enum, default_value_t = Lists::Honoured)]
     account_lists: Lists,
     /// What lists of zones make of their query
-    #[arg(long, value_enum, default_value_t = Lists::Honoured)]
+    #[arg(long, value_enum, default_value_t = Lists::AllIgnored)]
     zone_lists: Lists,
     /// Tokens per page where the request does not say
     #[arg(long, value_name = "NUMBER", default_value_t = Behaviour::default().default_per_page)]
@@ -78,6 +79,9 @@ struct BehaviourArguments {
     /// Remove tokens that have not passed for so many days
     #[arg(long, value_name = "DAYS")]
     inactivity_days: Option<u32>,
+    /// Switch inactive tokens off in place of removing them
+    #[arg(long, requires = "inactivity_days")]
+    inactivity_disables: bool,
     /// How the application at /application is protected
     #[arg(long, value_enum, default_value_t = Application::Strict)]
     application: Application,
@@ -117,7 +121,7 @@ impl From<BehaviourArguments> for Behaviour {
     fn from(arguments: BehaviourArguments) -> Self {
         let mut behaviour = Self::default();
         behaviour.access_enabled = !arguments.access_disabled;
-        behaviour.zones_refuse_api_tokens = arguments.zones_refuse_api_tokens;
+        behaviour.zones_refuse_api_tokens = !arguments.zones_accept_api_tokens;
         behaviour.account_lists = arguments.account_lists.into();
         behaviour.zone_lists = arguments.zone_lists.into();
         behaviour.default_per_page = arguments.per_page;
@@ -128,6 +132,9 @@ impl From<BehaviourArguments> for Behaviour {
         behaviour.secret_form =
             if arguments.hexadecimal_secrets { SecretForm::Hexadecimal } else { SecretForm::Checksummed };
         behaviour.inactivity_days = arguments.inactivity_days;
+        if arguments.inactivity_disables {
+            behaviour.inactivity_action = InactivityAction::Disable;
+        }
         behaviour.application.protection = match arguments.application {
             Application::Strict => Protection::Strict,
             Application::Login => Protection::Login,

@@ -17,7 +17,7 @@ use crate::client_secret::ClientSecret;
 use crate::list_query::{ListQuery, ResultInfo};
 use crate::parameters::Parameters;
 use crate::token::Secrets;
-use crate::{Behaviour, Scope, SecretForm, Token};
+use crate::{Behaviour, InactivityAction, Scope, SecretForm, Token};
 
 /// Why a client id and secret do not pass.
 #[derive(Clone, Copy, Debug, Display, PartialEq, Eq, Serialize)]
@@ -185,10 +185,16 @@ impl Store {
         token.authenticate(secret, now)
     }
 
-    /// Removes every token that is inactive for this long and not in use.
-    pub fn remove_inactive(&mut self, period: Duration, now: OffsetDateTime) {
+    /// Deletes or disables every token that is inactive for this long and not in use.
+    pub fn clean_up(&mut self, period: Duration, action: InactivityAction, now: OffsetDateTime) {
         for tokens in self.scopes.values_mut() {
-            tokens.retain(|id, token| self.in_use.contains(id) || !token.is_inactive(period, now));
+            tokens.retain(|id, token| {
+                let is_kept = self.in_use.contains(id) || !token.is_inactive(period, now);
+                if !is_kept && action == InactivityAction::Disable {
+                    token.disable(now);
+                }
+                is_kept || action == InactivityAction::Disable
+            });
         }
     }
 

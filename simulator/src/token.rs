@@ -172,6 +172,15 @@ impl Token {
         self.secret.expose() != secret || now >= clock::add(self.secret_made_at, learns_after)
     }
 
+    /// Switches it off, unless it is off already.
+    pub(crate) fn disable(&mut self, now: OffsetDateTime) {
+        if self.enabled {
+            self.enabled = false;
+            self.end_grace(now);
+            self.updated_at = now;
+        }
+    }
+
     /// Whether it is older than this, and has not passed for as long.
     pub(crate) fn is_inactive(&self, period: Duration, now: OffsetDateTime) -> bool {
         let active = self.last_seen_at.unwrap_or(self.created_at);

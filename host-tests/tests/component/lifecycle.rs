@@ -13,7 +13,7 @@ const HOUR: u32 = 3600;
 const DAY: u32 = 24 * HOUR;
 
 async fn setting() -> (Simulator, Instance, RequestOptions, Scope) {
-    let simulator = Simulator::start().await.expect("a simulator");
+    let simulator = Simulator::builder().zones_like_accounts().start().await.expect("a simulator");
     let options = options(&simulator);
     let account = scope(simulator.account());
     (simulator, Host::shared().instance().await, options, account)

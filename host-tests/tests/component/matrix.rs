@@ -215,7 +215,7 @@ pub fn expected(kind: &FaultKind, action: Action) -> (Ends, Again) {
 
 /// Runs a cell and looks at what came of it.
 async fn run(cell: Cell) -> Row {
-    let simulator = Simulator::start().await.expect("a simulator");
+    let simulator = Simulator::builder().zones_like_accounts().start().await.expect("a simulator");
     let home = match cell.scope {
         ScopeKind::Account => simulator.account(),
         ScopeKind::Zone => simulator.zone(),

@@ -20,7 +20,7 @@ use cloudflare_access_simulator::{
 
 /// A simulator, an instance, and the options that join them.
 async fn setting() -> (Simulator, Instance, RequestOptions) {
-    let simulator = Simulator::start().await.expect("a simulator");
+    let simulator = Simulator::builder().zones_like_accounts().start().await.expect("a simulator");
     let options = options(&simulator);
     (simulator, Host::shared().instance().await, options)
 }
@@ -342,7 +342,12 @@ async fn a_list_tells_where_it_stands_and_list_all_brings_every_token_once() {
 
 #[tokio::test]
 async fn a_zone_that_ignores_the_page_ends_the_list() {
-    let simulator = Simulator::builder().zone_lists(ListBehaviour::PageIgnored).start().await.expect("a simulator");
+    let simulator = Simulator::builder()
+        .zones_like_accounts()
+        .zone_lists(ListBehaviour::PageIgnored)
+        .start()
+        .await
+        .expect("a simulator");
     let mut plugin = Host::shared().instance().await;
     let expected = simulator.add_tokens(simulator.zone(), 30);
     let all = ListAllParams { per_page: Some(10), ..everything() };

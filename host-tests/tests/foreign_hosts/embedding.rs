@@ -29,7 +29,7 @@ fn folder(file: &str, block: &str) -> TempDir {
 
 /// Runs a command in the folder; afterwards there is one token, and the printed secret is its secret.
 async fn makes_a_token(folder: TempDir, mut command: Command) {
-    let simulator = Simulator::start().await.expect("a simulator");
+    let simulator = Simulator::builder().zones_like_accounts().start().await.expect("a simulator");
     command
         .current_dir(&folder)
         .env("CLOUDFLARE_API_TOKEN", API_TOKEN)

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use cloudflare_access_simulator::{Behaviour, Operation, Protection, SecretForm, Simulator, TokenShape};
+use cloudflare_access_simulator::{
+    Behaviour, InactivityAction, Operation, Protection, Refusal, SecretForm, Simulator, TokenShape,
+};
 use serde_json::json;
 
 use crate::client::{Client, Reply, path};
@@ -60,6 +62,21 @@ async fn an_inactive_token_is_removed_and_one_that_passed_or_is_in_use_stays() {
     Client::new(&simulator).send("GET", &target, "").await.result();
     let left: Vec<_> = simulator.tokens(&account).into_iter().map(|token| token.name).collect();
     assert_eq!(left, ["passing", "used"]);
+}
+
+#[tokio::test]
+async fn an_inactive_token_may_be_disabled_in_place_of_being_removed() {
+    let simulator = behaving(|behaviour| {
+        behaviour.inactivity_days = Some(30);
+        behaviour.inactivity_action = InactivityAction::Disable;
+    })
+    .await;
+    let idle = simulator.add_token(simulator.account(), "idle");
+    simulator.advance(Duration::from_hours(24 * 30));
+    let shown = Client::new(&simulator).get(simulator.account(), &idle.token.id).await.result();
+    assert_eq!((&shown["enabled"], &shown["updated_at"]), (&json!(false), &json!("2026-01-31T00:00:00Z")));
+    let pair = (&idle.token.client_id, idle.client_secret.expose());
+    assert_eq!(simulator.authenticate(pair.0, pair.1), Err(Refusal::Disabled));
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! A client on bare hyper, one connection per request, that checks every answer of the API against the schema.
 
-use cloudflare_access_simulator::{API_TOKEN, Operation, Scope, Simulator};
+use cloudflare_access_simulator::{API_KEY, API_TOKEN, EMAIL, Operation, Scope, Simulator};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 use hyper::client::conn::http1::{SendRequest, handshake};
@@ -14,7 +14,8 @@ use crate::within::within;
 
 pub struct Client<'a> {
     simulator: &'a Simulator,
-    credential: Vec<(&'static str, String)>,
+    /// None: what the defaults accept.
+    credential: Option<Vec<(&'static str, String)>>,
 }
 
 #[derive(Debug)]
@@ -25,13 +26,13 @@ pub struct Reply {
 }
 
 impl<'a> Client<'a> {
-    /// With the API token that may do everything.
+    /// With credentials that may do everything: the API token in accounts, the key of a user in zones.
     pub fn new(simulator: &'a Simulator) -> Self {
-        Self::with_headers(simulator, vec![("authorization", format!("Bearer {API_TOKEN}"))])
+        Self { simulator, credential: None }
     }
 
     pub fn with_headers(simulator: &'a Simulator, credential: Vec<(&'static str, String)>) -> Self {
-        Self { simulator, credential }
+        Self { simulator, credential: Some(credential) }
     }
 
     pub async fn list(&self, scope: &Scope, query: &str) -> Reply {
@@ -93,8 +94,15 @@ impl<'a> Client<'a> {
 
     pub fn request(&self, method: &str, path: &str, body: &str) -> Request<Full<Bytes>> {
         let mut request = Request::builder().method(method).uri(path).header("host", "simulator");
-        for (name, value) in &self.credential {
-            request = request.header(*name, value);
+        let credential = self.credential.clone().unwrap_or_else(|| {
+            if path.starts_with("/client/v4/zones/") {
+                vec![("x-auth-key", API_KEY.to_owned()), ("x-auth-email", EMAIL.to_owned())]
+            } else {
+                vec![("authorization", format!("Bearer {API_TOKEN}"))]
+            }
+        });
+        for (name, value) in credential {
+            request = request.header(name, value);
         }
         request.body(Full::new(Bytes::copy_from_slice(body.as_bytes()))).expect("a request")
     }

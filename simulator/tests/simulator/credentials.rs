@@ -76,7 +76,7 @@ async fn a_malformed_header_is_named_in_the_error_chain() {
 
 #[tokio::test]
 async fn a_token_that_may_only_read_reads_and_changes_nothing() {
-    let simulator = Simulator::start().await.expect("a simulator");
+    let simulator = Simulator::builder().zones_like_accounts().start().await.expect("a simulator");
     let token = bearer(READ_ONLY_API_TOKEN);
     let client = client(&simulator, &[("authorization", &token)]);
     for scope in [simulator.account(), simulator.zone()] {
@@ -95,9 +95,9 @@ async fn a_token_that_may_only_read_reads_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn zones_refuse_api_tokens_where_asked_to_and_accounts_never_do() {
-    let simulator = Simulator::builder().zones_refuse_api_tokens(true).start().await.expect("a simulator");
-    let by_token = Client::new(&simulator);
+async fn zones_refuse_api_tokens_unless_asked_not_to_and_accounts_never_do() {
+    let simulator = Simulator::start().await.expect("a simulator");
+    let by_token = client(&simulator, &[("authorization", &bearer(API_TOKEN))]);
     let by_key = client(&simulator, &[("x-auth-key", API_KEY), ("x-auth-email", EMAIL)]);
     let reply = by_token.create(simulator.zone(), json!({"name": "n"})).await;
     assert_eq!(reply.failure(), (405, 10000));
@@ -106,6 +106,10 @@ async fn zones_refuse_api_tokens_where_asked_to_and_accounts_never_do() {
     assert_eq!(by_token.list(simulator.zone(), "").await.failure(), (405, 10000));
     assert_eq!(by_key.create(simulator.zone(), json!({"name": "n"})).await.status, 201);
     assert_eq!(by_token.create(simulator.account(), json!({"name": "n"})).await.status, 201);
+    let kinder = Simulator::builder().zones_like_accounts().start().await.expect("a simulator");
+    kinder.add_tokens(kinder.zone(), 3);
+    let by_token = client(&kinder, &[("authorization", &bearer(API_TOKEN))]);
+    assert_eq!(by_token.list(kinder.zone(), "?page=2&per_page=2").await.result().as_array().map(Vec::len), Some(1));
 }
 
 #[tokio::test]

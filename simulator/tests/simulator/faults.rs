@@ -33,7 +33,7 @@ struct Answer {
 
 #[tokio::test]
 async fn every_fault_does_what_it_says_to_every_operation_before_and_after_the_commit() {
-    let simulator = Simulator::builder().quota(usize::MAX).start().await.expect("a simulator");
+    let simulator = Simulator::builder().zones_like_accounts().quota(usize::MAX).start().await.expect("a simulator");
     let scopes = [simulator.account().clone(), simulator.zone().clone()];
     for kind in FaultKind::all().into_iter().map(quick) {
         for scope in &scopes {

@@ -75,11 +75,8 @@ async fn pages_cut_the_list_and_say_where_they_are() {
 }
 
 #[tokio::test]
-async fn a_server_may_ignore_the_page_or_the_whole_query() {
-    let build = Simulator::builder()
-        .default_per_page(2)
-        .account_lists(ListBehaviour::PageIgnored)
-        .zone_lists(ListBehaviour::AllIgnored);
+async fn an_account_may_ignore_the_page_and_a_zone_ignores_the_whole_query() {
+    let build = Simulator::builder().default_per_page(2).account_lists(ListBehaviour::PageIgnored);
     let simulator = build.start().await.expect("a simulator");
     let client = Client::new(&simulator);
     for (scope, count) in [(simulator.account(), 3), (simulator.zone(), 2)] {

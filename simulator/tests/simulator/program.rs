@@ -58,9 +58,9 @@ async fn every_flag_of_the_behaviour_shows_in_the_behaviour() {
         "--clock",
         "2026-01-01T00:00:00Z",
     ]);
-    command.args(["--quota", "3", "--rate-limit", "10/20/30", "--access-disabled", "--zones-refuse-api-tokens"]);
-    command.args(["--account-lists", "page-ignored", "--zone-lists", "all-ignored", "--per-page", "5", "--create-ok"]);
-    command.args(["--older-tokens", "--hexadecimal-secrets", "--inactivity-days", "30"]);
+    command.args(["--quota", "3", "--rate-limit", "10/20/30", "--access-disabled", "--zones-accept-api-tokens"]);
+    command.args(["--account-lists", "page-ignored", "--zone-lists", "page-ignored", "--per-page", "5", "--create-ok"]);
+    command.args(["--older-tokens", "--hexadecimal-secrets", "--inactivity-days", "30", "--inactivity-disables"]);
     command.args(["--application", "login", "--learns-after", "9"]);
     let mut program = command.stdout(Stdio::piped()).kill_on_drop(true).spawn().expect("the program");
     let mut lines = BufReader::new(program.stdout.take().expect("its output")).lines();
@@ -80,10 +80,11 @@ async fn every_flag_of_the_behaviour_shows_in_the_behaviour() {
     assert_eq!(
         shown[0],
         serde_json::json!({
-            "access_enabled": false, "zones_refuse_api_tokens": true, "account_lists": "page-ignored",
-            "zone_lists": "all-ignored", "default_per_page": 5, "quota": 3,
+            "access_enabled": false, "zones_refuse_api_tokens": false, "account_lists": "page-ignored",
+            "zone_lists": "page-ignored", "default_per_page": 5, "quota": 3,
             "rate_limit": {"requests": 10, "window_seconds": 20, "block_seconds": 30}, "create_status": 200,
             "token_shape": "older", "secret_form": "hexadecimal", "inactivity_days": 30,
+            "inactivity_action": "disable",
             "application": {"protection": "login", "learns_after_seconds": 9},
         })
     );

@@ -23,8 +23,9 @@ fn by_client_id(client_id: &str) -> Selector {
 #[tokio::test]
 async fn find_compares_names_exactly_over_all_pages() {
     for behaviour in [ListBehaviour::Honoured, ListBehaviour::AllIgnored] {
-        let builder =
-            Simulator::builder().default_per_page(if behaviour == ListBehaviour::Honoured { 10 } else { 1000 });
+        let builder = Simulator::builder()
+            .zones_like_accounts()
+            .default_per_page(if behaviour == ListBehaviour::Honoured { 10 } else { 1000 });
         let builder = builder.account_lists(behaviour).zone_lists(behaviour);
         let simulator = builder.start().await.expect("a simulator");
         let options = options(&simulator);
@@ -47,7 +48,7 @@ async fn find_compares_names_exactly_over_all_pages() {
 
 #[tokio::test]
 async fn find_compares_client_ids_exactly_over_all_pages() {
-    let simulator = Simulator::builder().default_per_page(10).start().await.expect("a simulator");
+    let simulator = Simulator::builder().zones_like_accounts().default_per_page(10).start().await.expect("a simulator");
     let options = options(&simulator);
     let mut plugin = Host::shared().instance().await;
     for home in [simulator.account(), simulator.zone()] {

@@ -30,7 +30,7 @@ impl Rotated {
     }
 
     async fn make(home: impl Fn(&Simulator) -> Scope) -> Self {
-        let simulator = Simulator::start().await.expect("a simulator");
+        let simulator = Simulator::builder().zones_like_accounts().start().await.expect("a simulator");
         let home = home(&simulator);
         // Attempts are given up soon, so that a fault that holds the line costs little.
         let options = RequestOptions {

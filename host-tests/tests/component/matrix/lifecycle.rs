@@ -117,7 +117,7 @@ fn cells() -> Vec<Cell> {
 }
 
 async fn run(cell: Cell) -> Vec<String> {
-    let simulator = Simulator::start().await.expect("a simulator");
+    let simulator = Simulator::builder().zones_like_accounts().start().await.expect("a simulator");
     let home = match cell.scope {
         ScopeKind::Account => simulator.account(),
         ScopeKind::Zone => simulator.zone(),

@@ -30,7 +30,7 @@ async fn every_host_does_what_the_script_says() {
 
 /// A host through the whole script: its title, and for each case its name and what was wrong.
 async fn run(start: drivers::Start) -> table::Column {
-    let simulator = Simulator::start().await.expect("a simulator");
+    let simulator = Simulator::builder().zones_like_accounts().start().await.expect("a simulator");
     tokio::task::spawn_blocking(move || {
         let mut driver = start(&simulator);
         let cells = script::cases()
