@@ -7,6 +7,7 @@
 mod access;
 mod allocations;
 mod cost;
+pub mod driver;
 mod engine;
 mod errand;
 mod guest_build;

@@ -4,6 +4,7 @@
 use anyhow::{Context, ensure};
 use bytes::Bytes;
 use cloudflare_access_simulator::API_TOKEN;
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
 use http::{Method, Request};
 use http_body_util::{BodyExt, Full};
@@ -83,21 +84,25 @@ impl NativeClient {
         Ok(token)
     }
 
-    /// All tokens, one page after the other.
+    /// All tokens: the first page, and then as many of the others at once as `at_once` says.
     ///
     /// # Errors
     /// No good answer.
-    pub async fn list_all(&self, per_page: u32) -> anyhow::Result<Vec<Token>> {
-        let mut tokens = Vec::new();
-        for page in 1.. {
-            let answer: Envelope<Vec<Token>> =
-                self.send(Method::GET, &format!("?page={page}&per_page={per_page}"), None).await?;
-            tokens.extend(answer.result.context("tokens")?);
-            if page >= answer.result_info.context("the number of pages")?.total_pages {
-                break;
-            }
+    pub async fn list_all(&self, per_page: u32, at_once: usize) -> anyhow::Result<Vec<Token>> {
+        let (mut tokens, pages) = self.page(1, per_page).await?;
+        let mut others = stream::iter(2..=pages).map(|page| self.page(page, per_page)).buffered(at_once);
+        while let Some((more, _)) = others.try_next().await? {
+            tokens.extend(more);
         }
         Ok(tokens)
+    }
+
+    /// The tokens of a page, and how many pages there are.
+    async fn page(&self, page: u32, per_page: u32) -> anyhow::Result<(Vec<Token>, u32)> {
+        let answer: Envelope<Vec<Token>> =
+            self.send(Method::GET, &format!("?page={page}&per_page={per_page}"), None).await?;
+        let pages = answer.result_info.context("the number of pages")?.total_pages;
+        Ok((answer.result.context("tokens")?, pages))
     }
 
     async fn send<T: DeserializeOwned>(

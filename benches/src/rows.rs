@@ -49,7 +49,7 @@ pub fn sequential_rows(runtime: &Runtime) -> Vec<Row> {
         calls,
         ours: list_all(&listed, runtime, per_page),
         native: native(&listed, async move |client: &NativeClient, _: &Server| {
-            assert_eq!(client.list_all(per_page).await.expect("tokens").len(), LISTED);
+            assert_eq!(client.list_all(per_page, 1).await.expect("tokens").len(), LISTED);
         }),
     };
     vec![
@@ -114,7 +114,7 @@ pub fn wide_rows(runtime: &Runtime) -> Vec<Row> {
             calls: 1,
             ours: list_all(&distant, runtime, 50),
             native: native(&distant, async |client: &NativeClient, _: &Server| {
-                assert_eq!(client.list_all(50).await.expect("tokens").len(), LISTED);
+                assert_eq!(client.list_all(50, 1).await.expect("tokens").len(), LISTED);
             }),
         },
     ]
