@@ -13,6 +13,7 @@ use crate::arguments::Connection;
 use crate::effect::{Before, Change, LockOut, ask};
 use crate::failure::{Attempt, Failure};
 use crate::progress::unless_stopped;
+use crate::signals::stopped;
 
 /// How much of the time is kept for a look at what a change has done, at most. A short time is shared in the same way.
 const LOOK: Duration = Duration::from_secs(10);
@@ -46,6 +47,23 @@ impl<S: Clone + Into<Scope>> Api<S> {
         call: impl AsyncFnOnce(Tokens<S>) -> Result<T, Error>,
     ) -> Result<T, Failure> {
         self.try_call(what, attempt, self.left.get(), call).await?.map_err(|error| attempt.failed(&error))
+    }
+
+    /// Runs a change of several calls until a signal stops it. It gets the time that it has for them, which leaves some for a look.
+    pub async fn run<T>(
+        &self,
+        attempt: &Attempt,
+        run: impl AsyncFnOnce(Tokens<S>, Duration) -> T,
+    ) -> Result<T, Failure> {
+        let (begun, left) = (Instant::now(), self.left.get());
+        let tokens = self.tokens.clone().with(&CallOptions::new().progress(&self.sent));
+        let result = tokio::select! {
+            biased;
+            result = run(tokens, left.saturating_sub(LOOK.min(left / 6))) => Ok(result),
+            _ = stopped() => Err(attempt.interrupted(&self.sent)),
+        };
+        self.left.set(left.saturating_sub(begun.elapsed()));
+        result
     }
 
     /// Makes a change that leaves time for a look. The caller reads the error of one that may have happened.

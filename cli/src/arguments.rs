@@ -11,7 +11,7 @@ use cloudflare_access_host::{COMPONENT_SHA256, CreateParams, TokenDuration};
 
 use crate::command_line::{command, quoted};
 use crate::destination::{Names, SecretArguments};
-use crate::{exit, lifecycle, words};
+use crate::{exit, lifecycle, rotation, words};
 
 /// The help of the program: its commands in groups, then the options.
 const HELP: &str = "\
@@ -33,6 +33,8 @@ Tokens:
 
 Secrets:
   rotate            Give a token a new secret
+  rotations         List the rotations and new tokens that are not finished
+  resume            Go on with what is not finished
   end-overlap       End the old secret of a rotation now
   extend-overlap    Let the old secret of a rotation pass for longer, or shorter
   verify            Try whether a pair opens an application behind Access
@@ -116,6 +118,11 @@ pub struct Connection {
     #[arg(long, global = true, display_order = 103, value_name = "FILE")]
     pub credentials_file: Option<PathBuf>,
 
+    /// Where a new secret is kept until it is delivered; a folder that is yours alone, on a disk that lasts [default:
+    /// access-tokens/rotations in XDG_STATE_HOME or ~/.local/state]
+    #[arg(long, global = true, display_order = 110, value_name = "DIR")]
+    pub state_dir: Option<PathBuf>,
+
     /// Where the API is, if not at Cloudflare [env: CLOUDFLARE_BASE_URL or CLOUDFLARE_API_BASE_URL; or
     /// CLOUDFLARE_COMPLIANCE_REGION=fedramp_high]
     #[arg(long, global = true, display_order = 104, value_name = "URL")]
@@ -153,6 +160,7 @@ impl Connection {
             ("--account", self.account.clone()),
             ("--zone", self.zone.clone()),
             ("--credentials-file", path(&self.credentials_file)),
+            ("--state-dir", path(&self.state_dir)),
             ("--base-url", self.base_url.clone()),
             ("--ca-certificates", path(&self.ca_certificates)),
         ];
@@ -197,8 +205,15 @@ pub enum Command {
     #[command(after_help = "Examples:\n  access-tokens refresh CI")]
     Refresh(Refresh),
     /// Give a token a new secret
-    #[command(after_help = "Examples:\n  access-tokens rotate CI --overlap 24h --secret-file ci.next")]
+    ///
+    /// With --overlap the rotation can be stopped at any point: the same command goes on with it, and so does resume. What is about to
+    /// be done and the new secret, until it is delivered, are kept in the state folder.
+    #[command(
+        after_help = "Examples:\n  access-tokens rotate CI --overlap 24h --secret-file ci.next\n  access-tokens rotate CI --overlap 24h --secret-file ci.env --replace --verify https://app.example.com/"
+    )]
     Rotate(Rotate),
+    #[command(flatten)]
+    Rotation(rotation::arguments::Command),
     #[command(flatten)]
     Lifecycle(lifecycle::arguments::Command),
     /// Show the credential that is used
@@ -388,6 +403,7 @@ pub struct Refresh {
 }
 
 #[derive(Debug, Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub struct Rotate {
     #[command(flatten)]
     pub token: Token,
@@ -400,6 +416,21 @@ pub struct Rotate {
     /// Rotate even while an overlap is running: the older of the two secrets that pass ends now
     #[arg(long, requires = "overlap")]
     pub end_running_overlap: bool,
+    /// Try the new pair at this application before it is delivered; one that does not pass is delivered nowhere
+    #[arg(long, value_name = "URL")]
+    pub verify: Option<String>,
+    /// How long a pair that does not pass yet is tried again; Access takes a moment to learn of a new secret
+    #[arg(long, requires = "verify", value_parser = words::parse_duration, value_name = "DURATION", default_value = "60s")]
+    pub verify_within: Duration,
+    /// End the old secret once every destination has the new one
+    #[arg(long, requires = "overlap")]
+    pub end_overlap: bool,
+    /// Only if its secret is older than this: 90d. An unfinished rotation is gone on with all the same
+    #[arg(long, requires = "overlap", value_parser = words::parse_some_time, value_name = "DURATION")]
+    pub if_older_than: Option<Duration>,
+    /// Rotate even where a new secret is lost and machines still use the old one, which ends now; --yes does not mean this
+    #[arg(long, requires = "overlap")]
+    pub accept_lockout: bool,
     /// Do not ask, even where machines are locked out
     #[arg(long, short)]
     pub yes: bool,

@@ -1,12 +1,12 @@
 //! Carries out a command: finds the token, asks where it must, makes the call, prints the result.
 
-use std::time::Duration;
-
+use cloudflare_access_host::rotation::{Creation, RotationError, StateFolder, Subject};
 use cloudflare_access_host::{
-    Account, Deletion, IssuedToken, ListAllParams, PreviousSecret, RunningOverlap, Scope, Tokens, UpdateParams,
+    Account, Deletion, ListAllParams, PreviousSecret, Scope, SecretString, ServiceToken, Tokens, UpdateParams,
 };
 use jiff::Timestamp;
 
+use crate::api::Api;
 use crate::arguments::{
     Arguments, Auth, Command, Connection, Create, Delete, Get, List, Output, Refresh, Rotate, Update,
 };
@@ -20,9 +20,12 @@ use crate::find::find;
 use crate::lost_create::{self, NewToken};
 use crate::lost_secret::{Kind, SecretChange};
 use crate::message::tell;
+use crate::rotation::UrlProof;
+use crate::rotation::commands::{rotate_with_overlap, with_proof};
+use crate::rotation::work::{Work, print_with_secret};
 use crate::settings::{account, tokens};
 use crate::verify::verify;
-use crate::{demo, dry_run, lifecycle, manual, output};
+use crate::{demo, dry_run, lifecycle, manual, output, rotation};
 
 pub async fn run(arguments: Arguments) -> Result<(), Failure> {
     let Arguments { connection, output, command, .. } = arguments;
@@ -34,6 +37,7 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Delete(delete) => delete_token(&connection, output, delete).await,
         Command::Refresh(refresh) => refresh_token(&connection, output, refresh).await,
         Command::Rotate(rotate) => rotate_token(&connection, output, rotate).await,
+        Command::Rotation(command) => rotation::commands::run(&connection, output, command).await,
         Command::Lifecycle(command) => lifecycle::run(&connection, output, command).await,
         Command::Auth(Auth::Status) => auth_status(&connection, output).await,
         Command::Verify(arguments) => verify(&connection, output, arguments).await,
@@ -68,18 +72,29 @@ async fn get_token(connection: &Connection, output: Output, get: Get) -> Result<
     output::print_token(&token, output)
 }
 
-async fn create_token(connection: &Connection, output: Output, create: Create) -> Result<(), Failure> {
+/// Makes a token, or goes on with a create that was stopped.
+pub async fn create_token(connection: &Connection, output: Output, create: Create) -> Result<(), Failure> {
     let api = tokens(connection)?;
     if create.dry_run.dry_run {
         return dry_run::print(&[Request::create(api.scope(), &create.token.into())], output);
     }
     let delivery = Delivery::prepare(&create.secret, output)?;
-    delivery.check(None).await?;
+    let is_shown = matches!(delivery, Delivery::Output);
+    let subject = Subject::NewToken { scope: api.scope().clone(), name: create.token.name.clone() };
+    let work = Work::new(Work::open(connection)?, subject, connection, output);
+    let delivery = work.delivery(delivery, print_with_secret(output));
     let new_token = NewToken::begin(lost_create::Kind::Create, &create.token.name, connection);
-    let make = async |tokens: Tokens<Scope>| tokens.create(create.token.into()).await;
-    let issued = new_token.carry_out("creating", &api, make).await?;
-    let shown = delivery.deliver(&issued.token, &issued.client_secret).await?;
-    output::print_changed(&issued.token, shown.as_ref(), output)
+    let attempt = Attempt::NewToken(new_token.clone());
+    let mut observe = work.observer();
+    let run = async |tokens: Tokens<Scope>, time| {
+        Creation::new(tokens, create.token.into(), delivery).timeout(time).run(&work.state, &mut observe).await
+    };
+    match api.run(&attempt, run).await.map_err(|failure| work.interrupted(failure))? {
+        Ok(_) if is_shown => Ok(()),
+        Ok(token) => output::print_changed(&token, None, output),
+        Err(RotationError::Unclear(error)) => Err(new_token.failed(&api, &error).await?),
+        Err(error) => Err(work.failure_of(error, &attempt)),
+    }
 }
 
 async fn update_token(connection: &Connection, output: Output, update: Update) -> Result<(), Failure> {
@@ -88,6 +103,7 @@ async fn update_token(connection: &Connection, output: Output, update: Update) -
     // Without a new version no secret comes, so there is none to find a place for.
     let is_dry = update.dry_run.dry_run;
     let delivery = if new_secret && !is_dry { Some(Delivery::prepare(&update.secret, output)?) } else { None };
+    let state = if new_secret && !is_dry { Some(Work::open(connection)?) } else { None };
     let found = find(&api, &update.token.token).await?;
     let mut params = UpdateParams::new();
     params.name = update.name;
@@ -121,14 +137,31 @@ async fn update_token(connection: &Connection, output: Output, update: Update) -
         let attempt = Attempt::Update { look: api.command(&["get", &found.id]) };
         api.call("updating", &attempt, change).await?
     };
-    let shown = match (&updated.client_secret, delivery) {
-        (Some(issued), Some(delivery)) => delivery.deliver(&updated.token, issued).await?,
-        (issued, _) => issued.clone(),
-    };
-    if new_secret && updated.client_secret.is_none() {
+    if let (Some(secret), Some(delivery), Some(state)) = (&updated.client_secret, delivery, state) {
+        return hand_over(&api, connection, state, delivery, &updated.token, secret, output).await;
+    }
+    if new_secret {
         tell("No new secret: the version given is not above the token's current one.");
     }
-    output::print_changed(&updated.token, shown.as_ref(), output)
+    output::print_changed(&updated.token, None, output)
+}
+
+/// Delivers the new secret of a token that was there, and prints the token.
+async fn hand_over<S: Clone + Into<Scope>>(
+    api: &Api<S>,
+    connection: &Connection,
+    state: StateFolder,
+    delivery: Delivery,
+    token: &ServiceToken,
+    secret: &SecretString,
+    output: Output,
+) -> Result<(), Failure> {
+    let subject = Subject::Token { scope: api.scope().clone(), id: token.id.clone() };
+    let work = Work::new(state, subject, connection, output);
+    let is_shown = matches!(delivery, Delivery::Output);
+    let delivery = work.delivery(delivery, print_with_secret(output));
+    work.hand_over(&delivery, token, secret).await?;
+    if is_shown { Ok(()) } else { output::print_changed(token, None, output) }
 }
 
 async fn delete_token(connection: &Connection, output: Output, delete: Delete) -> Result<(), Failure> {
@@ -172,19 +205,16 @@ async fn refresh_token(connection: &Connection, output: Output, refresh: Refresh
 
 async fn rotate_token(connection: &Connection, output: Output, rotate: Rotate) -> Result<(), Failure> {
     if rotate.dry_run.dry_run {
-        return dry_run::print(&[rotation(connection, &rotate).await?], output);
+        return dry_run::print(&[rotation_request(connection, &rotate).await?], output);
     }
-    let issued = match rotate.overlap {
-        Some(overlap) => rotate_with_overlap(connection, output, &rotate, overlap).await,
+    match rotate.overlap {
+        Some(overlap) => rotate_with_overlap(connection, output, rotate, overlap).await,
         None => rotate_once(connection, output, &rotate).await,
-    };
-    let (issued, delivery) = issued?;
-    let shown = delivery.deliver(&issued.token, &issued.client_secret).await?;
-    output::print_changed(&issued.token, shown.as_ref(), output)
+    }
 }
 
 /// The request of a rotation. With an overlap it raises the version where that is known, as the component does.
-async fn rotation(connection: &Connection, rotate: &Rotate) -> Result<Request, Failure> {
+async fn rotation_request(connection: &Connection, rotate: &Rotate) -> Result<Request, Failure> {
     let Some(overlap) = rotate.overlap else {
         let api = account(connection, "rotate without --overlap")?;
         let found = find(&api, &rotate.token.token).await?;
@@ -203,49 +233,34 @@ async fn rotation(connection: &Connection, rotate: &Rotate) -> Result<Request, F
     })
 }
 
-async fn rotate_with_overlap(
-    connection: &Connection,
-    output: Output,
-    rotate: &Rotate,
-    overlap: Duration,
-) -> Result<(IssuedToken, Delivery), Failure> {
-    let api = tokens(connection)?;
-    let delivery = Delivery::prepare(&rotate.secret, output)?;
-    let found = find(&api, &rotate.token.token).await?;
-    let token = api.read(&found.id).await?;
-    delivery.check(token.client_id.as_deref()).await?;
-    let mut running = RunningOverlap::Refuse;
-    if rotate.end_running_overlap {
-        let change = Change { switches_off: false, makes_secret: true, old_secret: OldSecret::EndsLater };
-        // Only an overlap that was asked about may be ended: another that begins in the meantime may not.
-        if !api.ask(&change, &(&token).into(), &found.label, rotate.yes).await?.is_empty() {
-            running = RunningOverlap::End;
-        }
-    }
-    let change = SecretChange::of(Kind::Rotation, &token, false, connection);
-    let rotation = async |tokens: Tokens<Scope>| tokens.rotate_with_overlap(&found.id, overlap, running).await;
-    let mut rotated = change.carry_out("rotating", &api, rotation).await?;
-    let ends = rotated.previous_secret_expires_at;
-    rotated.issued.token.previous_client_secret_expires_at.get_or_insert(ends);
-    Ok((rotated.issued, delivery))
-}
-
-async fn rotate_once(
-    connection: &Connection,
-    output: Output,
-    rotate: &Rotate,
-) -> Result<(IssuedToken, Delivery), Failure> {
+async fn rotate_once(connection: &Connection, output: Output, rotate: &Rotate) -> Result<(), Failure> {
     let api = account(connection, "rotate without --overlap")?;
     let delivery = Delivery::prepare(&rotate.secret, output)?;
+    let is_shown = matches!(delivery, Delivery::Output);
+    let proof = rotate.verify.as_deref().map(|url| UrlProof::new(url, connection)).transpose()?;
+    let state = Work::open(connection)?;
     let found = find(&api, &rotate.token.token).await?;
     let token = api.read(&found.id).await?;
-    delivery.check(token.client_id.as_deref()).await?;
-    let until = rotate.previous_expires_at.as_deref();
-    let old_secret = until.map_or(OldSecret::Unsaid, OldSecret::EndsAt);
-    let change = Change { switches_off: false, makes_secret: true, old_secret };
-    let lock_outs = api.ask(&change, &(&token).into(), &found.label, rotate.yes).await?;
-    let change = SecretChange::of(Kind::Rotation, &token, lock_outs.contains(&LockOut::Replaced), connection);
-    let previous = rotate.previous_expires_at.clone().map_or(PreviousSecret::ExpiresNow, PreviousSecret::ExpiresAt);
-    let rotation = async |account: Tokens<Account>| account.rotate(&found.id, previous).await;
-    Ok((change.carry_out("rotating", &api, rotation).await?, delivery))
+    let subject = Subject::Token { scope: api.scope().clone(), id: token.id.clone() };
+    let work = Work::new(state, subject, connection, output);
+    if work.unfinished()?.is_none() {
+        delivery.check(token.client_id.as_deref()).await?;
+    }
+    let delivery = with_proof(work.delivery(delivery, print_with_secret(output)), proof, rotate);
+    work.see(&token);
+    let token = if work.go_on(&delivery).await? {
+        token
+    } else {
+        let until = rotate.previous_expires_at.as_deref();
+        let old_secret = until.map_or(OldSecret::Unsaid, OldSecret::EndsAt);
+        let change = Change { switches_off: false, makes_secret: true, old_secret };
+        let lock_outs = api.ask(&change, &(&token).into(), &found.label, rotate.yes).await?;
+        let change = SecretChange::of(Kind::Rotation, &token, lock_outs.contains(&LockOut::Replaced), connection);
+        let previous = rotate.previous_expires_at.clone().map_or(PreviousSecret::ExpiresNow, PreviousSecret::ExpiresAt);
+        let rotation = async |account: Tokens<Account>| account.rotate(&found.id, previous).await;
+        let issued = change.carry_out("rotating", &api, rotation).await?;
+        work.hand_over(&delivery, &issued.token, &issued.client_secret).await?;
+        issued.token
+    };
+    if is_shown { Ok(()) } else { output::print_changed(&token, None, output) }
 }

@@ -18,16 +18,18 @@ pub enum Exit {
     Due,
     AccessRefused,
     NotProtected,
+    NotProven,
+    NotDelivered,
     Interrupted,
 }
 
 use Exit::{
     AccessRefused, Configuration, Credential, Defect, Done, Due, Interrupted, MayHaveChanged, NoAnswer, NotConfirmed,
-    NotFound, NotProtected, NotRenewed, RateLimited, Refused, Usage,
+    NotDelivered, NotFound, NotProtected, NotProven, NotRenewed, RateLimited, Refused, Usage,
 };
 
 /// Every end, its code, its name and its meaning.
-const TABLE: [(Exit, u8, &str, &str); 16] = [
+const TABLE: [(Exit, u8, &str, &str); 18] = [
     (Done, 0, "done", "done"),
     (Defect, 1, "defect", "this program or the component failed, or its output could not be written"),
     (Usage, 2, "usage", "the command line is wrong, or a name fits no single token"),
@@ -48,6 +50,18 @@ const TABLE: [(Exit, u8, &str, &str); 16] = [
     (Due, 12, "due", "with expiring --fail: a token has expired or does so soon"),
     (AccessRefused, 13, "access-refused", "with verify: Access refuses the pair"),
     (NotProtected, 14, "not-protected", "with verify: the URL answers without a pair, so it proves nothing"),
+    (
+        NotProven,
+        15,
+        "not-proven",
+        "with --verify: the new pair does not pass, and nothing was delivered; the state folder keeps it",
+    ),
+    (
+        NotDelivered,
+        16,
+        "not-delivered",
+        "a destination does not have the new secret; the state folder keeps it, and resume goes on",
+    ),
     (Interrupted, 130, "interrupted", "interrupted"),
 ];
 

@@ -74,6 +74,11 @@ impl Failure {
         self
     }
 
+    /// Whether it is certain that nothing has changed.
+    pub fn has_changed_nothing(&self) -> bool {
+        self.outcome == Outcome::NotApplied
+    }
+
     /// Adds advice after what there is.
     pub fn advice(mut self, advice: impl Into<String>) -> Self {
         self.advice = Some(match self.advice {

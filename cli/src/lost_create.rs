@@ -47,15 +47,20 @@ impl NewToken {
         change: impl AsyncFnOnce(Tokens<S>) -> Result<T, Error>,
     ) -> Result<T, Failure> {
         let attempt = Attempt::NewToken(self.clone());
-        let error = match api.try_change(what, &attempt, change).await? {
-            Ok(done) => return Ok(done),
-            Err(error) => error,
-        };
+        match api.try_change(what, &attempt, change).await? {
+            Ok(done) => Ok(done),
+            Err(error) => Err(self.failed(api, &error).await?),
+        }
+    }
+
+    /// Asks for the API's time after a change whose answer was lost, for advice that finds what was made.
+    pub async fn failed<S: Clone + Into<Scope>>(&self, api: &Api<S>, error: &Error) -> Result<Failure, Failure> {
+        let attempt = Attempt::NewToken(self.clone());
         if error.outcome == Outcome::Applied && error.token_id.is_some() {
-            return Err(attempt.failed(&error));
+            return Ok(attempt.failed(error));
         }
         let time = api.time(&attempt).await?;
-        Err(Failure::of_call(&error, Some(self.how_to_look(time))))
+        Ok(Failure::of_call(error, Some(self.how_to_look(time))))
     }
 
     /// What to do where the API has not told its time.

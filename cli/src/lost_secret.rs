@@ -91,20 +91,33 @@ impl SecretChange {
         change: impl AsyncFnOnce(Tokens<S>) -> Result<T, Error>,
     ) -> Result<T, Failure> {
         let attempt = Attempt::NewSecret(self.clone());
-        let error = match api.try_change(what, &attempt, change).await? {
-            Ok(done) => return Ok(done),
-            Err(error) => error,
-        };
+        match api.try_change(what, &attempt, change).await? {
+            Ok(done) => Ok(done),
+            Err(error) => Err(self.failed(api, &error).await?),
+        }
+    }
+
+    /// Looks at the token after a change whose answer was lost. The failure says what it shows.
+    pub async fn failed<S: Clone + Into<Scope>>(&self, api: &Api<S>, error: &Error) -> Result<Failure, Failure> {
+        let attempt = Attempt::NewSecret(self.clone());
         if let (Outcome::Applied, Some(time)) = (error.outcome, parsed(error.previous_secret_expires_at())) {
             let lost = self.if_lost("The token has a new secret", time, Timestamp::now());
-            return Err(Failure::of_call(&error, Some(lost)));
+            return Ok(Failure::of_call(error, Some(lost)));
         }
         let look = async |tokens: Tokens<S>| tokens.get(&self.id).await;
         let advice = match api.look("looking at the token", &attempt, look).await? {
-            Some(token) => self.after_a_look(&error, &token, Timestamp::now()),
-            None => self.without_a_look_after(&error),
+            Some(token) => self.after_a_look(error, &token, Timestamp::now()),
+            None => self.without_a_look_after(error),
         };
-        Err(Failure::of_call(&error, Some(advice)))
+        Ok(Failure::of_call(error, Some(advice)))
+    }
+
+    /// The new secret of an earlier run is lost, and the old one passes until a time.
+    pub fn lost_before(&self, until: Option<&str>) -> String {
+        match parsed(until) {
+            Some(end) => self.if_lost("The token has a new secret", end, Timestamp::now()),
+            None => self.without_a_look(Outcome::Applied),
+        }
     }
 
     /// What to do where nobody has looked: how to look, and how to read what is there.

@@ -27,6 +27,7 @@ mod manual;
 mod message;
 mod output;
 mod progress;
+mod rotation;
 mod settings;
 mod signals;
 mod usage;

@@ -9,7 +9,7 @@
 use bytes::Bytes;
 use cloudflare_access_host::egress::Addresses;
 use cloudflare_access_host::transport::{Transport, TransportConfig};
-use cloudflare_access_host::{BaseUrl, ExposeSecret, SecretString};
+use cloudflare_access_host::{BaseUrl, ExposeSecret, Pair, SecretString};
 use http::header::{HeaderValue, LOCATION};
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::{BodyExt, Empty};
@@ -29,7 +29,7 @@ const USER_AGENT: &str = concat!("access-tokens/", env!("CARGO_PKG_VERSION"));
 
 /// What an application answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Answer {
+pub enum Answer {
     /// Access refuses.
     Refused(StatusCode),
     /// Anything else.
@@ -62,15 +62,9 @@ fn is_log_in(location: &HeaderValue) -> bool {
     }
 }
 
-/// What a machine sends.
-struct Pair {
-    client_id: String,
-    secret: SecretString,
-}
-
 pub async fn verify(connection: &Connection, output: Output, verify: Verify) -> Result<(), Failure> {
     output::refuse_env(output, "verify")?;
-    let (url, origin) = checked(&verify.url)?;
+    let (url, origin) = checked(&verify.url, "--url")?;
     let pair = pair(&verify)?;
     let client = Asking::new(&origin, connection)?;
     signals::listen(signals::Hangup::Stops)?;
@@ -116,17 +110,17 @@ pub async fn verify(connection: &Connection, output: Output, verify: Verify) -> 
     }
 }
 
-/// The URL and its origin, if a secret may be sent to it.
-fn checked(text: &str) -> Result<(Url, BaseUrl), Failure> {
+/// The URL of an option and its origin, if a secret may be sent to it.
+pub fn checked(text: &str, option: &str) -> Result<(Url, BaseUrl), Failure> {
     let url = Url::parse(text).map_err(|error| {
-        Failure::usage(format!("--url is not a URL ({error}); write it like https://app.example.com/"))
+        Failure::usage(format!("{option} is not a URL ({error}); write it like https://app.example.com/"))
     })?;
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(Failure::usage("--url has a user name or a password in it; leave them out"));
+        return Err(Failure::usage(format!("{option} has a user name or a password in it; leave them out")));
     }
     let origin = BaseUrl::new(&url.origin().ascii_serialization()).map_err(|_| {
         Failure::usage(format!(
-            "--url has the scheme {}; the pair is sent over https only, or over http to a loopback address",
+            "{option} has the scheme {}; the pair is sent over https only, or over http to a loopback address",
             url.scheme()
         ))
     })?;
@@ -148,7 +142,7 @@ fn pair(verify: &Verify) -> Result<Pair, Failure> {
         ("the environment".to_owned(), id?, secret?.map(SecretString::from))
     };
     match (id, secret) {
-        (Some(client_id), Some(secret)) => Ok(Pair { client_id, secret }),
+        (Some(client_id), Some(secret)) => Ok(Pair::new(client_id, secret)),
         _ => Err(Failure::configuration(&format!(
             "{place} has no pair: {} and {} are needed; set them, or give --secret-file FILE",
             names.client_id, names.client_secret
@@ -157,23 +151,25 @@ fn pair(verify: &Verify) -> Result<Pair, Failure> {
 }
 
 /// A client that follows no redirect.
-struct Asking(Transport);
+#[derive(Debug)]
+pub struct Asking(Transport);
 
 impl Asking {
     /// A client for an application, which may be at any address: it is often in a private network.
-    fn new(origin: &BaseUrl, connection: &Connection) -> Result<Self, Failure> {
+    pub fn new(origin: &BaseUrl, connection: &Connection) -> Result<Self, Failure> {
         let config =
             TransportConfig::for_base_url(origin).extra_roots(extra_roots(connection.ca_certificates.as_deref())?);
         let config = if origin.is_loopback() { config } else { config.addresses(Addresses::Any) };
         Ok(Self(Transport::new(config)?))
     }
 
-    async fn ask(&self, url: &Url, pair: Option<&Pair>) -> Result<Answer, Failure> {
+    /// Asks for a URL, with a pair where one is given.
+    pub async fn ask(&self, url: &Url, pair: Option<&Pair>) -> Result<Answer, Failure> {
         let mut request = Request::get(url.as_str()).header("user-agent", USER_AGENT);
         if let Some(pair) = pair {
             for (name, value) in [
                 ("cf-access-client-id", pair.client_id.as_str()),
-                ("cf-access-client-secret", pair.secret.expose_secret()),
+                ("cf-access-client-secret", pair.client_secret.expose_secret()),
             ] {
                 let mut value = HeaderValue::try_from(value).map_err(|_| {
                     Failure::configuration(&format!(
@@ -223,10 +219,10 @@ mod tests {
     #[test]
     fn a_secret_goes_over_https_or_to_this_machine() {
         for url in ["https://app.example.com/a?b=c", "http://127.0.0.1:1/", "http://[::1]/", "http://localhost/"] {
-            assert!(checked(url).is_ok(), "{url}");
+            assert!(checked(url, "--url").is_ok(), "{url}");
         }
         for url in ["http://app.example.com/", "app.example.com", "ftp://a/", "https://u:p@a/", "http://localhost.a/"] {
-            assert!(checked(url).is_err(), "{url}");
+            assert!(checked(url, "--url").is_err(), "{url}");
         }
     }
 }

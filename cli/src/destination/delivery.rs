@@ -1,16 +1,13 @@
-//! Checks the destinations of a command, and delivers a new secret to them.
+//! Finds the destinations of a command, and checks them.
 
 use std::fmt::Write;
 
-use cloudflare_access_host::{Destination, DestinationError, Pair, SecretString, ServiceToken};
+use cloudflare_access_host::{Destination, DestinationError};
 
 use crate::arguments::Output;
 use crate::destination::arguments::SecretArguments;
-use crate::destination::rescue::rescue;
 use crate::failure::Failure;
-use crate::message::tell;
-use crate::output::{goes_nowhere, lines_or_rescue};
-use crate::progress::unless_stopped;
+use crate::output::goes_nowhere;
 
 /// Where a secret goes that will come.
 #[derive(Debug)]
@@ -49,33 +46,6 @@ impl Delivery {
             errors.extend(destination.check(client_id).await.err());
         }
         if errors.is_empty() { Ok(()) } else { Err(failure(&errors, "nothing was changed")) }
-    }
-
-    /// Delivers to every destination, whatever becomes of the others. Returns the secret that the output shows: none where there are
-    /// destinations. A secret that did not reach all of them is rescued.
-    pub async fn deliver(self, token: &ServiceToken, secret: &SecretString) -> Result<Option<SecretString>, Failure> {
-        let Self::To(destinations) = self else { return Ok(Some(secret.clone())) };
-        let lines = lines_or_rescue(token, Some(secret))?;
-        let Some(client_id) = &token.client_id else {
-            return Err(rescue(Failure::defect("the API sent no client id for the secret"), &lines));
-        };
-        let pair = Pair::new(client_id, secret.clone());
-        let mut errors = Vec::new();
-        for destination in destinations {
-            let name = destination.name();
-            match unless_stopped(format!("delivering to {name}"), destination.deliver(&pair)).await {
-                Ok(Ok(())) => tell(format_args!("Delivered the new secret to {name}.")),
-                Ok(Err(error)) => errors.push(error),
-                Err(signal) => {
-                    let failure = Failure::interrupted(format!("interrupted by {signal} before {name} had the secret"));
-                    return Err(rescue(failure, &lines));
-                }
-            }
-        }
-        if errors.is_empty() {
-            return Ok(None);
-        }
-        Err(rescue(failure(&errors, "the token has the new secret all the same"), &lines))
     }
 }
 

@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
+use cloudflare_access_host::rotation::{Issuance, RotationError, Subject};
 use cloudflare_access_host::{
-    Account, CreateParams, Ensured, IssueKey, ListAllParams, Scope, ServiceToken, TokenDuration, Tokens, UpdateParams,
+    Account, CreateParams, Ensured, IssueKey, ListAllParams, Scope, SecretString, ServiceToken, TokenDuration, Tokens,
+    UpdateParams,
 };
 
 use crate::api::Api;
@@ -24,6 +26,7 @@ use crate::lifecycle::watch::watch;
 use crate::lost_create::{self, NewToken};
 use crate::message::tell;
 use crate::output;
+use crate::rotation::work::{Work, print_with_secret};
 use crate::settings::{account, tokens};
 use crate::words::{parse_duration, spoken};
 
@@ -130,12 +133,16 @@ async fn ensure_token(connection: &Connection, output: Output, ensure: Ensure) -
         return dry_run::print(&ensuring(&api, &ensure).await?, output);
     }
     let delivery = Delivery::prepare(&ensure.secret, output)?;
+    let state = Work::open(connection)?;
     let file = ensure.secret.secret_file.as_deref();
     let switches_off = ensure.enabled == Some(false);
     let named = if file.is_some() || switches_off { find_by_name(&api, &ensure.name).await? } else { Vec::new() };
     if let [token] = named.as_slice() {
         // The file from the run that made the token is no hindrance: no secret comes for a token that is there.
+        let subject = Subject::Token { scope: api.scope().clone(), id: token.id.clone() };
+        let is_on_its_way = state.unfinished_of(&subject).is_ok_and(|unfinished| unfinished.is_some());
         if let Some(path) = file
+            && !is_on_its_way
             && !(path.exists() && ensure.secret.holds_pair_of(path, token)?)
         {
             return Err(secret_is_elsewhere(&api, token, path));
@@ -151,16 +158,32 @@ async fn ensure_token(connection: &Connection, output: Output, ensure: Ensure) -
     params.enabled = ensure.enabled;
     let make = async |tokens: Tokens<Scope>| tokens.ensure(params).await;
     let ensured = new_token.carry_out("ensuring", &api, make).await?;
-    let shown = match &ensured {
-        Ensured::Created(issued) => delivery.deliver(&issued.token, &issued.client_secret).await?,
+    let subject = Subject::Token { scope: api.scope().clone(), id: ensured.token().id.clone() };
+    let work = Work::new(state, subject, connection, output);
+    let is_shown = matches!(delivery, Delivery::Output);
+    let printed = ensured.clone();
+    let print =
+        Box::new(move |_: &ServiceToken, secret: &SecretString| output::print_ensured(&printed, Some(secret), output));
+    let delivery = work.delivery(delivery, print);
+    match &ensured {
+        Ensured::Created(issued) => {
+            work.hand_over(&delivery, &issued.token, &issued.client_secret).await?;
+            if is_shown {
+                return Ok(());
+            }
+        }
         Ensured::Updated(_) | Ensured::Unchanged(_) => {
-            if ensure.secret.has_more_than_a_file() {
+            work.see(ensured.token());
+            if work.go_on(&delivery).await? {
+                if is_shown {
+                    return Ok(());
+                }
+            } else if ensure.secret.has_more_than_a_file() {
                 tell("The token was there: no new secret came, so none was delivered.");
             }
-            None
         }
-    };
-    output::print_ensured(&ensured, shown.as_ref(), output)
+    }
+    output::print_ensured(&ensured, None, output)
 }
 
 /// The request that brings a token in line, if one does.
@@ -202,41 +225,40 @@ fn secret_is_elsewhere(api: &Api<Scope>, token: &ServiceToken, path: &Path) -> F
     ))
 }
 
-async fn issue_token(connection: &Connection, output: Output, issue: Issue) -> Result<(), Failure> {
+/// Issues a token, or goes on with an issue that was stopped.
+pub async fn issue_token(connection: &Connection, output: Output, issue: Issue) -> Result<(), Failure> {
     let api = account(connection, "rotate, which issue needs,")?;
     if issue.dry_run.dry_run {
         return dry_run::print(&issuing(&api, issue).await?, output);
     }
     let delivery = Delivery::prepare(&issue.secret, output)?;
+    let is_shown = matches!(delivery, Delivery::Output);
+    let name = issue.token.name.clone();
+    let subject = Subject::NewToken { scope: api.scope().clone(), name: name.clone() };
+    let work = Work::new(Work::open(connection)?, subject, connection, output);
+    let kept = work.unfinished()?.and_then(|unfinished| IssueKey::new(unfinished.key()?).ok());
     // The file may hold the pair that an earlier run under the same key has written.
-    let earlier = match &issue.key {
-        Some(key) if issue.secret.replace => find_by_name(&api, &working_name(&issue.token.name, key.as_str())).await?,
+    let earlier = match issue.key.as_ref().or(kept.as_ref()) {
+        Some(key) if issue.secret.replace => find_by_name(&api, &working_name(&name, key.as_str())).await?,
         _ => Vec::new(),
     };
-    delivery.check(earlier.first().and_then(|token| token.client_id.as_deref())).await?;
-    let name = issue.token.name.clone();
-    let (key, again) = begin_issue(issue.key)?;
-    let attempt = Attempt::Issue { command: again.clone() };
-    let make = async |account: Tokens<Account>| account.issue(issue.token.into(), &key).await;
-    let mut issued = api.call("issuing", &attempt, make).await?;
-    // What is printed before it has its name is shown with the name that it is about to get.
-    issued.token.name = Some(name);
-    let finish = api.command(&["finish-issue", key.as_str()]);
-    let is_not_stored = |failure: Failure| {
-        failure.advice(format!(
-            "Once the secret is stored, give the token its name:\n  {finish}\nIf the secret is lost, get another:\n  {again}"
-        ))
-    };
-    let shown = delivery.deliver(&issued.token, &issued.client_secret).await.map_err(is_not_stored)?;
-    if shown.is_some() {
-        output::print_changed(&issued.token, shown.as_ref(), output).map_err(is_not_stored)?;
+    let client_id = earlier.into_iter().next().and_then(|token| token.client_id);
+    if kept.is_none() {
+        delivery.check(client_id.as_deref()).await?;
     }
-    let attempt = Attempt::FinishIssue { command: finish };
-    let name = async |account: Tokens<Account>| account.finish_issue(&key).await;
-    let token = api.call("giving the token its name", &attempt, name).await?;
-    match shown {
-        Some(_) => Ok(()),
-        None => output::print_changed(&token, None, output),
+    let (key, again) = begin_issue(&work, issue.key, kept)?;
+    let attempt = Attempt::Issue { command: again };
+    let delivery = work.delivery(delivery, print_with_secret(output));
+    let mut observe = work.observer();
+    let run = async |account: Tokens<Account>, time| {
+        let issuance = Issuance::new(account, issue.token.into(), key.clone(), delivery).client_id(client_id);
+        issuance.timeout(time).run(&work.state, &mut observe).await
+    };
+    match api.run(&attempt, run).await.map_err(|failure| work.interrupted(failure))? {
+        Ok(_) if is_shown => Ok(()),
+        Ok(token) => output::print_changed(&token, None, output),
+        Err(RotationError::NotNamed(error)) => Err(Attempt::FinishIssue { command: work.resume(&[]) }.failed(&error)),
+        Err(error) => Err(work.failure_of(error, &attempt)),
     }
 }
 
@@ -262,14 +284,25 @@ fn working_name(name: &str, key: &str) -> String {
 }
 
 /// The key, and the command that goes on under it. A key that nobody knows yet is shown before anything is sent.
-fn begin_issue(given: Option<IssueKey>) -> Result<(IssueKey, String), Failure> {
-    if let Some(key) = given {
-        return Ok((key, this_command()));
+fn begin_issue(work: &Work, given: Option<IssueKey>, kept: Option<IssueKey>) -> Result<(IssueKey, String), Failure> {
+    match (given, kept) {
+        (Some(given), Some(kept)) if given != kept => {
+            Err(Failure::refused(format!("an issue of this name is unfinished under the key {kept}; nothing was sent"))
+                .advice(format!(
+                    "Go on with it:\n  {}\nOr forget it, and the secret that may be kept with it:\n  {}",
+                    work.resume(&[]),
+                    work.resume(&["--abandon"])
+                )))
+        }
+        (Some(key), _) | (None, Some(key)) => Ok((key, this_command())),
+        (None, None) => {
+            let key =
+                IssueKey::random().map_err(|error| Failure::defect(format!("there is no random key: {error}")))?;
+            let command = this_command_with(&["--key", key.as_str()]);
+            tell(format_args!("Issuing under the key {key}. If this is interrupted, go on with:\n  {command}"));
+            Ok((key, command))
+        }
     }
-    let key = IssueKey::random().map_err(|error| Failure::defect(format!("there is no random key: {error}")))?;
-    let command = this_command_with(&["--key", key.as_str()]);
-    tell(format_args!("Issuing under the key {key}. If this is interrupted, go on with:\n  {command}"));
-    Ok((key, command))
 }
 
 async fn finish_issue(connection: &Connection, output: Output, finish: FinishIssue) -> Result<(), Failure> {

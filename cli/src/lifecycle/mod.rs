@@ -6,4 +6,4 @@ mod commands;
 mod due;
 mod watch;
 
-pub use commands::run;
+pub use commands::{issue_token, run};

@@ -14,6 +14,7 @@ use crate::command_line::this_command;
 use crate::failure::{Attempt, Failure};
 use crate::lifecycle::arguments::Watch;
 use crate::lifecycle::due::due;
+use crate::rotation::warn_of_unfinished;
 use crate::settings::account_in;
 use crate::signals;
 use crate::words::spoken;
@@ -88,6 +89,7 @@ impl Rounds {
                 return Ok(None);
             }
         };
+        warn_of_unfinished(connection);
         let account = api.tokens().clone();
         if is_dry {
             return self.take_dry(due(account, params).await);

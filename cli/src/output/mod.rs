@@ -14,7 +14,7 @@ use cloudflare_access_host::{
 
 use crate::arguments::Output;
 use crate::command_line::quoted;
-use crate::destination::{Names, line, rescue};
+use crate::destination::{Names, line};
 use crate::failure::Failure;
 use crate::message::tell;
 
@@ -92,17 +92,17 @@ pub fn print_changed(token: &ServiceToken, secret: Option<&SecretString>, output
 fn print_pair(token: &ServiceToken, secret: Option<&SecretString>, output: Output) -> Result<(), Failure> {
     let text = match output {
         Output::Json => json::token(token, secret)?,
-        Output::Env => lines_or_rescue(token, secret)?.expose_secret().to_owned(),
+        Output::Env => env_lines(token, secret)?.expose_secret().to_owned(),
         Output::Table => table::token(token, secret, jiff::Timestamp::now()),
     };
-    write_token(&text, token, secret)
+    write_token(&text, secret.is_some())
 }
 
 /// One token and how it came about, with its secret where one is to be shown.
 pub fn print_ensured(ensured: &Ensured, secret: Option<&SecretString>, output: Output) -> Result<(), Failure> {
     let token = ensured.token();
     let printed = match output {
-        Output::Json => write_token(&json::ensured(ensured, secret)?, token, secret),
+        Output::Json => write_token(&json::ensured(ensured, secret)?, secret.is_some()),
         Output::Table | Output::Env => {
             tell(format_args!("The token {} was {}.", token.id, ensured.as_str()));
             print_pair(token, secret, output)
@@ -111,23 +111,14 @@ pub fn print_ensured(ensured: &Ensured, secret: Option<&SecretString>, output: O
     printed.map_err(|failure| if matches!(ensured, Ensured::Unchanged(_)) { failure } else { failure.applied() })
 }
 
-fn write_token(text: &str, token: &ServiceToken, secret: Option<&SecretString>) -> Result<(), Failure> {
-    let Some(secret) = secret else { return write(text) };
-    write_all(text).map_err(|error| match lines_or_rescue(token, Some(secret)) {
-        Ok(lines) => rescue(cannot_be_written(&error), &lines),
-        Err(failure) => failure,
-    })
+/// A text with a secret must be written, whoever reads it.
+fn write_token(text: &str, has_secret: bool) -> Result<(), Failure> {
+    if has_secret { write_all(text).map_err(|error| cannot_be_written(&error)) } else { write(text) }
 }
 
-/// The lines of [`env_lines`]. A pair that cannot stand in them is kept as JSON, where any text can.
-pub fn lines_or_rescue(token: &ServiceToken, secret: Option<&SecretString>) -> Result<SecretString, Failure> {
-    env_lines(token, secret).map_err(|failure| match secret {
-        None => failure,
-        Some(secret) => {
-            let pair = serde_json::json!({"client_id": token.client_id, "client_secret": secret.expose_secret()});
-            rescue(failure, &format!("{pair}\n").into())
-        }
-    })
+/// Rows with titles above; none where there are no rows.
+pub fn rows<const N: usize>(titles: [&str; N], rows: impl Iterator<Item = [String; N]>) -> Option<String> {
+    table::of_rows(titles, rows)
 }
 
 /// As a shell or `docker run --env-file` reads them. What a shell would run or change is quoted; what no request header can carry is an

@@ -62,6 +62,16 @@ pub fn renewal(report: &RefreshReport) -> String {
     lines(&table)
 }
 
+/// Rows with titles above; none where there are no rows.
+pub fn of_rows<const N: usize>(titles: [&str; N], rows: impl Iterator<Item = [String; N]>) -> Option<String> {
+    let mut table = plain_table();
+    table.set_header(titles.map(|title| styled(BOLD, title)));
+    let mut rows = rows.peekable();
+    rows.peek()?;
+    table.add_rows(rows.map(|row| row.map(|cell| printable(&cell))));
+    Some(lines(&table))
+}
+
 /// The time that a report was made at, which need not be this machine's.
 fn time_of(now: &str) -> Timestamp {
     now.parse().unwrap_or_else(|_| Timestamp::now())

@@ -227,6 +227,11 @@ fn an_overlap_is_begun_extended_and_ended() {
 
     The secret is shown this once. Keep it now.
     --- stderr
+    Read the token: its secret is version 1.
+    The destinations can take a new secret.
+    The state folder knows what is about to happen.
+    The token has a new secret, kept in the state folder. The old one passes until [time].
+    Done: the state folder no longer has the secret.
     ");
     assert!(passes(&simulator, &old));
     assert_shown!(program(&simulator).args(["extend-overlap", "CI", "--overlap", "3d"]), @r"
@@ -297,6 +302,9 @@ fn a_rotation_over_a_running_overlap_is_refused_and_is_asked_about_where_it_may_
     exit 6
     --- stdout
     --- stderr
+    Read the token: its secret is version 2.
+    The destinations can take a new secret.
+    The state folder knows what is about to happen.
     error: an overlap is running until [time]: a rotation ends the old secret, which machines may still use; call `end-overlap` once none does, or pass `end-running-overlap`
     Wait until the overlap is over; or, once no machine uses the old secret any longer, end it:
       access-tokens end-overlap [id]
@@ -688,8 +696,8 @@ fn issue_that_could_not_name_its_token_has_stored_the_secret_and_says_how_to_fin
     let kept = std::fs::read_to_string(&path).unwrap();
     assert_issued(&simulator, "CI [issue:k-1]", &kept);
     simulator.clear_faults();
-    assert_eq!(commands(&stderr), ["access-tokens finish-issue k-1"]);
-    for (code, text) in [(0, "name            CI\n"), (5, "it may be finished already")] {
+    assert_eq!(commands(&stderr), ["access-tokens resume CI"]);
+    for (code, text) in [(0, "name            CI\n"), (5, "nothing is unfinished about CI")] {
         let mut finish = Command::from_std(shell(&simulator, folder.path(), &commands(&stderr)[0]));
         let (ended, stdout, stderr) = run(&mut finish);
         assert!(ended == code && format!("{stdout}{stderr}").contains(text), "{stdout}{stderr}");
@@ -706,12 +714,16 @@ fn issue_whose_secret_cannot_be_printed_leaves_the_token_to_be_issued_again() {
     let state = tempfile::tempdir().unwrap();
     let output = child(&simulator).env("XDG_STATE_HOME", state.path()).args(issue).stdout(full).output().unwrap();
     let stderr = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert_eq!(output.status.code(), Some(16), "{stderr}");
     assert_eq!(simulator.tokens(simulator.account())[0].name, "CI [issue:k-1]");
     let issue = "access-tokens issue CI --key k-1 --output env";
-    assert_eq!(commands(&stderr), ["access-tokens finish-issue k-1", issue], "{stderr}");
+    assert_eq!(commands(&stderr), ["access-tokens resume CI"], "{stderr}");
     let folder = tempfile::tempdir().unwrap();
-    let (code, stdout, stderr) = run(&mut Command::from_std(shell(&simulator, folder.path(), issue)));
+    let (code, stdout, stderr) = run(&mut Command::from_std(shell(
+        &simulator,
+        folder.path(),
+        &format!("XDG_STATE_HOME={} {issue}", state.path().display()),
+    )));
     assert_eq!(code, 0, "{stderr}");
     assert_issued(&simulator, "CI", &stdout);
 }

@@ -18,7 +18,15 @@ const CACHE: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/code-cache");
 pub const ID: &str = "f174e90a-fafe-4643-bbbc-4a0ed4fc8415";
 
 pub fn simulator() -> Simulator {
-    Simulator::builder().start_on_thread().unwrap()
+    let simulator = Simulator::builder().start_on_thread().unwrap();
+    // An earlier run of the tests may have had the same port.
+    std::fs::remove_dir_all(state_home(&simulator)).unwrap_or_default();
+    simulator
+}
+
+/// The user's folder for state. Every simulator has one of its own, as every account has its own tokens.
+pub fn state_home(simulator: &Simulator) -> std::path::PathBuf {
+    std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("state").join(simulator.address().port().to_string())
 }
 
 /// The program with nothing of this process's environment but what the simulator needs.
@@ -64,6 +72,7 @@ fn with_settings(program: &mut process::Command, simulator: &Simulator) {
         .env_clear()
         .env("HOME", HOME)
         .env("XDG_CACHE_HOME", CACHE)
+        .env("XDG_STATE_HOME", state_home(simulator))
         .env("CLOUDFLARE_API_TOKEN", API_TOKEN)
         .env("CLOUDFLARE_ACCOUNT_ID", ACCOUNT_ID)
         .env("CLOUDFLARE_BASE_URL", simulator.base_url());

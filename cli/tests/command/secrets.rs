@@ -24,15 +24,16 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
 }
 
-/// The one file of a folder, which only its owner can read and which has the secret that was made last.
+/// The state folder keeps the secret that was made last, in a file that only its owner can read, and the message says so.
 fn assert_saved(simulator: &Simulator, folder: &Path, stderr: &str) {
-    let saved = files(&folder.join("access-tokens"));
-    let [file] = saved.as_slice() else { panic!("{saved:?} {stderr}") };
+    let saved = files(&folder.join("access-tokens").join("rotations"));
+    let file = saved.iter().find(|file| file.extension().is_some_and(|extension| extension == "json"));
+    let file = file.unwrap_or_else(|| panic!("{saved:?} {stderr}"));
     let secret = simulator.issued_secrets().pop().unwrap();
     let text = std::fs::read_to_string(file).unwrap();
-    assert!(text.contains(&format!("CF_ACCESS_CLIENT_SECRET={}\n", secret.expose())), "{text}");
+    assert!(text.contains(secret.expose()), "{text}");
     assert_eq!(std::fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600);
-    assert!(stderr.contains(&file.display().to_string()) && !stderr.contains(secret.expose()), "{stderr}");
+    assert!(stderr.contains("is kept in the state folder") && !stderr.contains(secret.expose()), "{stderr}");
 }
 
 #[test]
@@ -100,7 +101,7 @@ fn a_secret_that_cannot_be_printed_is_saved() {
         create.env("XDG_STATE_HOME", state.path()).args(command).stdout(full());
         let output = create.output().unwrap();
         let stderr = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(1), "{stderr}");
+        assert_eq!(output.status.code(), Some(16), "{stderr}");
         assert_saved(&simulator, state.path(), &stderr);
     }
 }
@@ -129,7 +130,9 @@ fn a_change_whose_result_cannot_be_printed_is_told_as_applied() {
         let output = change.output().unwrap();
         let stderr = String::from_utf8(output.stderr).unwrap();
         let error: serde_json::Value = stderr.lines().find_map(|line| serde_json::from_str(line).ok()).unwrap();
-        assert_eq!((output.status.code(), &error["error"]["outcome"]), (Some(1), &"applied".into()), "{stderr}");
+        // The secret of the first and the third has not been delivered.
+        let code = if ["create", "rotate"].contains(&command[0]) { 16 } else { 1 };
+        assert_eq!((output.status.code(), &error["error"]["outcome"]), (Some(code), &"applied".into()), "{stderr}");
         assert_eq!(simulator.commits().len(), 1, "{command:?}");
     }
 }
@@ -151,18 +154,15 @@ fn what_changes_nothing_and_cannot_be_printed_is_told_as_not_applied() {
 }
 
 #[test]
-fn a_secret_that_no_file_for_a_shell_can_hold_is_saved_as_json() {
+fn a_secret_that_no_file_for_a_shell_can_hold_is_saved() {
     let (simulator, state, folder) = (simulator(), folder(), folder());
     simulator.inject(FaultKind::replaced("/result/client_id", "x\u{0}.access"));
     let mut create = child(&simulator);
     create.env("XDG_STATE_HOME", state.path()).args(["create", "CI", "--secret-file"]).arg(folder.path().join("f"));
     let output = create.output().unwrap();
     let stderr = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{stderr}");
-    let saved = files(&state.path().join("access-tokens"));
-    let [file] = saved.as_slice() else { panic!("{saved:?} {stderr}") };
-    let pair: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
-    assert_eq!(pair["client_secret"], simulator.issued_secrets().pop().unwrap().expose(), "{stderr}");
+    assert_eq!(output.status.code(), Some(16), "{stderr}");
+    assert_saved(&simulator, state.path(), &stderr);
 }
 
 #[test]
@@ -175,7 +175,7 @@ fn a_secret_whose_reader_is_gone_is_saved() {
     let status = end(&mut child);
     let mut stderr = String::new();
     child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
-    assert_eq!(status.code(), Some(1), "{stderr}");
+    assert_eq!(status.code(), Some(16), "{stderr}");
     assert_saved(&simulator, state.path(), &stderr);
 }
 
@@ -188,16 +188,19 @@ fn a_secret_whose_file_cannot_be_written_any_more_is_saved_or_shown() {
         let place = folder.path().join("secrets");
         std::fs::create_dir(&place).unwrap();
         let mut create = child(&simulator);
-        let nowhere = Path::new("/dev/null/state");
-        create.env("XDG_STATE_HOME", if has_state_folder { state.path() } else { nowhere });
+        create.env("XDG_STATE_HOME", state.path());
         create.args(["create", "CI", "--secret-file"]).arg(place.join("ci.env")).stderr(Stdio::piped());
         let mut child = create.stdout(Stdio::null()).spawn().unwrap();
         wait_for_request(&simulator);
         std::fs::remove_dir(&place).unwrap();
+        if !has_state_folder {
+            std::fs::remove_dir_all(state.path()).unwrap();
+            std::fs::write(state.path(), "").unwrap();
+        }
         let status = end(&mut child);
         let mut stderr = String::new();
         child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
-        assert_eq!(status.code(), Some(1), "{stderr}");
+        assert_eq!(status.code(), Some(if has_state_folder { 16 } else { 1 }), "{stderr}");
         if has_state_folder {
             assert_saved(&simulator, state.path(), &stderr);
         } else {
@@ -290,8 +293,26 @@ fn a_secret_that_a_shell_would_run_is_quoted_and_one_that_no_header_carries_is_r
                 assert_eq!(String::from_utf8(sourced.output().unwrap().stdout).unwrap(), secret);
             }
             None => {
-                assert!(code == 1 && stdout.is_empty() && stderr.contains("control characters"), "{stdout}{stderr}");
+                assert!(code == 16 && stdout.is_empty() && stderr.contains("control characters"), "{stdout}{stderr}");
             }
         }
     }
+}
+
+#[test]
+fn without_a_folder_to_keep_the_secret_in_nothing_is_sent() {
+    let (simulator, folder) = (simulator(), folder());
+    let public = folder.path().join("public");
+    std::fs::create_dir(&public).unwrap();
+    std::fs::set_permissions(&public, PermissionsExt::from_mode(0o755)).unwrap();
+    for (state_dir, complaint) in [("/dev/null/state", "cannot be made"), (public.to_str().unwrap(), "chmod 700")] {
+        for command in
+            [&["create", "CI"][..], &["issue", "CI"], &["rotate", "CI", "--overlap", "1h"], &["rotate", "CI"]]
+        {
+            let options = ["--show-secret", "--state-dir", state_dir];
+            let (code, _, stderr) = run(program(&simulator).args(command).args(options));
+            assert!(code == 3 && stderr.contains(complaint) && stderr.contains("--state-dir"), "{command:?}: {stderr}");
+        }
+    }
+    assert_eq!(simulator.request_count(), 0);
 }

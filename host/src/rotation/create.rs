@@ -156,6 +156,6 @@ impl<S: Clone + Into<Scope> + Send + Sync> Creation<S> {
 }
 
 fn keep(work: &mut Work<'_>, issued: IssuedToken) -> Result<ServiceToken, RotationError> {
-    work.journal(&issued, None)?;
+    work.journal(&issued.token, &issued.client_secret, None)?;
     Ok(issued.token)
 }

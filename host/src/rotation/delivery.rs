@@ -13,7 +13,8 @@ use crate::rotation::proof::Proof;
 use crate::rotation::record::{Change, LastRotation, Subject, Unfinished, now};
 use crate::rotation::state_folder::{Entry, Phase, StateFolder};
 use crate::rotation::step::{Observer, Step};
-use crate::types::{IssuedToken, ServiceToken};
+use crate::secret::SecretString;
+use crate::types::ServiceToken;
 
 /// How long a pair that does not pass yet is tried again, unless the caller says otherwise.
 const PROVE_WITHIN: Duration = Duration::from_mins(1);
@@ -87,17 +88,17 @@ impl Delivery {
         &self,
         state: &StateFolder,
         subject: Subject,
-        issued: &IssuedToken,
+        token: &ServiceToken,
+        client_secret: &SecretString,
         observe: &mut Observer<'_>,
     ) -> Result<(), RotationError> {
-        let not_journaled = |source| RotationError::NotJournaled { pair: pair(issued), source };
+        let not_journaled = |source| RotationError::NotJournaled { pair: pair(token, client_secret), source };
         let entry = state.lock(&subject).map_err(not_journaled)?;
         let mut work = Work { entry, delivery: self, observe };
         let mut unfinished = Unfinished::begin(Change::HandOver, self.note.clone());
-        unfinished.name.clone_from(&issued.token.name);
+        unfinished.name.clone_from(&token.name);
         work.entry.record.unfinished = Some(unfinished);
-        let ends = issued.token.previous_client_secret_expires_at.clone();
-        work.journal(issued, ends)?;
+        work.journal(token, client_secret, token.previous_client_secret_expires_at.clone())?;
         work.prove_and_deliver().await?;
         work.finish()
     }
@@ -125,8 +126,8 @@ impl Delivery {
 }
 
 /// The pair of an answer.
-fn pair(issued: &IssuedToken) -> Pair {
-    Pair::new(issued.token.client_id.clone().unwrap_or_default(), issued.client_secret.clone())
+fn pair(token: &ServiceToken, client_secret: &SecretString) -> Pair {
+    Pair::new(token.client_id.clone().unwrap_or_default(), client_secret.clone())
 }
 
 /// A change at work: the file of its token, and where its secret goes.
@@ -190,13 +191,19 @@ impl Work<'_> {
     }
 
     /// Keeps the secret that has come, before anything else is done with it.
-    pub fn journal(&mut self, issued: &IssuedToken, previous_secret_ends: Option<String>) -> Result<(), RotationError> {
+    pub fn journal(
+        &mut self,
+        token: &ServiceToken,
+        client_secret: &SecretString,
+        previous_secret_ends: Option<String>,
+    ) -> Result<(), RotationError> {
         if let Some(unfinished) = &mut self.entry.record.unfinished {
-            unfinished.take(&issued.token, &issued.client_secret);
+            unfinished.take(token, client_secret);
             unfinished.previous_secret_ends.clone_from(&previous_secret_ends);
         }
-        self.entry.save(Phase::Journal).map_err(|source| RotationError::NotJournaled { pair: pair(issued), source })?;
-        self.tell(Step::Journaled { token: issued.token.clone(), previous_secret_ends });
+        let not_journaled = |source| RotationError::NotJournaled { pair: pair(token, client_secret), source };
+        self.entry.save(Phase::Journal).map_err(not_journaled)?;
+        self.tell(Step::Journaled { token: token.clone(), previous_secret_ends });
         Ok(())
     }
 

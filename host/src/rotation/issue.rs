@@ -19,6 +19,7 @@ pub struct Issuance {
     tokens: Tokens<Account>,
     params: CreateParams,
     key: IssueKey,
+    client_id: Option<String>,
     delivery: Delivery,
     timeout: Option<Duration>,
 }
@@ -27,7 +28,14 @@ impl Issuance {
     /// Describes the issuance of a token under a key. Where the state folder has an unfinished one under the same name, its key counts.
     #[must_use]
     pub fn new(tokens: Tokens<Account>, params: CreateParams, key: IssueKey, delivery: Delivery) -> Self {
-        Self { tokens, params, key, delivery, timeout: None }
+        Self { tokens, params, key, client_id: None, delivery, timeout: None }
+    }
+
+    /// Sets the client id of the token that an earlier issuance under the key has made, so that a destination may hold its pair.
+    #[must_use]
+    pub fn client_id(mut self, client_id: Option<String>) -> Self {
+        self.client_id = client_id;
+        self
     }
 
     /// Sets the time of all calls of the API together. By default each has that of the handle.
@@ -59,7 +67,13 @@ impl Issuance {
         let kept = unfinished.as_ref().and_then(|unfinished| unfinished.key.clone());
         let key = kept.and_then(|key| IssueKey::new(key).ok()).unwrap_or_else(|| self.key.clone());
         let id = match unfinished {
-            Some(Unfinished { journal: Some(_), token_id: Some(id), .. }) => id,
+            Some(Unfinished { journal: Some(_), token_id: Some(id), .. }) => {
+                work.entry.reached("look");
+                let mut token = calls.look(&id).await?;
+                token.name = Some(self.params.name.clone());
+                work.tell(Step::Looked { token });
+                id
+            }
             unfinished => self.issue(&mut work, &mut calls, &key, unfinished.is_some()).await?,
         };
         work.prove_and_deliver().await?;
@@ -75,7 +89,7 @@ impl Issuance {
         key: &IssueKey,
         is_repeat: bool,
     ) -> Result<String, RotationError> {
-        work.check(None).await?;
+        work.check(self.client_id.as_deref()).await?;
         if !is_repeat {
             let mut intent = Unfinished::begin(Change::Issuance, work.delivery.note_text());
             intent.name = Some(self.params.name.clone());
@@ -90,7 +104,7 @@ impl Issuance {
             Ok(mut issued) => {
                 // The name that it is about to get.
                 issued.token.name = Some(self.params.name.clone());
-                work.journal(&issued, None)?;
+                work.journal(&issued.token, &issued.client_secret, None)?;
                 Ok(issued.token.id)
             }
             // Under its key it is gone on with, whatever has happened. Only what can never work is not worth it.

@@ -188,9 +188,9 @@ impl<S: Clone + Into<Scope> + Send + Sync> Rotation<S> {
         match rotated {
             Ok(rotated) => {
                 let ends = rotated.previous_secret_expires_at;
-                work.journal(&rotated.issued, Some(ends.clone()))?;
                 let mut token = rotated.issued.token;
-                token.previous_client_secret_expires_at.get_or_insert(ends);
+                token.previous_client_secret_expires_at.get_or_insert_with(|| ends.clone());
+                work.journal(&token, &rotated.issued.client_secret, Some(ends))?;
                 Ok(token)
             }
             Err(error) => Err(not_rotated(work, error, is_repeat)),

@@ -145,6 +145,15 @@ impl StateFolder {
         Ok(found)
     }
 
+    /// Returns the unfinished change of a token.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError`] where the file of the token cannot be read.
+    pub fn unfinished_of(&self, subject: &Subject) -> Result<Option<Unfinished>, StateError> {
+        Ok(read(&self.file(subject))?.and_then(|record| record.unfinished))
+    }
+
     /// Returns the last rotation of a token that was finished with this folder.
     ///
     /// # Errors
