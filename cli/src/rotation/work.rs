@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use cloudflare_access_host::rotation::{self, RotationError, StateError, StateFolder, Step, Subject, Unfinished};
 use cloudflare_access_host::{DestinationError, ExposeSecret, SecretString, ServiceToken};
 
+use jiff::Timestamp;
+
 use crate::arguments::{Connection, Output};
 use crate::destination::{Delivery, rescue};
 use crate::exit::Exit;
@@ -215,8 +217,15 @@ impl Work {
         }
     }
 
+    /// Until when the old secret passes, where it still does.
+    fn until(&self) -> Option<String> {
+        let until = self.until.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
+        let end: Timestamp = until.parse().ok()?;
+        (end > Timestamp::now()).then_some(until)
+    }
+
     fn old_passes(&self) -> String {
-        match &*self.until.lock().unwrap_or_else(PoisonError::into_inner) {
+        match self.until() {
             Some(until) => format!("The old one passes until {until}. {}", self.go_on_with_resume()),
             None => self.go_on_with_resume(),
         }
@@ -228,7 +237,7 @@ impl Work {
 
     /// The way to more time, where an old secret is running out.
     fn more_time(&self) -> String {
-        match &*self.until.lock().unwrap_or_else(PoisonError::into_inner) {
+        match self.until() {
             Some(_) => format!("\nIf that needs time, let the old secret pass for longer:\n  {}", self.extend()),
             None => String::new(),
         }

@@ -124,7 +124,7 @@ fn a_place_that_changes_while_the_request_is_under_way_is_not_touched_and_the_se
         let status = end(&mut child);
         let mut stderr = String::new();
         child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
-        assert!(status.code() == Some(1) && stderr.contains(complaint), "{change}: {stderr}");
+        assert!(status.code() == Some(16) && stderr.contains(complaint), "{change}: {stderr}");
         assert_kept(&simulator, state.path(), &stderr);
         assert_eq!(std::fs::read_to_string(folder.path().join("elsewhere")).unwrap(), other);
         if change.starts_with("cp") {
@@ -295,7 +295,7 @@ fn assert_kept(simulator: &Simulator, state: &Path, stderr: &str) {
     let folder = state.join("access-tokens").join("rotations");
     let texts = names(&folder).into_iter().map(|name| std::fs::read_to_string(folder.join(name)).unwrap());
     assert_eq!(texts.filter(|text| text.contains(&last_secret(simulator))).count(), 1, "{stderr}");
-    assert!(stderr.contains("in the state folder") && stderr.contains("\n  access-tokens resume CI"), "{stderr}");
+    assert!(stderr.contains("in the state folder") && stderr.contains("\n  access-tokens resume "), "{stderr}");
 }
 
 /// Waits until there is no process with an id, or it is one that has ended and nobody has waited for.
