@@ -4,9 +4,10 @@
 use cloudflare_access_host_tests::component_under_test;
 use cloudflare_access_host_tests::edge::confinement::Confinement;
 use cloudflare_access_host_tests::edge::samples;
-use cloudflare_access_host_tests::edge::wasmcloud::{Cluster, Manifest};
 use cloudflare_access_host_tests::registry::Registry;
 use cloudflare_access_simulator::API_TOKEN;
+
+use crate::wasmcloud::{Cluster, Manifest};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn in_wasmcloud_a_consumer_gets_no_more_than_its_deployer_gives() {
@@ -28,7 +29,7 @@ async fn in_wasmcloud_a_consumer_gets_no_more_than_its_deployer_gives() {
             ("api.cloudflare.com", &simulator.address().to_string()),
         ],
     );
-    cluster.serve(&manifest);
+    cluster.serve_from(0, &manifest);
 
     let report = confinement.report(&cluster.hosts[0].address, "confined.example");
     confinement.check(&report);

@@ -4,3 +4,7 @@
 //! `cargo test --workspace --locked --features cloudflare-access-host-tests/edge --test edge`.
 
 mod authority;
+mod gate;
+mod nats;
+mod stopped_hosts;
+mod wasmcloud;

@@ -5,21 +5,21 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use cloudflare_access_host_tests::programs::{Lines, wait_until};
+use cloudflare_access_host_tests::{LIMIT, fetched};
 use serde_json::{Map, Value, json};
 
-use crate::edge::nats::Nats;
-use crate::programs::{Lines, wait_until};
-use crate::{LIMIT, fetched};
+use crate::nats::Nats;
 
 /// Hosts that are joined.
 pub struct Cluster {
-    /// What joins them.
-    pub nats: Nats,
+    nats: Nats,
     /// The hosts.
     pub hosts: Vec<Host>,
+    folder: PathBuf,
 }
 
 /// The manifest of a workload: a Kubernetes `List` with `WorkloadDeployment`s and the `Secret`s that they name.
@@ -27,10 +27,6 @@ pub struct Manifest(Value);
 
 impl Manifest {
     /// Reads a manifest of `samples/wasmcloud` after replacing its examples by what the test has.
-    ///
-    /// # Panics
-    /// It is not there, is no JSON, or an example is not in it.
-    #[must_use]
     pub fn read(name: &str, replacements: &[(&str, &str)]) -> Self {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../samples/wasmcloud").join(name);
         let mut text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
@@ -87,10 +83,6 @@ pub struct Host {
 }
 
 /// Whether a host wants requests: no longer when it was told to stop, while it still answers those that are on their way.
-///
-/// # Panics
-/// The connection takes no limit.
-#[must_use]
 pub fn is_ready(probe: &str) -> bool {
     let Ok(mut stream) = TcpStream::connect(probe) else { return false };
     let mut answer = String::new();
@@ -101,53 +93,53 @@ pub fn is_ready(probe: &str) -> bool {
 }
 
 impl Cluster {
-    /// Starts hosts, and waits until each has said over NATS that it is there.
-    ///
-    /// # Panics
-    /// One is not there within the limit of all waits.
-    #[must_use]
+    /// Starts NATS and these hosts.
     pub fn start(count: usize, folder: &Path) -> Self {
-        let mut nats = Nats::start(folder);
-        nats.subscribe("runtime.operator.heartbeat.*");
-        let mut hosts: Vec<_> = (0..count).map(|number| Host::start(&nats.url, number, folder)).collect();
-        for host in &mut hosts {
-            host.read_addresses();
+        let mut cluster = Self { nats: Nats::start(folder), hosts: Vec::new(), folder: folder.to_owned() };
+        let data = cluster.nats.url.clone();
+        for _ in 0..count {
+            cluster.add_host(&data);
         }
-        for host in &mut hosts {
-            host.id = nats.wait_for(&format!("the heartbeat of {}", host.name), |_, heartbeat| {
-                (heartbeat["hostname"] == *host.name).then(|| heartbeat["id"].as_str().expect("its id").to_owned())
-            });
-        }
-        Self { nats, hosts }
+        cluster
     }
 
-    /// Starts the workloads of a manifest on every host.
-    ///
-    /// # Panics
-    /// A host refuses one.
-    pub fn serve(&mut self, manifest: &Manifest) {
+    /// Where NATS is.
+    pub fn nats_url(&self) -> &str {
+        &self.nats.url
+    }
+
+    /// Starts another host, whose key-value store is at this address, and waits until it has said over NATS that it is there.
+    pub fn add_host(&mut self, data: &str) -> &mut Host {
+        self.nats.subscribe("runtime.operator.heartbeat.*");
+        let mut host = Host::start(&self.nats.url, data, self.hosts.len(), &self.folder);
+        host.read_addresses();
+        host.id = self.nats.wait_for(&format!("the heartbeat of {}", host.name), |_, heartbeat| {
+            (heartbeat["hostname"] == *host.name).then(|| heartbeat["id"].as_str().expect("its id").to_owned())
+        });
+        self.hosts.push(host);
+        self.hosts.last_mut().expect("it was added")
+    }
+
+    /// Starts the workloads of a manifest on every host from this number on.
+    pub fn serve_from(&mut self, first: usize, manifest: &Manifest) {
         for (name, workload) in manifest.workloads() {
-            for host in 0..self.hosts.len() {
-                let answer = self.start_workload(host, &name, &workload);
+            for host in &self.hosts[first..] {
+                let subject = format!("runtime.host.{}.workload.start", host.id);
+                let start = json!({"workloadId": name, "workload": workload});
+                let answer = self.nats.request(&subject, &start);
                 assert_eq!(answer["workloadStatus"]["workloadState"], "WORKLOAD_STATE_RUNNING", "{answer}");
             }
         }
     }
-
-    /// Starts a workload on a host and returns what the host says.
-    fn start_workload(&mut self, host: usize, name: &str, workload: &Value) -> Value {
-        let subject = format!("runtime.host.{}.workload.start", self.hosts[host].id);
-        self.nats.request(&subject, &json!({"workloadId": name, "workload": workload}))
-    }
 }
 
 impl Host {
-    fn start(nats: &str, number: usize, folder: &Path) -> Self {
+    fn start(nats: &str, data: &str, number: usize, folder: &Path) -> Self {
         let name = format!("host-{number}");
         let home = folder.join(&name);
         std::fs::create_dir_all(&home).expect("a folder");
         let mut process = Command::new(fetched::program("wash"))
-            .args(["host", "--non-interactive", "--scheduler-nats-url", nats, "--data-nats-url", nats])
+            .args(["host", "--non-interactive", "--scheduler-nats-url", nats, "--data-nats-url", data])
             .args(["--host-name", &name, "--http-addr", "127.0.0.1:0", "--probe-addr", "127.0.0.1:0"])
             .args(["--drain-delay", "2s"])
             // The registry has no TLS and the API is on loopback; neither is so in production.
@@ -178,19 +170,18 @@ impl Host {
         });
     }
 
-    /// Tells the host to stop, as an operator does, and waits until it has.
-    ///
-    /// # Panics
-    /// It does not stop within the limit of all waits.
-    pub fn stop(&mut self) {
-        signal(self.process.id(), "TERM");
+    /// Tells the host to stop, as an operator does.
+    pub fn tell_to_stop(&self) {
+        let told = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status();
+        assert!(told.expect("kill runs").success());
+    }
+
+    /// Waits until a host that was told to stop has ended.
+    pub fn wait_for_its_end(&mut self) {
         wait_until("the end of a host that was told to stop", || self.process.try_wait().expect("its status"));
     }
 
     /// Ends the host at once, as a machine does that loses its power.
-    ///
-    /// # Panics
-    /// It cannot be ended.
     pub fn kill(&mut self) {
         self.process.kill().expect("it is running");
         self.process.wait().expect("its status");
@@ -205,13 +196,4 @@ impl Drop for Host {
             eprintln!("{} wrote:\n{}", self.name, self.log.seen());
         }
     }
-}
-
-/// Sends a signal to a process.
-///
-/// # Panics
-/// There is no such process.
-pub fn signal(process: u32, name: &str) {
-    let sent = Command::new("kill").args([&format!("-{name}"), &process.to_string()]).status();
-    assert!(sent.expect("kill runs").success());
 }

@@ -6,14 +6,13 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use cloudflare_access_host_tests::programs::{Lines, Running};
+use cloudflare_access_host_tests::{LIMIT, fetched};
 use serde_json::Value;
-
-use crate::programs::{Lines, Running};
-use crate::{LIMIT, fetched};
 
 /// A running `nats-server` and a connection to it.
 pub struct Nats {
-    process: Running,
+    _process: Running,
     /// Where hosts find it.
     pub url: String,
     reader: BufReader<TcpStream>,
@@ -22,10 +21,6 @@ pub struct Nats {
 
 impl Nats {
     /// Starts Debian's `nats-server` on a free port with its store of streams, whose files lie in a folder, and connects.
-    ///
-    /// # Panics
-    /// It does not start, or does not listen within the limit of all waits.
-    #[must_use]
     pub fn start(folder: &Path) -> Self {
         let mut process = Command::new(fetched::program("nats-server"))
             .args(["--addr", "127.0.0.1", "--port", "-1", "--jetstream", "--store_dir"])
@@ -41,19 +36,10 @@ impl Nats {
         let mut stream = TcpStream::connect(&address).expect("a connection");
         stream.set_write_timeout(Some(LIMIT)).expect("a limit");
         stream.write_all(b"CONNECT {\"verbose\":false}\r\n").expect("it is sent");
-        Self { process, url: format!("nats://{address}"), reader: BufReader::new(stream), requests: 0 }
-    }
-
-    /// The id of its process.
-    #[must_use]
-    pub fn process_id(&self) -> u32 {
-        self.process.0.id()
+        Self { _process: process, url: format!("nats://{address}"), reader: BufReader::new(stream), requests: 0 }
     }
 
     /// Asks for messages on a subject.
-    ///
-    /// # Panics
-    /// The connection is broken.
     pub fn subscribe(&mut self, subject: &str) {
         self.requests += 1;
         let line = format!("SUB {subject} {}\r\n", self.requests);
@@ -61,9 +47,6 @@ impl Nats {
     }
 
     /// Sends a request, and waits for its answer; other messages meanwhile are dropped.
-    ///
-    /// # Panics
-    /// There is none within the limit of all waits.
     pub fn request(&mut self, subject: &str, body: &Value) -> Value {
         let reply = format!("reply.{}", self.requests + 1);
         self.subscribe(&reply);
@@ -73,9 +56,6 @@ impl Nats {
     }
 
     /// Reads on to the first message in which `find`, which gets its subject and its JSON, finds something.
-    ///
-    /// # Panics
-    /// There is none within the limit of all waits.
     pub fn wait_for<T>(&mut self, what: &str, mut find: impl FnMut(&str, Value) -> Option<T>) -> T {
         let end = Instant::now() + LIMIT;
         loop {
