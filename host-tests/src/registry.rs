@@ -1,7 +1,9 @@
 //! An OCI registry on loopback: the program `docker-registry`, which starts empty.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use crate::programs::{self, Lines};
 use crate::{LIMIT, fetched};
@@ -51,6 +53,23 @@ impl Registry {
         format!("{}/{artifact}", self.address)
     }
 
+    /// Returns the reference of an artifact by the digest of its manifest, as the registry tells it.
+    ///
+    /// # Panics
+    /// The artifact is not in the registry.
+    #[must_use]
+    pub fn by_digest(&self, artifact: &str) -> String {
+        let (name, tag) = artifact.rsplit_once(':').expect("a name and a tag");
+        let head =
+            format!("HEAD /v2/{name}/manifests/{tag} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n", self.address);
+        let mut stream = TcpStream::connect(&self.address).expect("the registry");
+        write!(stream, "{head}accept: application/vnd.oci.image.manifest.v1+json\r\n\r\n").expect("it is sent");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        let digest = answer.lines().find_map(|line| line.strip_prefix("Docker-Content-Digest: "));
+        format!("{name}@{}", digest.unwrap_or_else(|| panic!("no digest of {artifact}: {answer}")).trim())
+    }
+
     /// Pushes a component, with `wash`.
     ///
     /// # Panics
@@ -68,6 +87,13 @@ impl Registry {
     }
 
     fn wash(&self, direction: &str, artifact: &str, file: &Path) {
+        let output = self.try_wash(direction, artifact, file);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    /// Runs `wash oci push` or `wash oci pull`.
+    #[must_use]
+    pub fn try_wash(&self, direction: &str, artifact: &str, file: &Path) -> Output {
         let mut wash = Command::new(fetched::program("wash"));
         wash.args(["oci", direction, "--insecure", &self.reference(artifact)]).arg(file).current_dir(&self.folder);
         // Its configuration and its cache are new, too: what is pulled comes from the registry.
@@ -75,8 +101,7 @@ impl Registry {
         for folder in ["XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"] {
             wash.env_remove(folder);
         }
-        let output = programs::output(wash, LIMIT);
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        programs::output(wash, LIMIT)
     }
 }
 

@@ -14,6 +14,7 @@ const folder = mkdtempSync(join(tmpdir(), "rotate-service-"));
 try {
   cpSync(at("../wit"), folder, { recursive: true });
   cpSync(at("../../wit/deps"), join(folder, "deps"), { recursive: true });
+  cpSync(at("../../adapters/wit/deps"), join(folder, "deps"), { recursive: true });
   for (const file of ["world.wit", "types.wit", "service-tokens.wit", "lifecycle.wit"]) {
     cpSync(at(`../../wit/${file}`), join(folder, "deps/access", file));
   }

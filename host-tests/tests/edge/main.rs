@@ -6,5 +6,6 @@
 mod authority;
 mod gate;
 mod nats;
+mod rate_limit;
 mod stopped_hosts;
 mod wasmcloud;

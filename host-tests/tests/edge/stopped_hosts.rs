@@ -247,6 +247,7 @@ fn manifest(registry: &Registry, simulator: &Simulator, token_id: &str) -> Manif
     Manifest::read(
         "rotation.json",
         &[
+            ("cloudflare-access@sha256:DIGEST", &registry.by_digest("cloudflare-access:0.1.0")),
             ("registry.example", &registry.address),
             ("YOUR-API-TOKEN", API_TOKEN),
             ("YOUR-CALLER-SECRET", CALLER_SECRET),

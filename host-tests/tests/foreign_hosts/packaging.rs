@@ -49,7 +49,7 @@ fn a_field_that_is_added_to_the_contract_is_caught() {
 }
 
 #[test]
-fn the_released_artifact_survives_a_registry_byte_for_byte() {
+fn the_released_component_and_its_wit_survive_a_registry_byte_for_byte_and_are_pulled_by_digest() {
     let folder = tempfile::tempdir().expect("a folder");
     let release = folder.path().join("release");
     let mut script = Command::new(Path::new(ROOT).join(".ci/component"));
@@ -60,15 +60,28 @@ fn the_released_artifact_survives_a_registry_byte_for_byte() {
         .env("CARGO_TARGET_DIR", fetched::target_directory());
     let made = programs::output(script, BUILD_LIMIT);
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-    let artifact = release.join("cloudflare_access.wasm");
     let registry = Registry::start(folder.path());
     let pulled = folder.path().join("pulled.wasm");
-    registry.push("cloudflare/access:0.1.0", &artifact);
-    registry.pull("cloudflare/access:0.1.0", &pulled);
-
-    let digest = format!("{:x}", Sha256::digest(std::fs::read(&pulled).expect("a component")));
-    let made = format!("{:x}", Sha256::digest(std::fs::read(&artifact).expect("a component")));
-    assert_eq!(digest, made);
+    // The component, and the contract as a package of WIT.
+    for (artifact, file) in [
+        ("cloudflare/access:0.1.0", "cloudflare_access.wasm"),
+        ("cloudflare/access-wit:0.1.0", "cloudflare-access-0.1.0.wit.wasm"),
+    ] {
+        let released = release.join(file);
+        registry.push(artifact, &released);
+        let by_digest = registry.by_digest(artifact);
+        registry.pull(&by_digest, &pulled);
+        let sum = |path: &Path| format!("{:x}", Sha256::digest(std::fs::read(path).expect("a component")));
+        assert_eq!(sum(&pulled), sum(&released), "{file}");
+        let (name, digest) = by_digest.split_once(':').expect("a digest");
+        let another = format!("{name}:{}", digest.chars().rev().collect::<String>());
+        assert!(!registry.try_wash("pull", &another, &pulled).status.success(), "another digest is pulled");
+    }
+    // What an editor shows comes with the package: the section `package-docs`.
+    let mut wit = Command::new(fetched::program("wasm-tools"));
+    wit.args(["component", "wit"]).arg(&pulled);
+    let wit = String::from_utf8(programs::output(wit, BUILD_LIMIT).stdout).expect("text");
+    assert!(wit.contains("/// Gives a token of an account a new secret."), "{wit}");
 }
 
 #[test]

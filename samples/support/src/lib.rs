@@ -8,7 +8,7 @@ pub mod pair_store;
 pub mod bindings {
     #[cfg(not(feature = "spin"))]
     wit_bindgen::generate!({
-        path: ["../../wit", "../wit"],
+        path: ["../../wit", "../../adapters/wit", "../wit"],
         world: "sample:edge/service",
         generate_all,
         pub_export_macro: true,
@@ -19,12 +19,14 @@ pub mod bindings {
 
     #[cfg(feature = "spin")]
     wit_bindgen::generate!({
-        path: ["../../wit", "../wit"],
+        path: ["../../wit", "../../adapters/wit", "../wit"],
         world: "sample:edge/service-in-spin",
         generate_all,
         pub_export_macro: true,
         default_bindings_module: "support::bindings",
     });
+    #[cfg(feature = "spin")]
+    pub use wasi::config0_2_0_draft_2024_09_27 as config;
     #[cfg(feature = "spin")]
     pub use wasi::keyvalue0_2_0_draft2 as keyvalue;
 }

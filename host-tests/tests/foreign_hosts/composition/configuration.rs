@@ -1,5 +1,7 @@
 //! The settings of the plugin from `wasi:config` instead of the environment, through `adapters/config-environment`.
 
+use std::process::Command;
+
 use cloudflare_access_host_tests::edge::samples;
 use cloudflare_access_host_tests::programs::output;
 use cloudflare_access_host_tests::{LIMIT, component_under_test, fetched, interfaces};
@@ -43,21 +45,34 @@ async fn the_plugin_takes_its_settings_from_wasi_config_of_either_draft() {
 }
 
 #[test]
-fn for_spin_the_same_services_stand_on_the_interfaces_that_spin_has() {
+fn for_spin_the_services_stand_on_what_spin_has_and_its_manifest_gives_them_their_variables() {
+    let manifest = include_str!("../../../../samples/spin/spin.toml");
     let spin = ["spin"];
     let adapter = samples::built("adapters", "config-environment", &spin);
     let plugin = samples::plugged(component_under_test(), &[&adapter]);
     let service = samples::plugged(&samples::built("samples", "rotate-service", &spin), &[&plugin]);
     let reader = samples::built("samples", "pair-reader", &spin);
-    for (name, component) in [("rotate-service", service), ("pair-reader", reader)] {
-        let mut validate = std::process::Command::new(fetched::program("wasm-tools"));
+    for (name, component, variables) in [
+        (
+            "rotate-service",
+            service,
+            &["rotate_caller_secret", "rotate_account_id", "rotate_overlap_seconds", "cloudflare_api_token"][..],
+        ),
+        ("pair-reader", reader, &["application_url"]),
+    ] {
+        let mut validate = Command::new(fetched::program("wasm-tools"));
         validate.arg("validate").arg(samples::file(&format!("{name}-for-spin"), &component));
         let validated = output(validate, LIMIT);
         assert!(validated.status.success(), "{name}: {}", String::from_utf8_lossy(&validated.stderr));
         let (imports, _) = interfaces(&component);
-        assert!(imports.contains("wasi:keyvalue/store@0.2.0-draft2"), "{name}: {imports:?}");
-        let others = imports.iter().filter(|import| !import.contains("@0.2.2"));
-        let known = ["wasi:keyvalue/store@0.2.0-draft2", "wasi:config/store@0.2.0-draft-2024-09-27"];
-        assert!(others.clone().all(|import| known.contains(&import.as_str())), "{name}: {imports:?}");
+        let mut drafts: Vec<_> = imports.iter().filter(|import| !import.contains("@0.2.2")).collect();
+        drafts.sort();
+        assert_eq!(drafts, ["wasi:config/store@0.2.0-draft-2024-09-27", "wasi:keyvalue/store@0.2.0-draft2"], "{name}");
+        assert!(manifest.contains(&format!("source = \"{name}-for-spin.wasm\"\n")), "{name}");
+        let (_, given) = manifest.split_once(&format!("[component.{name}.variables]\n")).expect("its variables");
+        let given = given.split("\n[").next().expect("a table");
+        for variable in variables.iter().chain(&["rotate_token_id", "rotate_store"]) {
+            assert!(given.contains(&format!("{variable} = \"")), "{name}: {variable}");
+        }
     }
 }
