@@ -15,7 +15,7 @@ use cloudflare_access_simulator::API_TOKEN;
 
 /// The row's times may be this much of those of the older commit.
 const AT_MOST: f64 = 1.03;
-/// The component, the same of the older commit, the native client, and the SDKs of npm and PyPI.
+/// The component, the same of the older commit, the native client, and the SDKs of npm and `PyPI`.
 const CLIENTS: [&str; 5] = ["component", "before", "native", "npm", "PyPI"];
 const COMPONENT_NOW: usize = 0;
 const BEFORE: usize = 1;

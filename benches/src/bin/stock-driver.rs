@@ -6,12 +6,12 @@
 
 use std::time::Instant;
 
-use anyhow::Context;
 use cloudflare_access_benches::driver::Place;
 use cloudflare_access_benches::rounds::median;
 use cloudflare_access_host::bindings::{Plugin, PluginPre, types};
 use cloudflare_access_simulator::API_TOKEN;
 use wasmtime::component::{Component, Linker, ResourceTable};
+use wasmtime::error::Context;
 use wasmtime::{Config, Engine, Store};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
@@ -39,11 +39,11 @@ impl WasiHttpView for State {
 
 fn store(engine: &Engine, place: &Place) -> Store<State> {
     let mut wasi = WasiCtx::builder();
-    wasi.env("CLOUDFLARE_API_TOKEN", API_TOKEN).env("CLOUDFLARE_BASE_URL", &place.base_url);
+    wasi.env("CLOUDFLARE_API_TOKEN", API_TOKEN).env("CLOUDFLARE_API_BASE_URL", &place.base_url);
     Store::new(engine, State { table: ResourceTable::new(), wasi: wasi.build(), http: WasiHttpCtx::new() })
 }
 
-async fn get(plugin: &Plugin, store: &mut Store<State>, place: &Place) -> anyhow::Result<()> {
+async fn get(plugin: &Plugin, store: &mut Store<State>, place: &Place) -> wasmtime::Result<()> {
     let scope = types::Scope::Account(place.account_id.clone());
     let tokens = plugin.cloudflare_access_service_tokens();
     let token = tokens.call_get(store, &scope, &place.token_id, None).await?;
@@ -51,17 +51,17 @@ async fn get(plugin: &Plugin, store: &mut Store<State>, place: &Place) -> anyhow
     Ok(())
 }
 
-fn resident_bytes() -> anyhow::Result<f64> {
+fn resident_bytes() -> wasmtime::Result<f64> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no line of the resident set")?;
     Ok(f64::from(line.trim().trim_end_matches(" kB").parse::<u32>()?) * 1024.0)
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> wasmtime::Result<()> {
     let mut arguments = std::env::args().skip(1);
     let component = std::fs::read(arguments.next().context("the component is missing")?)?;
-    let place = Place::read(&mut arguments)?;
+    let place = Place::read(&mut arguments).map_err(|error| wasmtime::format_err!("{error:#}"))?;
     let engine = Engine::new(&Config::new())?;
     let component = Component::from_binary(&engine, &component)?;
     let mut linker = Linker::new(&engine);
