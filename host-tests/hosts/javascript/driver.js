@@ -1,19 +1,15 @@
-// The script of host-tests/hosts/script.json on jco: a step a line on standard input, its outcome a line on standard output.
+// The script of host-tests/hosts/script.json on the npm package: a step a line on standard input, its outcome a line on standard output.
 
 import { createInterface } from "node:readline";
-import { pathToFileURL } from "node:url";
 
-import { cloudflareAccess } from "./cloudflare-access.js";
+import { AccessError, AccessTokens } from "cloudflare-access-tokens";
 
 /** The credential comes from the environment, unless the step has one; then it may name a base URL, too. */
 const options = (step) => ({
-  endpoint: step["api-token"] && {
-    credentials: { tag: "api-token", val: step["api-token"] },
-    baseUrl: step["base-url"],
-  },
+  endpoint: step["api-token"] && { credentials: { apiToken: step["api-token"] }, baseUrl: step["base-url"] },
   timeoutMs: step["timeout-ms"],
   maxRetries: step["max-retries"],
-  headers: step.header && [{ name: step.header, value: "from the test" }],
+  headers: step.header && { [step.header]: "from the test" },
 });
 
 /** What create, ensure, issue and update take. */
@@ -24,66 +20,90 @@ const fields = (step) => ({
   clientSecretVersion: step["client-secret-version"],
 });
 
-function run(access, step) {
-  const home = step.account ?? step.zone;
-  const scope = { tag: step.account ? "account" : "zone", val: home };
+async function run(access, step) {
+  const { account, zone, id, key, name } = step;
+  const scope = account ? { account } : { zone };
   switch (step.operation) {
-    case "list-page":
-      return access.listPage(scope, {}, options(step)).tokens;
+    case "list-page": {
+      const page = await access.listPage(scope, { perPage: step["per-page"] }, options(step));
+      return { ...names(page.tokens), total: page.totalCount, next: page.nextPage };
+    }
     case "list-all":
-      return access.listAll(scope, { perPage: step["per-page"] }, options(step));
+      return names(await access.listAll(scope, { perPage: step["per-page"] }, options(step)));
     case "get":
-      return access.get(scope, step.id, options(step));
+      return token(await access.get(scope, id, options(step)));
     case "create":
-      return access.create(scope, fields(step), options(step));
+      return issued(await access.create(scope, fields(step), options(step)));
     case "update":
-      return access.update(scope, step.id, fields(step), options(step));
-    case "delete":
-      return access["delete"](scope, step.id, options(step));
+      return issued(await access.update(scope, id, fields(step), options(step)));
+    case "delete": {
+      const deletion = await access.delete(scope, id, options(step));
+      return { case: deletion.result, ...token(deletion.token) };
+    }
     case "refresh":
-      return access.refresh(home, step.id, options(step));
-    case "rotate":
-      return access.rotate(home, step.id, { tag: "expires-at", val: step["expires-at"] }, options(step));
-    case "expiring":
-      return access.expiring(scope, step["within-seconds"], options(step));
-    case "rotate-with-overlap":
-      return access.rotateWithOverlap(scope, step.id, step["overlap-seconds"], false, options(step)).issued;
-    case "find":
-      return access.find(scope, { tag: "client-id", val: step["client-id"] }, options(step));
-    case "ensure":
-      return access.ensure(scope, fields(step), options(step));
+      return token(await access.refresh(account, id, options(step)));
+    case "rotate": {
+      const previous = step["expires-at"] ? { expiresAt: step["expires-at"] } : "expires-now";
+      return issued(await access.rotate(account, id, previous, options(step)));
+    }
+    case "expiring": {
+      const { clock, expiring, disabled, forever } = await access.expiring(scope, step["within-seconds"], options(step));
+      const [due, off] = [expiring, disabled].map((list) => list.map(({ token }) => token));
+      return { clock, ...names(due), disabled: names(off).names, forever: names(forever).names };
+    }
+    case "refresh-expiring": {
+      const report = await access.refreshExpiring(account, { withinSeconds: step["within-seconds"], name }, options(step));
+      return { ...names(report.tokens), failed: report.tokens.flatMap(({ error }) => error?.kind ?? []) };
+    }
+    case "rotate-with-overlap": {
+      const overlap = { ...options(step), endRunningOverlap: step["end-running-overlap"] };
+      return issued((await access.rotateWithOverlap(scope, id, step["overlap-seconds"], overlap)).issued);
+    }
+    case "end-overlap":
+      return token(await access.endOverlap(scope, id, options(step)));
+    case "extend-overlap":
+      return token(await access.extendOverlap(scope, id, step["overlap-seconds"], options(step)));
+    case "find": {
+      const selector = step["client-id"] ? { clientId: step["client-id"] } : { name };
+      return names(await access.find(scope, selector, options(step)));
+    }
+    case "ensure": {
+      const ensured = await access.ensure(scope, fields(step), options(step));
+      return { case: ensured.result, ...issued(ensured) };
+    }
     case "issue":
-      return access.issue(home, fields(step), step.key, options(step));
+      return issued(await access.issue(account, fields(step), key, options(step)));
     case "finish-issue":
-      return access.finishIssue(home, step.key, options(step));
+      return token(await access.finishIssue(account, key, options(step)));
+    case "resolve-create":
+      return names(await access.resolveCreate(scope, name, step.since, options(step)));
+    case "disable":
+      return token(await access.disable(scope, id, options(step)));
+    case "enable":
+      return token(await access.enable(scope, id, options(step)));
   }
+  throw new Error(`the driver does not know ${step.operation}`);
 }
 
-function ok(step, result) {
-  if (Array.isArray(result)) return { names: result.map(({ name }) => name) };
-  if (step.operation === "expiring") {
-    const { clock, expiring, later } = result;
-    return { clock, expiring: expiring.length, later };
-  }
-  const isCase = "tag" in result;
-  const value = isCase ? result.val : result;
-  const { id, name, clientId } = value?.token ?? value ?? {};
-  return { case: isCase ? result.tag : undefined, id, name, "client-id": clientId, "client-secret": value?.clientSecret };
-}
+const names = (tokens) => ({ names: tokens.map(({ name }) => name) });
 
-function outcome(access, step) {
+const token = ({ id, name, clientId, enabled } = {}) => ({ id, name, "client-id": clientId, enabled });
+
+const issued = ({ clientSecret, ...issued }) => ({ ...token(issued.token), "client-secret": clientSecret });
+
+async function outcome(access, step) {
   try {
-    return { ok: ok(step, run(access, step)) };
+    return { ok: await run(access, step) };
   } catch (failure) {
-    if (failure.payload === undefined) return { trap: String(failure.stack) };
-    const { kind, outcome, status, attempts, message } = failure.payload;
+    if (!(failure instanceof AccessError)) return { trap: String(failure.stack) };
+    const { kind, outcome, status, attempts, message } = failure;
     return { err: { kind, outcome, status, attempts, message } };
   }
 }
 
-const granted = Object.fromEntries(Object.entries(process.env).filter(([name]) => name.startsWith("CLOUDFLARE_")));
-const access = await cloudflareAccess(pathToFileURL(`${process.argv[2]}/`), granted);
+const access = new AccessTokens();
 for await (const line of createInterface({ input: process.stdin })) {
-  console.log(JSON.stringify(outcome(access, JSON.parse(line))));
+  const step = JSON.parse(line);
+  const calls = Array.from({ length: step["at-once"] ?? 1 }, () => outcome(access, step));
+  console.log(JSON.stringify(await Promise.all(calls)));
 }
-process.exit(0); // the worker of preview2-shim would keep the process

@@ -1,86 +1,118 @@
-"""The script of host-tests/hosts/script.json on wasmtime-py: a step a line on standard input, its outcome a line on standard output."""
+"""The script of host-tests/hosts/script.json on the wheel: a step a line on standard input, its outcome a line on standard output."""
 
 import json
-import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
-from cloudflare_access import AccessError, CloudflareAccess, get, record
-from wasmtime.component import Variant
+from cloudflare_access_tokens import (
+    AccessError, AccessTokens, Account, ByClientId, ByName, CreateParams, Endpoint, ExpiresAt, ExpiresNow, IssuedToken, ListAllParams,
+    ListPageParams, RefreshParams, RequestOptions, ServiceToken, UpdatedToken, UpdateParams, Zone,
+)
+
+Step = dict[str, Any]
 
 
-def options(step):
+def options(step: Step) -> RequestOptions:
     """The credential comes from the environment, unless the step has one; then it may name a base URL, too."""
-    endpoint = record(credentials=step["api-token"], base_url=step["base-url"]) if "api-token" in step else None
-    headers = [record(name=step["header"], value="from the test")] if "header" in step else None
-    return record(endpoint=endpoint, timeout_ms=step.get("timeout-ms"), attempt_timeout_ms=None, max_retries=step.get("max-retries"),
-                  headers=headers)
+    return RequestOptions(
+        endpoint=Endpoint(step["api-token"], step["base-url"]) if "api-token" in step else None,
+        timeout_ms=step.get("timeout-ms"),
+        max_retries=step.get("max-retries"),
+        headers={step["header"]: "from the test"} if "header" in step else None,
+    )
 
 
-def fields(step):
-    """What create, ensure, issue and update take."""
-    return record(name=step.get("name"), duration=step.get("duration"), enabled=step.get("enabled"),
-                  client_secret_version=step.get("client-secret-version"), previous_client_secret_expires_at=None)
+def create_params(step: Step) -> CreateParams:
+    return CreateParams(step["name"], step.get("duration"), step.get("enabled"))
 
 
-def run(access, step):
-    home = step.get("account", step.get("zone"))
-    scope = Variant("account" if "account" in step else "zone", home)
+def run(access: AccessTokens, step: Step) -> Step:
+    account, id, name = step.get("account", ""), step.get("id", ""), step.get("name", "")
+    scope = Account(account) if account else Zone(step["zone"])
     match step["operation"]:
         case "list-page":
-            return access.list_page(scope, record(name=None, search=None, page=None, per_page=None), options(step)).tokens
+            page = access.list_page(scope, ListPageParams(per_page=step.get("per-page")), options(step))
+            return names(page.tokens) | {"total": page.total_count, "next": page.next_page}
         case "list-all":
-            return access.list_all(scope, record(name=None, search=None, per_page=step["per-page"]), options(step))
+            return names(access.list_all(scope, ListAllParams(per_page=step.get("per-page")), options(step)))
         case "get":
-            return access.get(scope, step["id"], options(step))
+            return token(access.get(scope, id, options(step)))
         case "create":
-            return access.create(scope, fields(step), options(step))
+            return issued(access.create(scope, create_params(step), options(step)))
         case "update":
-            return access.update(scope, step["id"], fields(step), options(step))
+            version = step.get("client-secret-version")
+            return issued(access.update(scope, id, UpdateParams(step.get("name"), client_secret_version=version), options(step)))
         case "delete":
-            return access.delete(scope, step["id"], options(step))
+            deletion = access.delete(scope, id, options(step))
+            return {"case": deletion.result} | (token(deletion.token) if deletion.token else {})
         case "refresh":
-            return access.refresh(home, step["id"], options(step))
+            return token(access.refresh(account, id, options(step)))
         case "rotate":
-            return access.rotate(home, step["id"], step["expires-at"], options(step))
+            previous = ExpiresAt(step["expires-at"]) if "expires-at" in step else ExpiresNow()
+            return issued(access.rotate(account, id, previous, options(step)))
         case "expiring":
-            return access.expiring(scope, step["within-seconds"], options(step))
+            report = access.expiring(scope, step["within-seconds"], options(step))
+            due, off = ([item.token for item in items] for items in (report.expiring, report.disabled))
+            more = {"disabled": names(off)["names"], "forever": names(report.forever)["names"]}
+            return {"clock": report.clock} | names(due) | more
+        case "refresh-expiring":
+            tokens = access.refresh_expiring(account, RefreshParams(step["within-seconds"], name), options(step)).tokens
+            failed = [item.refreshed.kind for item in tokens if isinstance(item.refreshed, AccessError)]
+            return {"names": [item.name for item in tokens], "failed": failed}
         case "rotate-with-overlap":
-            return access.rotate_with_overlap(scope, step["id"], step["overlap-seconds"], False, options(step)).issued
+            seconds, end_running = step["overlap-seconds"], step.get("end-running-overlap", False)
+            return issued(access.rotate_with_overlap(scope, id, seconds, options(step), end_running_overlap=end_running).issued)
+        case "end-overlap":
+            return token(access.end_overlap(scope, id, options(step)))
+        case "extend-overlap":
+            return token(access.extend_overlap(scope, id, step["overlap-seconds"], options(step)))
         case "find":
-            return access.find(scope, Variant("client-id", step["client-id"]), options(step))
+            return names(access.find(scope, ByClientId(step["client-id"]) if "client-id" in step else ByName(name), options(step)))
         case "ensure":
-            return access.ensure(scope, fields(step), options(step))
+            ensured = access.ensure(scope, create_params(step), options(step))
+            return {"case": ensured.result, "client-secret": ensured.client_secret} | token(ensured.token)
         case "issue":
-            return access.issue(home, fields(step), step["key"], options(step))
+            return issued(access.issue(account, create_params(step), step["key"], options(step)))
         case "finish-issue":
-            return access.finish_issue(home, step["key"], options(step))
+            return token(access.finish_issue(account, step["key"], options(step)))
+        case "resolve-create":
+            return names(access.resolve_create(scope, name, step["since"], options(step)))
+        case "disable":
+            return token(access.disable(scope, id, options(step)))
+        case "enable":
+            return token(access.enable(scope, id, options(step)))
+    raise ValueError(f"the driver does not know {step['operation']}")
 
 
-def ok(step, result):
-    if step["operation"] == "expiring":
-        return {"clock": result.clock, "expiring": len(result.expiring), "later": result.later}
-    if isinstance(result, list):
-        return {"names": [get(token, "name") for token in result]}
-    shown = {}
-    if step["operation"] == "delete":
-        shown["case"] = "already-gone" if result is None else "deleted"
-    if isinstance(result, Variant):
-        shown["case"], result = result.tag, result.payload
-    if result is not None:
-        token = getattr(result, "token", result)
-        shown |= {key: get(token, key) for key in ("id", "name", "client-id")}
-        shown["client-secret"] = getattr(result, "client-secret", None)
-    return shown
+def names(tokens: list[ServiceToken]) -> Step:
+    return {"names": [token.name for token in tokens]}
 
 
-def outcome(access, step):
+def token(token: ServiceToken) -> Step:
+    return {"id": token.id, "name": token.name, "client-id": token.client_id, "enabled": token.enabled}
+
+
+def issued(issued: IssuedToken | UpdatedToken) -> Step:
+    return token(issued.token) | {"client-secret": issued.client_secret}
+
+
+def outcome(access: AccessTokens, step: Step) -> Step:
     try:
-        return {"ok": ok(step, run(access, step))}
-    except AccessError as failure:
-        return {"err": {key: get(failure.error, key) for key in ("kind", "outcome", "status", "attempts", "message")}}
+        return {"ok": run(access, step)}
+    except AccessError as error:
+        shown = {"kind": error.kind, "outcome": error.outcome, "status": error.status, "attempts": error.attempts}
+        return {"err": shown | {"message": error.message}}
 
 
-granted = {name: value for name, value in os.environ.items() if name.startswith("CLOUDFLARE_")}
-plugin = CloudflareAccess(sys.argv[1], granted)
-for line in sys.stdin:
-    print(json.dumps(outcome(plugin, json.loads(line))), flush=True)
+def main() -> None:
+    access = AccessTokens()
+    with ThreadPoolExecutor() as threads:
+        for line in sys.stdin:
+            step = json.loads(line)
+            calls = [threads.submit(outcome, access, step) for _ in range(step.get("at-once", 1))]
+            print(json.dumps([call.result() for call in calls]), flush=True)
+
+
+if __name__ == "__main__":
+    main()

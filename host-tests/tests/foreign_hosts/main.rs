@@ -3,6 +3,7 @@
 
 mod composition;
 mod embedding;
+mod packages;
 mod packaging;
 mod real_hosts;
 mod sdks;

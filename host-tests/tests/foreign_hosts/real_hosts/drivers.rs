@@ -11,6 +11,7 @@ use cloudflare_access_host_tests::programs::{self, Lines, Running};
 use cloudflare_access_simulator::{API_TOKEN, Simulator};
 use serde_json::{Value, json};
 
+use crate::packages;
 use crate::real_hosts::embedding::Embedding;
 use crate::real_hosts::wave;
 
@@ -19,8 +20,16 @@ pub trait Driver {
     /// The name of the host, with the version that it reports itself.
     fn title(&self) -> String;
 
-    /// Calls the component once.
-    fn run(&mut self, step: &Value) -> Value;
+    /// Calls the component, several times at once where the step says so, and returns the outcome of each call.
+    fn run(&mut self, step: &Value) -> Vec<Value>;
+}
+
+/// Makes the calls of a step, each in a thread.
+pub fn at_once(step: &Value, call: impl Fn() -> Value + Sync) -> Vec<Value> {
+    std::thread::scope(|threads| {
+        let calls: Vec<_> = (0..step["at-once"].as_u64().unwrap_or(1)).map(|_| threads.spawn(&call)).collect();
+        calls.into_iter().map(|call| call.join().expect("no panic in a call")).collect()
+    })
 }
 
 /// Starts a host that reaches a simulator.
@@ -56,7 +65,13 @@ impl Driver for WasmtimeCommand {
         printed(command).split(' ').take(2).collect::<Vec<_>>().join(" ")
     }
 
-    fn run(&mut self, step: &Value) -> Value {
+    fn run(&mut self, step: &Value) -> Vec<Value> {
+        at_once(step, || self.call(step))
+    }
+}
+
+impl WasmtimeCommand {
+    fn call(&self, step: &Value) -> Value {
         let mut command = fetched::command(self.name);
         command
             .args(["run", "-S", "http", "--env", "CLOUDFLARE_API_TOKEN", "--env", "CLOUDFLARE_BASE_URL"])
@@ -66,13 +81,13 @@ impl Driver for WasmtimeCommand {
             .env("CLOUDFLARE_BASE_URL", &self.base_url);
         let output = programs::output(command, LIMIT);
         match wave::parse(&String::from_utf8_lossy(&output.stdout)) {
-            Some(result) => wave::outcome(&result),
+            Some(result) => wave::outcome(step, &result),
             None => json!({"trap": String::from_utf8_lossy(&output.stderr)}),
         }
     }
 }
 
-/// A driver in another language: one process, a step a line in, an outcome a line out.
+/// A driver in another language: one process, a step a line in, its outcomes a line out.
 struct Subprocess {
     title: String,
     _process: Running,
@@ -101,10 +116,10 @@ impl Driver for Subprocess {
         self.title.clone()
     }
 
-    fn run(&mut self, step: &Value) -> Value {
+    fn run(&mut self, step: &Value) -> Vec<Value> {
         writeln!(self.steps, "{step}").expect("the driver reads");
         let line = self.outcomes.wait_for(&format!("the outcome of {step}"), |line| Some(line.to_owned()));
-        serde_json::from_str(&line).unwrap_or_else(|_| json!({"trap": format!("the driver wrote {line}")}))
+        serde_json::from_str(&line).unwrap_or_else(|_| vec![json!({"trap": format!("the driver wrote {line}")})])
     }
 }
 
@@ -115,55 +130,29 @@ fn printed(command: Command) -> String {
     String::from_utf8(output.stdout).expect("text").trim().to_owned()
 }
 
-/// Python with wasmtime-py: the wheel is unpacked, not installed.
-fn python_with_wasmtime() -> Command {
-    let package = fetched::program("wasmtime-py");
-    let mut command = Command::new("python3");
-    command
-        .env("PYTHONPATH", package.ancestors().nth(2).expect("the wheel's folder"))
-        .env("PYTHONDONTWRITEBYTECODE", "1");
-    command
-}
-
 fn python() -> Command {
-    let mut command = python_with_wasmtime();
-    command.arg(Path::new(HOSTS).join("python/driver.py")).arg(fetched::component());
+    let mut command = packages::python();
+    command.arg(Path::new(HOSTS).join("python/driver.py"));
     command
 }
 
 fn python_version() -> String {
-    let mut command = python_with_wasmtime();
+    let mut command = packages::python();
     command.args(["-c", "import importlib.metadata; print(importlib.metadata.version('wasmtime'))"]);
     format!("wasmtime-py {}", printed(command))
 }
 
 fn jco_version() -> String {
-    let mut command = Command::new(fetched::program("jco"));
-    command.arg("--version");
-    format!("jco {}, Node", printed(command))
+    let (mut jco, mut node) = (Command::new(fetched::program("jco")), Command::new("node"));
+    jco.arg("--version");
+    node.arg("--version");
+    format!("jco {}, Node {}", printed(jco), printed(node).trim_start_matches('v'))
 }
 
-/// jco: the component becomes JavaScript once, in a folder that has the driver and the packages, as an application has them.
 fn jco() -> Command {
-    let jco = fetched::program("jco");
-    let folder = fetched::component().with_file_name("javascript");
-    std::fs::create_dir_all(&folder).expect("a folder for the application");
-    for file in ["driver.js", "cloudflare-access.js", "package.json"] {
-        std::fs::copy(Path::new(HOSTS).join("javascript").join(file), folder.join(file)).expect("the driver");
-    }
-    let packages = jco.ancestors().nth(2).expect("node_modules");
-    let link = folder.join("node_modules");
-    if !link.exists() {
-        std::os::unix::fs::symlink(packages, link).expect("a link to the packages");
-    }
-    let mut transpile = Command::new(jco);
-    transpile
-        .args(["transpile", "--quiet", "--instantiation", "async", "--out-dir", "transpiled"])
-        .arg(fetched::component())
-        .current_dir(&folder);
-    let transpiled = programs::output(transpile, LIMIT);
-    assert!(transpiled.status.success(), "jco transpile: {}", String::from_utf8_lossy(&transpiled.stderr));
+    let folder = packages::javascript();
+    std::fs::copy(Path::new(HOSTS).join("javascript/driver.js"), folder.join("driver.mjs")).expect("the driver");
     let mut command = Command::new("node");
-    command.arg("driver.js").arg("transpiled").current_dir(folder);
+    command.arg("driver.mjs").current_dir(folder);
     command
 }

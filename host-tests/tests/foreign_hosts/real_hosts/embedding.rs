@@ -1,16 +1,16 @@
 //! The component in a Rust application, by wasmtime's own bindings.
 
-use cloudflare_access_host_tests::lifecycle::{Clock, Ensured, Selector};
+use cloudflare_access_host_tests::lifecycle::{Clock, Ensured, RefreshParams, Selector};
 use cloudflare_access_host_tests::types::{
-    Credentials, Deletion, Endpoint, Error, IssuedToken, ListAllParams, PreviousSecret, RequestOptions, Scope,
-    ServiceToken,
+    Credentials, Deletion, Endpoint, Error, IssuedToken, ListAllParams, ListPageParams, PreviousSecret, RequestOptions,
+    Scope, ServiceToken,
 };
 use cloudflare_access_host_tests::{Host, Setup, requests};
 use cloudflare_access_simulator::{API_TOKEN, Simulator};
 use serde_json::{Value, json};
 use tokio::runtime::Handle;
 
-use crate::real_hosts::drivers::Driver;
+use crate::real_hosts::drivers::{Driver, at_once};
 
 /// The shared host of the tests, an instance a call.
 pub struct Embedding {
@@ -20,6 +20,8 @@ pub struct Embedding {
 impl Embedding {
     /// With the settings of the simulator in the environment.
     pub fn new(simulator: &Simulator) -> Self {
+        // Compiles the component, which is not the time of the first call.
+        let _ = Host::shared();
         Self {
             environment: vec![
                 ("CLOUDFLARE_API_TOKEN", API_TOKEN.to_owned()),
@@ -36,9 +38,12 @@ impl Driver for Embedding {
         format!("Rust, wasmtime {}", version.split('"').next().expect("its version"))
     }
 
-    fn run(&mut self, step: &Value) -> Value {
-        let setup = Setup { environment: self.environment.clone(), ..Setup::default() };
-        Handle::current().block_on(call(setup, step)).unwrap_or_else(|error| failure(&error))
+    fn run(&mut self, step: &Value) -> Vec<Value> {
+        let runtime = Handle::current();
+        at_once(step, || {
+            let setup = Setup { environment: self.environment.clone(), ..Setup::default() };
+            runtime.block_on(call(setup, step)).unwrap_or_else(|error| failure(&error))
+        })
     }
 }
 
@@ -63,7 +68,11 @@ async fn call(setup: Setup, step: &Value) -> Result<Value, Error> {
     };
     let mut access = Host::shared().instance_with(setup).await;
     match step["operation"].as_str().expect("an operation") {
-        "list-page" => Ok(names(&access.list_page(&scope, &requests::first_page(), options).await?.tokens)),
+        "list-page" => {
+            let params = ListPageParams { per_page: number("per-page"), ..requests::first_page() };
+            let page = access.list_page(&scope, &params, options).await?;
+            Ok(with("total", page.total_count, with("next", page.next_page, names(&page.tokens))))
+        }
         "list-all" => {
             let params = ListAllParams { per_page: number("per-page"), ..requests::everything() };
             Ok(names(&access.list_all(&scope, &params, options).await?))
@@ -78,34 +87,60 @@ async fn call(setup: Setup, step: &Value) -> Result<Value, Error> {
             Ok(token(&updated.token, updated.client_secret.as_deref()))
         }
         "delete" => Ok(match access.delete(&scope, &id, options).await? {
-            Deletion::Deleted(deleted) => with_case("deleted", token(&deleted, None)),
-            Deletion::AlreadyGone => with_case("already-gone", json!({"ok": {}})),
+            Deletion::Deleted(deleted) => with("case", "deleted", token(&deleted, None)),
+            Deletion::AlreadyGone => with("case", "already-gone", json!({"ok": {}})),
         }),
         "refresh" => Ok(token(&access.refresh(&account, &id, options).await?, None)),
         "rotate" => {
-            let previous = PreviousSecret::ExpiresAt(text("expires-at").expect("a time"));
+            let previous = text("expires-at").map_or(PreviousSecret::ExpiresNow, PreviousSecret::ExpiresAt);
             Ok(issued(&access.rotate(&account, &id, &previous, options).await?))
         }
         "expiring" => {
             let report = access.expiring(&scope, number("within-seconds").expect("seconds"), options).await?;
             let clock = if report.clock == Clock::Host { "host" } else { "server" };
-            Ok(json!({"ok": {"clock": clock, "expiring": report.expiring.len(), "later": report.later}}))
+            let [due, disabled] = [report.expiring, report.disabled].map(|tokens| {
+                let tokens: Vec<_> = tokens.into_iter().map(|item| item.token).collect();
+                names(&tokens)
+            });
+            let more = with("disabled", disabled["ok"]["names"].clone(), due);
+            Ok(with("clock", clock, with("forever", names(&report.forever)["ok"]["names"].clone(), more)))
+        }
+        "refresh-expiring" => {
+            let within_seconds = number("within-seconds").expect("seconds");
+            let params = RefreshParams { within_seconds, name: text("name"), include_expired: false };
+            let tokens = access.refresh_expiring(&account, &params, options).await?.tokens;
+            let failed = tokens.iter().filter_map(|item| item.refreshed.as_ref().err());
+            let failed: Vec<_> = failed.map(|error| failure(error)["err"]["kind"].clone()).collect();
+            let names: Vec<_> = tokens.iter().map(|item| item.name.clone()).collect();
+            Ok(json!({"ok": {"names": names, "failed": failed}}))
         }
         "rotate-with-overlap" => {
             let seconds = number("overlap-seconds").expect("seconds");
             Ok(issued(&access.rotate_with_overlap(&scope, &id, seconds, false, options).await?.issued))
         }
+        "end-overlap" => Ok(token(&access.end_overlap(&scope, &id, options).await?, None)),
+        "extend-overlap" => {
+            let seconds = number("overlap-seconds").expect("seconds");
+            Ok(token(&access.extend_overlap(&scope, &id, seconds, options).await?, None))
+        }
         "find" => {
-            let selector = Selector::ClientId(text("client-id").expect("a client id"));
+            let name = || Selector::Name(text("name").expect("a name"));
+            let selector = text("client-id").map_or_else(name, Selector::ClientId);
             Ok(names(&access.find(&scope, &selector, options).await?))
         }
         "ensure" => Ok(match access.ensure(&scope, &named(), options).await? {
-            Ensured::Created(created) => with_case("created", issued(&created)),
-            Ensured::Updated(updated) => with_case("updated", token(&updated, None)),
-            Ensured::Unchanged(unchanged) => with_case("unchanged", token(&unchanged, None)),
+            Ensured::Created(created) => with("case", "created", issued(&created)),
+            Ensured::Updated(updated) => with("case", "updated", token(&updated, None)),
+            Ensured::Unchanged(unchanged) => with("case", "unchanged", token(&unchanged, None)),
         }),
         "issue" => Ok(issued(&access.issue(&account, &named(), &text("key").expect("a key"), options).await?)),
         "finish-issue" => Ok(token(&access.finish_issue(&account, &text("key").expect("a key"), options).await?, None)),
+        "resolve-create" => {
+            let (name, since) = (text("name").expect("a name"), text("since").expect("a time"));
+            Ok(names(&access.resolve_create(&scope, &name, &since, options).await?))
+        }
+        "disable" => Ok(token(&access.disable(&scope, &id, options).await?, None)),
+        "enable" => Ok(token(&access.enable(&scope, &id, options).await?, None)),
         other => panic!("no such operation: {other}"),
     }
 }
@@ -115,15 +150,17 @@ fn names(tokens: &[ServiceToken]) -> Value {
 }
 
 fn token(token: &ServiceToken, secret: Option<&str>) -> Value {
-    json!({"ok": {"id": token.id, "name": token.name, "client-id": token.client_id, "client-secret": secret}})
+    json!({"ok": {
+        "id": token.id, "name": token.name, "client-id": token.client_id, "enabled": token.enabled, "client-secret": secret,
+    }})
 }
 
 fn issued(issued: &IssuedToken) -> Value {
     token(&issued.token, Some(&issued.client_secret))
 }
 
-fn with_case(case: &str, mut outcome: Value) -> Value {
-    outcome["ok"]["case"] = json!(case);
+fn with(field: &str, value: impl Into<Value>, mut outcome: Value) -> Value {
+    outcome["ok"][field] = value.into();
     outcome
 }
 

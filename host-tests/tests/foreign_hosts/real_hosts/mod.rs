@@ -33,9 +33,10 @@ async fn run(start: drivers::Start) -> table::Column {
     let simulator = Simulator::builder().zones_like_accounts().start().await.expect("a simulator");
     tokio::task::spawn_blocking(move || {
         let mut driver = start(&simulator);
+        let mut progress = script::Progress::default();
         let cells = script::cases()
             .into_iter()
-            .map(|case| (case.name.clone(), case.check(&simulator, |step| driver.run(step))))
+            .map(|case| (case.name.clone(), case.check(&simulator, &mut progress, |step| driver.run(step))))
             .collect();
         table::Column { host: driver.title(), cells }
     })

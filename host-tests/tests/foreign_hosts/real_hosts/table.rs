@@ -58,6 +58,15 @@ fn check_page(table: &str) {
     if std::env::var_os("UPDATE").is_some() {
         std::fs::write(PAGE, fresh).expect("the page is written");
     } else {
-        assert_eq!(page, fresh, "docs/hosts.md is stale: run with UPDATE=1");
+        assert_eq!(of_any_node(&page), of_any_node(&fresh), "docs/hosts.md is stale: run with UPDATE=1");
     }
+}
+
+/// The page without the version of Node, which is that of the machine.
+fn of_any_node(page: &str) -> String {
+    let mut parts = page.split(", Node ");
+    let before = parts.next().unwrap_or_default();
+    parts.fold(before.to_owned(), |text, part| {
+        text + ", Node " + part.trim_start_matches(|letter: char| letter.is_ascii_digit() || letter == '.')
+    })
 }

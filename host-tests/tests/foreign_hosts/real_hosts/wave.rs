@@ -35,7 +35,8 @@ pub fn call(step: &Value) -> String {
     };
     match step["operation"].as_str().expect("an operation") {
         "list-page" => {
-            format!("list-page({scope}, {{name: none, search: none, page: none, per-page: none}}, {options})")
+            let per_page = some("per-page");
+            format!("list-page({scope}, {{name: none, search: none, page: none, per-page: {per_page}}}, {options})")
         }
         "list-all" => {
             let per_page = some("per-page");
@@ -49,7 +50,16 @@ pub fn call(step: &Value) -> String {
         "rotate-with-overlap" => {
             format!("rotate-with-overlap({scope}, {}, {}, false, {options})", text("id"), text("overlap-seconds"))
         }
+        "extend-overlap" => format!("extend-overlap({scope}, {}, {}, {options})", text("id"), text("overlap-seconds")),
+        "refresh-expiring" => format!(
+            "refresh-expiring({}, {{within-seconds: {}, name: {}, include-expired: false}}, {options})",
+            text("account"),
+            text("within-seconds"),
+            some("name"),
+        ),
+        "find" if step["client-id"].is_null() => format!("find({scope}, name({}), {options})", text("name")),
         "find" => format!("find({scope}, client-id({}), {options})", text("client-id")),
+        "resolve-create" => format!("resolve-create({scope}, {}, {}, {options})", text("name"), text("since")),
         "update" => format!(
             "update({scope}, {}, {{name: {}, duration: none, enabled: none, client-secret-version: {version}, \
              previous-client-secret-expires-at: none}}, {options})",
@@ -58,7 +68,11 @@ pub fn call(step: &Value) -> String {
         ),
         "refresh" => format!("refresh({}, {}, {options})", text("account"), text("id")),
         "rotate" => {
-            format!("rotate({}, {}, expires-at({}), {options})", text("account"), text("id"), text("expires-at"))
+            let previous = match &step["expires-at"] {
+                Value::Null => "expires-now".to_owned(),
+                time => format!("expires-at({})", literal(time)),
+            };
+            format!("rotate({}, {}, {previous}, {options})", text("account"), text("id"))
         }
         function => format!("{function}({scope}, {}, {options})", text("id")),
     }
@@ -69,27 +83,43 @@ fn literal(value: &Value) -> String {
     value.to_string()
 }
 
-/// What a driver says of a result.
-pub fn outcome(result: &Value) -> Value {
+/// What a driver says of the result of a step.
+pub fn outcome(step: &Value, result: &Value) -> Value {
     if let Some(error) = result.get("err") {
         let fields = ["kind", "outcome", "status", "attempts", "message"];
         return json!({"err": fields.map(|field| (field.to_owned(), error[field].clone())).into_iter().collect::<Map<_, _>>()});
     }
     let ok = &result["ok"];
-    if let Some(tokens) = ok.as_array().or(ok["tokens"].as_array()) {
-        return json!({"ok": {"names": tokens.iter().map(|token| token["name"].clone()).collect::<Vec<_>>()}});
+    let names = |tokens: &Value| -> Value {
+        let tokens = tokens.as_array().into_iter().flatten();
+        tokens.map(|item| item.get("token").unwrap_or(item)["name"].clone()).collect()
+    };
+    match step["operation"].as_str().expect("an operation") {
+        "list-page" => {
+            json!({"ok": {"names": names(&ok["tokens"]), "total": ok["total-count"], "next": ok["next-page"]}})
+        }
+        "list-all" | "find" | "resolve-create" => json!({"ok": {"names": names(ok)}}),
+        "expiring" => json!({"ok": {
+            "clock": ok["clock"], "names": names(&ok["expiring"]), "disabled": names(&ok["disabled"]),
+            "forever": names(&ok["forever"]),
+        }}),
+        "refresh-expiring" => {
+            let tokens = ok["tokens"].as_array().into_iter().flatten();
+            let failed: Vec<_> =
+                tokens.filter_map(|item| Some(item["refreshed"].get("err")?["kind"].clone())).collect();
+            json!({"ok": {"names": names(&ok["tokens"]), "failed": failed}})
+        }
+        _ => {
+            let cases = ["deleted", "already-gone", "created", "updated", "unchanged"];
+            let case = cases.into_iter().find(|case| ok == *case || ok.get(case).is_some());
+            let ok = case.and_then(|case| ok.get(case)).or(ok.get("issued")).unwrap_or(ok);
+            let token = ok.get("token").unwrap_or(ok);
+            json!({"ok": {
+                "case": case, "id": token["id"], "name": token["name"], "client-id": token["client-id"],
+                "enabled": token["enabled"], "client-secret": ok["client-secret"],
+            }})
+        }
     }
-    if let Some(expiring) = ok["expiring"].as_array() {
-        return json!({"ok": {"clock": ok["clock"], "expiring": expiring.len(), "later": ok["later"]}});
-    }
-    let cases = ["deleted", "already-gone", "created", "updated", "unchanged"];
-    let case = cases.into_iter().find(|case| ok == *case || ok.get(case).is_some());
-    let ok = case.and_then(|case| ok.get(case)).or(ok.get("issued")).unwrap_or(ok);
-    let token = ok.get("token").unwrap_or(ok);
-    json!({"ok": {
-        "case": case, "id": token["id"], "name": token["name"], "client-id": token["client-id"],
-        "client-secret": ok["client-secret"],
-    }})
 }
 
 /// A printed value as JSON: a record is an object, a list or tuple an array, a case with a value an object of one field, a case
