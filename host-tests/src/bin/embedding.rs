@@ -1,4 +1,4 @@
-//! Makes a token with nothing but wasmtime. All below the attribute is the Rust block of `docs/embedding.md`.
+//! Runs the life of a token with nothing but wasmtime. All below the attribute is the Rust block of `docs/embedding.md`.
 
 #![allow(
     missing_docs,
@@ -6,7 +6,10 @@
     reason = "the bindings are generated; their documentation is in the WIT files"
 )]
 
-use exports::cloudflare::access::types::{CreateParams, Scope};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+
+use exports::cloudflare::access::types::{CreateParams, Error, Scope};
 use wasmtime::component::{Component, Linker, ResourceTable};
 use wasmtime::{Engine, Store};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
@@ -33,6 +36,37 @@ impl WasiHttpView for State {
     }
 }
 
+/// Stores a secret where only this user can read it.
+fn store_secret(secret: &str) -> std::io::Result<()> {
+    let mut file = std::fs::OpenOptions::new();
+    file.write(true).create(true).truncate(true).mode(0o600).open("secret")?.write_all(secret.as_bytes())
+}
+
+/// Makes a token, rotates its secret and deletes it. The first `?` of a call is for a trap, the second for the contract's error.
+async fn life_of_a_token(access: &Plugin, store: &mut Store<State>, account_id: &str) -> wasmtime::Result<()> {
+    let (service_tokens, lifecycle) = (access.cloudflare_access_service_tokens(), access.cloudflare_access_lifecycle());
+    let account = Scope::Account(account_id.to_owned());
+    let wanted = CreateParams {
+        name: "CI pipeline".to_owned(),
+        duration: Some("8760h".to_owned()),
+        enabled: None,
+        client_secret_version: None,
+        previous_client_secret_expires_at: None,
+    };
+    // Until `finish-issue` the same call can be made again: it returns the same token with a new secret.
+    let issued = lifecycle.call_issue(&mut *store, account_id, &wanted, "ci-1", None).await??;
+    store_secret(&issued.client_secret)?;
+    lifecycle.call_finish_issue(&mut *store, account_id, "ci-1", None).await??;
+
+    // The old secret passes for another hour, in which machines take over the new one.
+    let id = &issued.token.id;
+    let rotated = lifecycle.call_rotate_with_overlap(&mut *store, &account, id, 3600, false, None).await??;
+    store_secret(&rotated.issued.client_secret)?;
+
+    service_tokens.call_delete(&mut *store, &account, id, None).await??;
+    Ok(())
+}
+
 #[tokio::main]
 async fn main() -> wasmtime::Result<()> {
     // Once for the life of the application.
@@ -54,17 +88,9 @@ async fn main() -> wasmtime::Result<()> {
     let mut store = Store::new(&engine, state);
     let access = plugin.instantiate_async(&mut store).await?;
 
-    let account = Scope::Account(std::env::var("CLOUDFLARE_ACCOUNT_ID")?);
-    let wanted = CreateParams {
-        name: "CI pipeline".to_owned(),
-        duration: Some("8760h".to_owned()),
-        enabled: None,
-        client_secret_version: None,
-        previous_client_secret_expires_at: None,
-    };
-    match access.cloudflare_access_service_tokens().call_create(&mut store, &account, &wanted, None).await? {
-        Ok(issued) => println!("{} {}", issued.token.id, issued.client_secret),
-        Err(error) => eprintln!("{:?}: {}", error.outcome, error.message),
+    let lived = life_of_a_token(&access, &mut store, &std::env::var("CLOUDFLARE_ACCOUNT_ID")?).await;
+    if let Some(error) = lived.as_ref().err().and_then(|error| error.downcast_ref::<Error>()) {
+        eprintln!("{:?}, {:?}: {}", error.kind, error.outcome, error.message);
     }
-    Ok(())
+    lived
 }

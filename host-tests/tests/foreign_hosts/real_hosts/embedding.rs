@@ -111,8 +111,8 @@ async fn call(setup: Setup, step: &Value) -> Result<Value, Error> {
             let tokens = access.refresh_expiring(&account, &params, options).await?.tokens;
             let failed = tokens.iter().filter_map(|item| item.refreshed.as_ref().err());
             let failed: Vec<_> = failed.map(|error| failure(error)["err"]["kind"].clone()).collect();
-            let names: Vec<_> = tokens.iter().map(|item| item.name.clone()).collect();
-            Ok(json!({"ok": {"names": names, "failed": failed}}))
+            let due: Vec<_> = tokens.iter().map(|item| item.name.clone()).collect();
+            Ok(json!({"ok": {"names": due, "failed": failed}}))
         }
         "rotate-with-overlap" => {
             let seconds = number("overlap-seconds").expect("seconds");

@@ -119,7 +119,7 @@ impl Case {
         }
         let started = std::time::Instant::now();
         let closed = ClosedPort::reserve();
-        let step = self.with_values(&self.step, simulator, progress, &closed);
+        let step = with_values(&self.step, simulator, progress, &closed);
         let replies = run(&with_scope(step, home));
         let took = started.elapsed().as_millis();
         if took > u128::from(AT_MOST_MS) {
@@ -128,34 +128,13 @@ impl Case {
         if replies.len() as u64 != calls {
             return Err(format!("{calls} calls have {} outcomes", replies.len()));
         }
-        let expect = self.with_values(&self.expect, simulator, progress, &closed);
+        let expect = with_values(&self.expect, simulator, progress, &closed);
         for reply in &replies {
             check_reply(&expect, reply)?;
             progress.remember(reply);
         }
         self.check_requests(simulator)?;
         self.check_secrets(simulator, progress)
-    }
-
-    /// What only the running simulator knows in place of `$…`, wherever it stands.
-    fn with_values(&self, value: &Value, simulator: &Simulator, progress: &Progress, closed: &ClosedPort) -> Value {
-        let again = |value| self.with_values(value, simulator, progress, closed);
-        match value {
-            Value::Array(items) => items.iter().map(again).collect(),
-            Value::Object(fields) => {
-                Value::Object(fields.iter().map(|(name, value)| (name.clone(), again(value))).collect())
-            }
-            Value::String(text) => match &**text {
-                "$id" | "$last-id" => json!(progress.id),
-                "$client-id" => json!(progress.client_id),
-                "$api-token" => json!(API_TOKEN),
-                "$base-url" => json!(simulator.base_url()),
-                "$in-one-hour" => json!(simulator.timestamp_in(std::time::Duration::from_hours(1))),
-                "$closed-port" => json!(format!("http://{}", closed.address())),
-                _ => value.clone(),
-            },
-            _ => value.clone(),
-        }
     }
 
     /// As many requests as expected, each with its length, none chunked, and with the header of the step, whatever HTTP stack the host
@@ -220,6 +199,27 @@ impl Progress {
 fn with_scope(mut step: Value, home: &Scope) -> Value {
     step[home.kind().to_string()] = json!(home.id());
     step
+}
+
+/// What only the running simulator knows in place of `$…`, wherever it stands.
+fn with_values(value: &Value, simulator: &Simulator, progress: &Progress, closed: &ClosedPort) -> Value {
+    let again = |value| with_values(value, simulator, progress, closed);
+    match value {
+        Value::Array(items) => items.iter().map(again).collect(),
+        Value::Object(fields) => {
+            Value::Object(fields.iter().map(|(name, value)| (name.clone(), again(value))).collect())
+        }
+        Value::String(text) => match &**text {
+            "$id" | "$last-id" => json!(progress.id),
+            "$client-id" => json!(progress.client_id),
+            "$api-token" => json!(API_TOKEN),
+            "$base-url" => json!(simulator.base_url()),
+            "$in-one-hour" => json!(simulator.timestamp_in(std::time::Duration::from_hours(1))),
+            "$closed-port" => json!(format!("http://{}", closed.address())),
+            _ => value.clone(),
+        },
+        _ => value.clone(),
+    }
 }
 
 /// Every value that is expected must be there; more may be. A list of expectations needs one that holds. `message-contains` is about
