@@ -314,7 +314,7 @@ async fn ids_are_sent_encoded_and_never_as_a_path() {
 
 #[tokio::test]
 async fn a_list_tells_where_it_stands_and_list_all_brings_every_token_once() {
-    let simulator = Simulator::builder().quota(500).start().await.expect("a simulator");
+    let simulator = Simulator::builder().zones_like_accounts().quota(500).start().await.expect("a simulator");
     let mut plugin = Host::shared().instance().await;
     let options = options(&simulator);
     let options = Some(&options);
