@@ -270,12 +270,20 @@ async fn issuing(api: &Api<Account>, issue: Issue) -> Result<Vec<Request>, Failu
     params.name = working_name(&name, key);
     let made = if issue.key.is_some() { find_by_name(api, &params.name).await? } else { Vec::new() };
     let (id, secret) = match made.first() {
-        Some(token) => (token.id.as_str(), Request::rotate(api.scope(), &token.id, None)),
+        Some(token) => (token.id.as_str(), next_secret(api, token)),
         None => ("<its id>", Request::create(api.scope(), &params)),
     };
     let twins = made.iter().skip(1).map(|token| Request::delete(api.scope(), &token.id));
     let finish = Request::update(api.scope(), id, &UpdateParams::new().name(name));
     Ok(twins.chain([secret, finish]).collect())
+}
+
+/// The request that gives a token another secret: by its version where that is known, as the component does.
+fn next_secret(api: &Api<Account>, token: &ServiceToken) -> Request {
+    match token.client_secret_version.and_then(|version| version.checked_add(1)) {
+        Some(version) => Request::update(api.scope(), &token.id, &UpdateParams::new().client_secret_version(version)),
+        None => Request::rotate(api.scope(), &token.id, None),
+    }
 }
 
 /// The name that a token has until its secret is stored.

@@ -667,7 +667,7 @@ fn issue_with_a_key_tells_only_the_result() {
 fn issue_that_runs_out_of_time_says_how_to_go_on_and_the_command_does() {
     let simulator = simulator();
     simulator.inject(Fault::new(FaultKind::Close).on(Operation::Create).after_commit());
-    simulator.inject(Fault::new(FaultKind::Close).on(Operation::Rotate).forever());
+    simulator.inject(Fault::new(FaultKind::Close).on(Operation::Update).forever());
     let issue = ["issue", "CI; $(date)", "--timeout", "2s", "--output", "env"];
     let (code, stdout, stderr) = run(program(&simulator).args(issue));
     assert_eq!((code, stdout.as_str()), (9, ""), "{stderr}");
