@@ -12,13 +12,6 @@ const FUNCTIONS: usize = 20;
 /// Longer names are cut.
 const CHARACTERS: usize = 110;
 
-/// What other settings of the compiler give, measured by hand on 2026-11-26, when the component had 177,631 bytes and a `get` took 36,133
-/// instructions.
-const OTHER_SETTINGS: &str = "\n\
-What other settings give with the same code (2026-11-26; 177,631 bytes and 36,133 instructions for a `get` as it is): with all the\n\
-inlining that the compiler likes, 192,877 bytes and 33,605 instructions; `opt-level = \"s\"` 165,944 and 39,550; `opt-level = \"z\"` 151,902 and\n\
-55,987. `wasm-opt` is not used: it does not come with Rust's toolchain, and the build is one command of cargo.\n";
-
 /// The sections are those of the component; its functions have names only in `named`.
 pub fn section(named: &[u8]) -> String {
     let sections = Sizes::read(COMPONENT).expect("the component is WebAssembly").sections;
@@ -28,7 +21,6 @@ pub fn section(named: &[u8]) -> String {
     for part in &sections {
         line(&mut page, &part.name, part);
     }
-    page.push_str(OTHER_SETTINGS);
     writeln!(
         page,
         "\nOf the {code} bytes of code, by the names of the functions of a build that keeps them. What the compiler has inlined counts for\n\
@@ -45,7 +37,7 @@ pub fn section(named: &[u8]) -> String {
         let part = Part { name: String::new(), count: sum(|part| part.count), bytes: sum(|part| part.bytes) };
         line(&mut page, "everything else", &part);
     }
-    page.push_str("\nThe dearest of what is there more than once, each copy for other types:\n\n");
+    page.push_str("\nThe largest of what is there more than once, each copy for other types:\n\n");
     page.push_str("| function | copies | bytes |\n|---|---|---|\n");
     for part in copied.iter().take(COPIED) {
         line(&mut page, &code_span(&part.name), part);

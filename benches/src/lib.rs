@@ -1,4 +1,5 @@
-//! What is measured, for criterion (`benches/rows.rs`) and for the page `docs/performance.md` (`benches/report.rs`) alike.
+//! What is measured: for criterion (`rows.rs`), for the report on the inside of a call (`report/`), and for `docs/performance.md`
+//! (`src/bin/compare.rs`).
 //!
 //! A [`Row`] is one thing that is done in two ways against the same server: through the host crate, and by a plain hyper client.
 //! Each way is a [`Run`].

@@ -205,7 +205,7 @@ impl<'a, H: Host> Call<'a, H> {
 mod tests {
     use super::*;
     use crate::contract::lifecycle::{RefreshParams, Selector};
-    use crate::contract::types::{CreateParams, Endpoint, Header};
+    use crate::contract::types::{CreateParams, Credentials, Endpoint, Header};
     use crate::exchange::Cause;
     use crate::exchange::scripted_host::{CREDENTIAL, Reply, ScriptedHost, account, options};
     use crate::operations::list_all::list_all;
@@ -311,6 +311,32 @@ mod tests {
         }
         let error = send(Effect::MakeSecret, [Reply::refused(), Reply::lost()]).0.expect_err("it fails");
         assert_eq!((error.outcome, error.attempts), (Outcome::Unknown, 2), "sent once after it did not leave once");
+    }
+
+    #[test]
+    fn the_first_wait_is_below_half_a_second() {
+        for milliseconds in 1..20 {
+            let (result, host) = send(Effect::Read, [Reply::refused().after(milliseconds), done()]);
+            let wait = host.elapsed() - Duration::from_millis(milliseconds);
+            assert!(result.is_ok() && wait < Duration::from_millis(500), "{wait:?}");
+        }
+    }
+
+    #[test]
+    fn client_secrets_are_kept_out_once_each_and_beyond_a_hundred_nothing_is_shown() {
+        let shown = |secrets: Vec<String>| {
+            let endpoint = Endpoint { credentials: Credentials::Host, base_url: None };
+            let options = RequestOptions { endpoint: Some(endpoint), ..options() };
+            let failed = ScriptedHost::default().run(Function::Get, options, async |call| {
+                call.keep_out(&secrets);
+                Err::<(), _>(Failure::new(ErrorKind::Rejected, "not secret-number-100"))
+            });
+            failed.expect_err("it fails").message
+        };
+        let distinct = |count: u32| (0..count).map(|number| format!("secret-number-{number:03}")).collect();
+        assert_eq!(shown(distinct(100)), "get: not secret-number-100");
+        assert!(shown(distinct(101)).contains("more than 100 secrets"));
+        assert_eq!(shown(vec!["secret-number-100".to_owned(); 300]), "get: not [redacted]");
     }
 
     #[test]

@@ -322,6 +322,13 @@ mod tests {
     }
 
     #[test]
+    fn a_look_that_fails_says_why() {
+        let host = ScriptedHost::with_replies([shown(Some(2), None, None), Reply::lost(), Reply::refusal(403, 9999)]);
+        let error = rotate_in(&account(), &host, false).expect_err("lost");
+        assert!(error.message.contains("could not be looked at afterwards (403"), "{}", error.message);
+    }
+
+    #[test]
     fn what_is_certainly_not_done_is_said_to_be() {
         for refusal in [Reply::refusal(403, 9999), Reply::refusal(400, 12130)] {
             let host = ScriptedHost::with_replies([shown(Some(2), None, None), refusal]);
