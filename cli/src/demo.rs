@@ -6,17 +6,22 @@
 
 use std::fmt::Display;
 use std::io::Write;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
+use cloudflare_access_host::rotation::{Delivery, Rotation, StateFolder};
 use cloudflare_access_host::{
-    AccessTokens, Account, BaseUrl, COMPONENT, CreateParams, Credentials, Error, ErrorKind, ExposeSecret, IssuedToken,
-    ListAllParams, PreviousSecret, SecretString, ServiceToken, TokenDuration, Tokens, UpdateParams,
+    AccessTokens, Account, BaseUrl, COMPONENT, CreateParams, Credentials, Destination, DestinationFuture, Error,
+    ErrorKind, ExposeSecret, IssuedToken, ListAllParams, Pair, SecretString, ServiceToken, TokenDuration, Tokens,
+    UpdateParams,
 };
 use cloudflare_access_simulator::{ACCOUNT_ID, API_TOKEN, Simulator};
 
+use crate::arguments::Connection;
 use crate::failure::Failure;
 use crate::output;
+use crate::rotation::{UrlProof, work};
 
 const BOLD: Style = Style::new().bold();
 const DIMMED: Style = Style::new().dimmed();
@@ -49,14 +54,38 @@ struct Demo {
     broken: u32,
 }
 
-/// A pair that a machine proves itself with.
-struct Pair {
-    client_id: String,
-    client_secret: SecretString,
+/// Why the demo stopped.
+type Stopped = Box<dyn std::error::Error>;
+
+/// The machine that takes up a new secret.
+#[derive(Clone, Debug, Default)]
+struct Place(Arc<Mutex<Option<Pair>>>);
+
+impl Place {
+    fn pair(&self) -> Option<Pair> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Destination for Place {
+    fn name(&self) -> String {
+        "a machine".to_owned()
+    }
+
+    fn check<'a>(&'a self, _: Option<&'a str>) -> DestinationFuture<'a> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn deliver<'a>(&'a self, pair: &'a Pair) -> DestinationFuture<'a> {
+        Box::pin(async move {
+            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(pair.clone());
+            Ok(())
+        })
+    }
 }
 
 impl Demo {
-    async fn walk(&mut self) -> Result<(), Error> {
+    async fn walk(&mut self) -> Result<(), Stopped> {
         let (token, first) = self.create().await?;
         self.use_it(&first);
         self.list(&token).await?;
@@ -64,7 +93,7 @@ impl Demo {
         let (token, second) = self.rotate(token, &first).await?;
         self.grace_period_ends(&first, &second);
         self.refresh(&token, &second).await?;
-        self.delete(&token, &second).await
+        Ok(self.delete(&token, &second).await?)
     }
 
     async fn create(&mut self) -> Result<(ServiceToken, Pair), Error> {
@@ -89,7 +118,7 @@ impl Demo {
         show("CF-Access-Client-Id", &pair.client_id);
         show("CF-Access-Client-Secret", &masked(&pair.client_secret));
         self.check("Access lets the pair in", self.passes(pair));
-        let wrong = Pair { client_id: pair.client_id.clone(), client_secret: "cfast_wrong".into() };
+        let wrong = Pair::new(&pair.client_id, "cfast_wrong".into());
         self.check("Access refuses another secret", !self.passes(&wrong));
     }
 
@@ -126,18 +155,29 @@ impl Demo {
         Ok(after)
     }
 
-    async fn rotate(&mut self, before: ServiceToken, first: &Pair) -> Result<(ServiceToken, Pair), Error> {
-        self.step("Rotate its secret, with an hour for the machines to take up the new one");
-        let until = PreviousSecret::ExpiresAt(self.simulator.timestamp_in(HOUR));
-        let issued = self.account.rotate(&before.id, until).await?;
+    /// One whole rotation: proven at the application of the simulator, delivered to a place in memory.
+    async fn rotate(&mut self, before: ServiceToken, first: &Pair) -> Result<(ServiceToken, Pair), Stopped> {
+        self.step("Rotate its secret: proven, delivered, and an hour for the machines to take up the new one");
+        let folder = tempfile::tempdir()?;
+        let state = StateFolder::open(folder.path().join("rotations"))?;
+        let place = Place::default();
+        let proof = UrlProof::new(&self.simulator.application_url(), &Connection::default());
+        let delivery = Delivery::to(place.clone()).proven_by(proof.map_err(|failure| failure.message)?);
+        let mut steps = Vec::new();
+        let rotation = Rotation::new(self.account.clone(), &before.id, HOUR, delivery);
+        let token = rotation.run(&state, &mut |step| steps.push(step)).await?;
         self.show_requests(&before.id);
-        let second = pair(&issued);
+        for line in steps.iter().filter_map(|step| work::line(step, true)) {
+            say(format_args!("     {DIMMED}{line}{DIMMED:#}"));
+        }
+        let second = place.pair().ok_or("nothing was delivered")?;
         change("secret", Some(&masked(&first.client_secret)), Some(&masked(&second.client_secret)));
-        show("old secret until", &or_dash(issued.token.previous_client_secret_expires_at.as_deref()));
+        show("old secret until", &or_dash(token.previous_client_secret_expires_at.as_deref()));
         self.check("the client id is the same", first.client_id == second.client_id);
-        self.check("Access lets the new secret in", self.passes(&second));
+        self.check("Access lets the delivered secret in", self.passes(&second));
         self.check("Access still lets the old secret in", self.passes(first));
-        Ok((issued.token, second))
+        self.check("nothing is left unfinished in the state folder", state.unfinished()?.is_empty());
+        Ok((token, second))
     }
 
     fn grace_period_ends(&mut self, first: &Pair, second: &Pair) {
@@ -249,7 +289,7 @@ fn masked(secret: &SecretString) -> String {
 }
 
 fn pair(issued: &IssuedToken) -> Pair {
-    Pair { client_id: issued.token.client_id.clone().unwrap_or_default(), client_secret: issued.client_secret.clone() }
+    Pair::new(issued.token.client_id.clone().unwrap_or_default(), issued.client_secret.clone())
 }
 
 /// Whether `after` expires later, by times of the same form.

@@ -10,6 +10,8 @@ use jiff::{SignedDuration, Timestamp};
 use crate::failure::Failure;
 use crate::words::relative;
 
+const STATE_FOLDER: &str = "the state folder";
+
 /// When the current secret was made, and who says so.
 #[derive(Debug, PartialEq, Eq)]
 struct Made {
@@ -17,7 +19,7 @@ struct Made {
     by: &'static str,
 }
 
-/// Returns why the token is not rotated now, where its secret is younger than this.
+/// Returns why the token is not rotated now, where its secret is younger than this. `now` is the time of the API.
 pub fn too_young(
     state: &StateFolder,
     scope: &Scope,
@@ -32,6 +34,8 @@ pub fn too_young(
         ));
     };
     let limit = SignedDuration::try_from(limit).unwrap_or(SignedDuration::MAX);
+    // Each time is compared with the clock that it was taken from.
+    let now = if made.by == STATE_FOLDER { Timestamp::now() } else { now };
     let is_old = now.duration_since(made.at) >= limit;
     let at = made.at.to_string();
     Ok((!is_old).then(|| format!("not rotated: its secret is from {at} ({}), by {}", relative(&at, now), made.by)))
@@ -45,7 +49,7 @@ fn made(last: Option<&LastRotation>, token: &ServiceToken) -> Option<Made> {
         && last.secret_version == token.client_secret_version
         && let Ok(at) = last.finished_at.parse()
     {
-        return Some(Made { at, by: "the state folder" });
+        return Some(Made { at, by: STATE_FOLDER });
     }
     if token.client_secret_version == Some(1)
         && let Some(at) = time(&token.created_at)

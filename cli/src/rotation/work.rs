@@ -273,8 +273,8 @@ fn advised(failure: Failure, errors: &[&DestinationError]) -> Failure {
     advice.into_iter().fold(failure, Failure::advice)
 }
 
-/// A step as it is shown.
-fn line(step: &Step, shows_all: bool) -> Option<String> {
+/// A step as it is shown. `shows_all`: whether a step that every run has is shown, too.
+pub fn line(step: &Step, shows_all: bool) -> Option<String> {
     Some(match step {
         Step::GoesOn { begun_at, has_secret: true } => {
             format!("Going on with what was begun at {begun_at}; its secret is in the state folder.")

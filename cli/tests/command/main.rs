@@ -10,6 +10,7 @@ mod lost_answer;
 mod program;
 mod readme;
 mod recipes;
+mod rotation;
 mod secrets;
 mod verify;
 mod watch;

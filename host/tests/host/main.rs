@@ -3,6 +3,8 @@
 use cloudflare_access_host::CodeCache;
 
 mod calls;
+#[path = "../../../host-tests/src/cases.rs"]
+mod cases;
 #[path = "../../../host-tests/src/coverage.rs"]
 mod coverage;
 mod credential_stays_outside;

@@ -3,6 +3,8 @@
 //! A process that is killed is played by a panic at a point that a hook names: nothing of the rotation runs after it. The command's
 //! tests kill real processes.
 
+mod model;
+
 use std::panic::resume_unwind;
 use std::path::Path;
 use std::sync::{Arc, LazyLock, Mutex};
