@@ -52,7 +52,7 @@ async fn in_wash_dev_a_consumer_gets_no_more_than_its_deployer_gives() {
     for (example, value) in [
         (
             "cargo build --release --target wasm32-unknown-unknown --manifest-path ../Cargo.toml --package confined-consumer",
-            "true",
+            "'true'",
         ),
         ("../target/wasm32-unknown-unknown/release/confined_consumer.wasm", &consumer.to_string_lossy()),
         ("../../target/wasm32-unknown-unknown/component/cloudflare_access.wasm", &plugin.to_string_lossy()),
