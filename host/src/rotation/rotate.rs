@@ -118,7 +118,8 @@ impl<S: Clone + Into<Scope> + Send + Sync> Rotation<S> {
             }
             Situation::NotRotated => {
                 work.check(token.client_id.as_deref()).await?;
-                self.rotate(&mut work, &mut calls, &token, RunningOverlap::Refuse, true).await?
+                let running = self.over_an_overlap_of_before(work.entry.record.unfinished.as_ref());
+                self.rotate(&mut work, &mut calls, &token, running, true).await?
             }
             Situation::HasSecret => token,
         };
@@ -134,6 +135,20 @@ impl<S: Clone + Into<Scope> + Send + Sync> Rotation<S> {
     #[must_use]
     pub fn subject(&self) -> Subject {
         Subject::Token { scope: self.tokens.scope(), id: self.id.clone() }
+    }
+
+    /// What may be done to a running overlap by a rotation that is sent again. One that was not there at the intent could be that of an
+    /// earlier request which has arrived only now.
+    fn over_an_overlap_of_before(&self, unfinished: Option<&Unfinished>) -> RunningOverlap {
+        let before = unfinished.and_then(|unfinished| unfinished.before.as_ref());
+        let was_running = before.is_some_and(|before| before.previous_secret_ends.is_some());
+        if self.accepts_lockout {
+            RunningOverlap::End
+        } else if was_running {
+            self.running
+        } else {
+            RunningOverlap::Refuse
+        }
     }
 
     /// Decides by the state folder and the token what is to be done.
@@ -193,7 +208,7 @@ impl<S: Clone + Into<Scope> + Send + Sync> Rotation<S> {
                 work.journal(&token, &rotated.issued.client_secret, Some(ends))?;
                 Ok(token)
             }
-            Err(error) => Err(not_rotated(work, error, is_repeat)),
+            Err(error) => Err(not_rotated(work, error, is_repeat, token)),
         }
     }
 
@@ -212,12 +227,15 @@ impl<S: Clone + Into<Scope> + Send + Sync> Rotation<S> {
     }
 }
 
-/// What is true after a rotation that failed. `is_repeat`: whether an earlier request may have made it in the meantime.
-fn not_rotated(work: &mut Work<'_>, error: Error, is_repeat: bool) -> RotationError {
+/// What is true after a rotation that failed. `is_repeat`: whether an earlier request may have made it since `token` was read.
+fn not_rotated(work: &mut Work<'_>, error: Error, is_repeat: bool, token: &ServiceToken) -> RotationError {
     let until = error.previous_secret_expires_at.clone();
-    let is_over_an_overlap = error.kind == ErrorKind::Conflict && until.is_some();
+    let time = |text: Option<&str>| text.and_then(|text| text.parse::<Timestamp>().ok());
+    let is_over_a_new_overlap = error.kind == ErrorKind::Conflict
+        && until.is_some()
+        && time(until.as_deref()) != time(token.previous_client_secret_expires_at.as_deref());
     match error.outcome {
-        Outcome::NotApplied if is_repeat && is_over_an_overlap => {
+        Outcome::NotApplied if is_repeat && is_over_a_new_overlap => {
             RotationError::SecretLost { until, source: Some(error) }
         }
         Outcome::NotApplied => match work.take_back() {

@@ -129,7 +129,8 @@ impl Model {
         let is_enabled = self.token().is_some_and(|token| token.enabled);
         match What::Rotation.run(&self.world, &self.id, &self.world.state(), accepts).await {
             Ok(_) => {
-                assert!(self.held_pair_passes(), "{about}");
+                // A pair that was proven is delivered, even if somebody has switched the token off since.
+                assert!(self.held_pair_passes() || !is_enabled, "{about}");
                 assert!(self.world.state().unfinished().unwrap().is_empty(), "{about}");
                 self.world.assert_no_secret_in(self.world.state().path(), about);
             }
@@ -233,7 +234,7 @@ impl Model {
 #[test]
 fn whatever_happens_in_between_no_run_ends_a_pair_that_machines_have_and_no_secret_is_forgotten() {
     let sequences = proptest::collection::vec(acts(), 1..20);
-    Cases::of("rotation", 100).shrinking_at_most(100).check(&sequences, |acts| {
+    Cases::of("rotation", 400).shrinking_at_most(100).check(&sequences, |acts| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let mut model = Model::new().await;
