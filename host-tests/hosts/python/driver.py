@@ -103,6 +103,8 @@ def outcome(access: AccessTokens, step: Step) -> Step:
     except AccessError as error:
         shown = {"kind": error.kind, "outcome": error.outcome, "status": error.status, "attempts": error.attempts}
         return {"err": shown | {"message": error.message}}
+    except Exception as trap:
+        return {"trap": repr(trap)}
 
 
 def main() -> None:

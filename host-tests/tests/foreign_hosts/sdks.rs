@@ -6,7 +6,7 @@ use std::process::Command;
 
 use cloudflare_access_host_tests::fetched::{self, HOSTS};
 use cloudflare_access_host_tests::requests::named;
-use cloudflare_access_host_tests::types::Outcome;
+use cloudflare_access_host_tests::types::{Outcome, RequestOptions};
 use cloudflare_access_host_tests::{Host, LIMIT, options, programs, scope};
 use cloudflare_access_simulator::{API_TOKEN, Fault, FaultKind, Operation, Simulator};
 use serde_json::Value;
@@ -85,7 +85,9 @@ async fn a_create_whose_answer_is_lost_makes_two_tokens_with_an_sdk_and_one_with
     simulator.inject(lost());
     let mut plugin = Host::shared().instance().await;
     let home = scope(simulator.account());
-    let error = plugin.create(&home, &named("CI"), Some(&options(&simulator))).await.expect_err("a lost answer");
+    // As many retries as by default, which are as many as those of the SDKs.
+    let options = RequestOptions { max_retries: None, ..options(&simulator) };
+    let error = plugin.create(&home, &named("CI"), Some(&options)).await.expect_err("a lost answer");
     assert!(simulator.faults().is_empty(), "no answer was lost");
     assert_eq!((error.outcome, simulator.tokens(simulator.account()).len()), (Outcome::Unknown, 1));
 }
