@@ -124,7 +124,9 @@ async fn update_token(connection: &Connection, output: Output, update: Update) -
     let change = async |tokens: Tokens<Scope>| tokens.update(&found.id, params).await;
     let updated = if new_secret {
         let token = api.read(&found.id).await?;
-        if let Some(delivery) = &delivery {
+        if let (Some(delivery), Some(state)) = (&delivery, &state) {
+            let subject = Subject::Token { scope: api.scope().clone(), id: token.id.clone() };
+            Work::new(state.clone(), subject, connection, output).refuse_unfinished()?;
             delivery.check(token.client_id.as_deref()).await?;
         }
         // A version that is not above the current one makes no secret.

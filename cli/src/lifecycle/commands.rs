@@ -97,6 +97,11 @@ async fn end_overlap(connection: &Connection, output: Output, end: EndOverlap) -
         let params = UpdateParams::new().previous_client_secret_expires_at(LONG_AGO);
         return dry_run::print(&[Request::update(api.scope(), &found.id, &params)], output);
     }
+    // Without a state folder nothing is unfinished there.
+    if let Ok(state) = Work::open_quietly(connection) {
+        let subject = Subject::Token { scope: api.scope().clone(), id: found.id.clone() };
+        Work::new(state, subject, connection, output).refuse_unfinished()?;
+    }
     ask(&[LockOut::OldSecretEnded], &found.label, end.yes).await?;
     let attempt = Attempt::Update { look: api.command(&["get", &found.id]) };
     let token = api.call("ending the overlap", &attempt, async |tokens| tokens.end_overlap(&found.id).await).await?;

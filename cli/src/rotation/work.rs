@@ -42,6 +42,11 @@ impl Work {
         folder::open(connection)
     }
 
+    /// The same for a command that keeps nothing there.
+    pub fn open_quietly(connection: &Connection) -> Result<StateFolder, Failure> {
+        folder::open(connection)
+    }
+
     pub fn new(state: StateFolder, subject: Subject, connection: &Connection, output: Output) -> Self {
         Self {
             state,
@@ -63,6 +68,14 @@ impl Work {
 
     pub fn unfinished(&self) -> Result<Option<Unfinished>, Failure> {
         self.state.unfinished_of(&self.subject).map_err(|error| Failure::configuration(&error))
+    }
+
+    /// Refuses a change that could end the old secret of a rotation that is not finished: its new one may not be delivered, or be lost.
+    pub fn refuse_unfinished(&self) -> Result<(), Failure> {
+        match self.unfinished()? {
+            Some(_) => Err(self.other_unfinished("another change of this token is not finished; nothing was changed")),
+            None => Ok(()),
+        }
     }
 
     /// The destinations of the library. `print` is that of a secret that goes to the output.
@@ -163,11 +176,7 @@ impl Work {
             RotationError::State(StateError::Busy(_)) | RotationError::SecretLost { .. } => Failure::refused(message),
             RotationError::State(_) => self.maybe_applied(Failure::configuration(&message)),
             RotationError::NoDestination => Failure::usage(message),
-            RotationError::OtherUnfinished { .. } => {
-                let abandon = self.resume(&["--abandon"]);
-                Failure::refused(message)
-                    .advice(format!("{}\nForget it, and the secret that may be kept with it:\n  {abandon}", self.go_on_with_resume()))
-            }
+            RotationError::OtherUnfinished { .. } => self.other_unfinished(&message),
             RotationError::Look(error) => Attempt::Read.failed(&error),
             RotationError::Destination { error, .. } => {
                 advised(Failure::defect(format!("{error}; nothing was changed")), &[&error])
@@ -208,6 +217,14 @@ impl Work {
             }
             error => Failure::defect(error.to_string()),
         }
+    }
+
+    fn other_unfinished(&self, message: &str) -> Failure {
+        let abandon = self.resume(&["--abandon"]);
+        Failure::refused(message).advice(format!(
+            "{}\nForget it, and the secret that may be kept with it:\n  {abandon}",
+            self.go_on_with_resume()
+        ))
     }
 
     fn maybe_applied(&self, failure: Failure) -> Failure {

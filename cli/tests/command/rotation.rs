@@ -16,6 +16,7 @@ use cloudflare_access_simulator::{Fault, FaultKind, Moment, Simulator};
 use tempfile::TempDir;
 
 use crate::program::{child, commands, end, program, run, shell, simulator, state_home};
+use crate::watch::Watching;
 
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -289,6 +290,20 @@ fn what_is_unfinished_can_be_forgotten_and_a_job_of_ci_is_told_what_its_folder_m
     let mut command = child(&world.simulator);
     command.env("ACCESS_TOKENS_TEST_KILL_AT", "journal-kept").args(What::Rotate.arguments(&world));
     assert_eq!(command.output().unwrap().status.signal(), Some(9));
+    // Each of these could end the old secret, and the new one is not delivered.
+    for command in [
+        "rotate CI --yes --show-secret",
+        "end-overlap CI --yes",
+        "update CI --client-secret-version 3 --yes --show-secret",
+    ] {
+        let (code, _, stderr) = run(program(&world.simulator).args(command.split(' ')));
+        assert!(code == 6 && stderr.contains("another change of this token is not finished"), "{command}: {stderr}");
+    }
+    world.check_moment("refused");
+    let mut watching = Watching::of(child(&world.simulator).args(["watch", "--within", "30d", "--every", "1s"]));
+    let line = watching.wait_for("a rotation is not finished");
+    assert!(line.contains("access-tokens resume ") && line.contains(" --overlap 7d"), "{line}");
+    watching.stop("-TERM");
     let (code, _, stderr) = run(program(&world.simulator).args(["resume", "CI", "--abandon"]));
     assert!(code == 0 && stderr.contains("Forgot what was unfinished"), "{stderr}");
     let (code, _, stderr) = run(program(&world.simulator).args(["resume", "CI"]));
