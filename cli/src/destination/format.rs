@@ -93,10 +93,10 @@ mod tests {
         }
     }
 
-    /// A tenth of the cases of other property tests, since each runs a shell.
+    /// A hundredth of the cases of other property tests, or fifty, since each runs a shell.
     fn config() -> ProptestConfig {
         let all = std::env::var("PROPTEST_CASES").map_or(500, |cases| cases.parse().unwrap());
-        ProptestConfig { cases: (all / 10).max(10), failure_persistence: None, ..ProptestConfig::default() }
+        ProptestConfig { cases: (all / 100).max(50), failure_persistence: None, ..ProptestConfig::default() }
     }
 
     proptest! {
