@@ -337,7 +337,7 @@ async fn an_issue_whose_create_loses_its_answer_ends_with_one_token() {
 async fn an_issue_that_runs_out_of_time_goes_on_under_the_same_key() {
     let (simulator, account) = setting().await;
     simulator.inject(Fault::new(FaultKind::Close).on(Operation::Create).after_commit());
-    simulator.inject(Fault::new(FaultKind::Close).on(Operation::Rotate).forever());
+    simulator.inject(Fault::new(FaultKind::Close).on(Operation::Update).forever());
     let hurried = account.clone().with(&within(Duration::from_secs(2)));
     let error = hurried.issue(CreateParams::named("CI: 100 %"), &key()).await.unwrap_err();
     assert_eq!(error.outcome, Outcome::Applied, "{error}");
