@@ -68,7 +68,10 @@ pub fn line(name: &str, value: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::{ProptestConfig, prop_assert, prop_assert_eq, proptest};
+    use std::process::Command;
+
+    use proptest::test_runner::{Config, TestRunner};
+    use proptest::{prop_assert, prop_assert_eq};
 
     use super::*;
 
@@ -93,26 +96,23 @@ mod tests {
         }
     }
 
-    /// A hundredth of the cases of other property tests, or fifty, since each runs a shell.
-    fn config() -> ProptestConfig {
+    /// A hundredth of the cases of other property tests, or fifty, since each runs a shell. The macro `proptest!` would run all.
+    #[test]
+    fn a_shell_that_sources_the_lines_runs_nothing_and_has_the_values() {
         let all = std::env::var("PROPTEST_CASES").map_or(500, |cases| cases.parse().unwrap());
-        ProptestConfig { cases: (all / 100).max(50), failure_persistence: None, ..ProptestConfig::default() }
-    }
-
-    proptest! {
-        #![proptest_config(config())]
-
-        #[test]
-        fn a_shell_that_sources_the_lines_runs_nothing_and_has_the_values(
-            values in proptest::collection::vec(r#"[ -~]{0,12}|['"\\$`;|&<>(){}*?~#!= ]{0,8}|\$\(exit 3\)|'; exit 3; '|[^\pC]{0,8}"#, 2),
-        ) {
+        let config = Config { cases: (all / 100).max(50), failure_persistence: None, ..Config::default() };
+        let value = r#"[ -~]{0,12}|['"\\$`;|&<>(){}*?~#!= ]{0,8}|\$\(exit 3\)|'; exit 3; '|[^\pC]{0,8}"#;
+        let tried = TestRunner::new(config).run(&(value, value), |(client_id, secret)| {
             let form = Form { format: Format::Env, names: Names::of_scripts() };
-            let lines = form.text(&Pair::new(values[0].as_str(), values[1].as_str().into())).unwrap();
-            let script = lines.expose_secret().to_owned() + "printf '%s\\n%s' \"$CF_ACCESS_CLIENT_ID\" \"$CF_ACCESS_CLIENT_SECRET\"";
-            let shell = std::process::Command::new("sh").args(["-c", &script]).env_clear().output().unwrap();
-            prop_assert_eq!(String::from_utf8(shell.stdout).unwrap(), values.join("\n"));
+            let lines = form.text(&Pair::new(client_id.as_str(), secret.as_str().into())).unwrap();
+            let shown = "printf '%s\\n%s' \"$CF_ACCESS_CLIENT_ID\" \"$CF_ACCESS_CLIENT_SECRET\"";
+            let script = lines.expose_secret().to_owned() + shown;
+            let shell = Command::new("sh").args(["-c", &script]).env_clear().output().unwrap();
+            prop_assert_eq!(String::from_utf8(shell.stdout).unwrap(), client_id + "\n" + &secret);
             prop_assert!(shell.status.success() && shell.stderr.is_empty());
-        }
+            Ok(())
+        });
+        tried.unwrap();
     }
 
     #[test]
