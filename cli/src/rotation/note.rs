@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use clap::Parser;
 use serde::{Deserialize, Serialize};
 
-use crate::arguments::Arguments;
+use crate::arguments::{Arguments, Command};
 use crate::failure::Failure;
+use crate::rotation::arguments as rotation;
 
 /// The command line that began a change, and the folder that its paths are relative to. It holds no credential, since no argument does.
 #[derive(Debug, Serialize, Deserialize)]
@@ -16,11 +17,14 @@ pub struct Note {
 }
 
 impl Note {
-    /// That of this process.
-    pub fn of_this_command() -> String {
+    /// That of this process; none for `resume`, which goes on with the command line of another.
+    pub fn of_this_command() -> Option<String> {
+        if matches!(Arguments::try_parse().ok()?.command, Command::Rotation(rotation::Command::Resume(_))) {
+            return None;
+        }
         let arguments = std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned()).collect();
         let note = Self { folder: std::env::current_dir().unwrap_or_default(), arguments };
-        serde_json::to_string(&note).unwrap_or_default()
+        serde_json::to_string(&note).ok()
     }
 
     pub fn read(text: &str) -> Result<Self, Failure> {

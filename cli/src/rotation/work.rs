@@ -84,7 +84,11 @@ impl Work {
             Delivery::To(destinations) => destinations,
             Delivery::Output => vec![Box::new(Shown { token: self.seen.clone(), print }) as _],
         };
-        rotation::Delivery::to_all(destinations).note(Note::of_this_command())
+        let delivery = rotation::Delivery::to_all(destinations);
+        match Note::of_this_command() {
+            Some(note) => delivery.note(note),
+            None => delivery,
+        }
     }
 
     /// Notes the token that is printed with the secret, where no step shows it.

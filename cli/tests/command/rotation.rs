@@ -285,6 +285,20 @@ fn a_token_is_rotated_only_if_its_secret_is_old_and_the_message_says_who_knows()
 }
 
 #[test]
+fn a_resume_that_is_killed_is_gone_on_with_by_resume() {
+    let world = World::of(What::Rotate);
+    let mut rotate = child(&world.simulator);
+    rotate.env("ACCESS_TOKENS_TEST_KILL_AT", "journal").args(What::Rotate.arguments(&world));
+    assert_eq!(rotate.output().unwrap().status.signal(), Some(9));
+    let mut resume = child(&world.simulator);
+    resume.env("ACCESS_TOKENS_TEST_KILL_AT", "journal-kept").args(["resume", "CI", "--accept-lockout"]);
+    assert_eq!(resume.output().unwrap().status.signal(), Some(9));
+    let (code, _, stderr) = run(program(&world.simulator).arg("resume"));
+    assert_eq!(code, 0, "{stderr}");
+    world.check("resumed twice");
+}
+
+#[test]
 fn what_is_unfinished_can_be_forgotten_and_a_job_of_ci_is_told_what_its_folder_means() {
     let world = World::of(What::Rotate);
     let mut command = child(&world.simulator);

@@ -68,7 +68,8 @@ impl Delivery {
         self
     }
 
-    /// Keeps a text with the change in the state folder, such as how to make the destinations again. It holds no secret.
+    /// Keeps a text with the change in the state folder, such as how to make the destinations again. It holds no secret. Without
+    /// one, a change that is gone on with keeps the note that it has.
     #[must_use]
     pub fn note(mut self, note: impl Into<String>) -> Self {
         self.note = Some(note.into());
@@ -177,7 +178,9 @@ impl Work<'_> {
     }
 
     /// Writes down what is about to happen.
-    pub fn intend(&mut self, unfinished: Unfinished) -> Result<(), RotationError> {
+    pub fn intend(&mut self, mut unfinished: Unfinished) -> Result<(), RotationError> {
+        let earlier = self.entry.record.unfinished.take().and_then(|earlier| earlier.note);
+        unfinished.note = unfinished.note.or(earlier);
         self.entry.record.unfinished = Some(unfinished);
         self.entry.save(Phase::Intent)?;
         self.tell(Step::Intended);
