@@ -169,8 +169,13 @@ fn finding(
 fn completed(mut failure: Box<Failure>, finding: Finding, end: Option<String>) -> Box<Failure> {
     let (outcome, end, what) = match finding {
         Finding::Rotation(Some(end)) => {
+            // A conflict: another caller rotated at the same time, and may have the secret.
+            let secret = match failure.error.kind {
+                ErrorKind::Conflict => "this call has no secret of it, which another caller may have",
+                _ => "its secret is lost",
+            };
             let what = format!(
-                "the rotation happened and its secret is lost; the old secret passes until {end}, and a further \
+                "the rotation happened and {secret}; the old secret passes until {end}, and a further \
                  rotation ends it: extend the overlap, or replace the token, before then"
             );
             (Outcome::Applied, Some(end), what)
@@ -282,6 +287,11 @@ mod tests {
         let host = ScriptedHost::with_replies([shown(Some(2), None, None), shown(Some(3), None, Some(END))]);
         let error = rotate_in(&account(), &host, false).expect_err("no secret");
         assert_eq!((error.kind, error.outcome), (ErrorKind::Conflict, Outcome::Applied));
+        assert!(
+            error.message.contains("another caller may have") && !error.message.contains("is lost"),
+            "{}",
+            error.message
+        );
         assert!(error.message.contains("another caller"), "{}", error.message);
     }
 

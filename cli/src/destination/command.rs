@@ -157,8 +157,8 @@ async fn keep(stream: Option<impl AsyncRead + Unpin>, kept: &mut Vec<u8>) {
     let Some(mut stream) = stream else { return };
     let mut chunk = [0; 4096];
     while let Ok(count @ 1..) = stream.read(&mut chunk).await {
-        let room = KEPT.saturating_sub(kept.len());
-        kept.extend(chunk.iter().take(count.min(room)));
+        let free = KEPT.saturating_sub(kept.len());
+        kept.extend(chunk.iter().take(count.min(free)));
     }
 }
 

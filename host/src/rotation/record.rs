@@ -62,7 +62,7 @@ impl Subject {
     }
 }
 
-/// A file system takes names of 255 bytes; the ending and the hash need room.
+/// File names are limited to 255 bytes, which the hash and the extension are part of.
 const LONGEST_STEM: usize = 200;
 
 /// Fowler, Noll and Vo's hash 1a. The standard library's may change with its version, and with it the names of the files.

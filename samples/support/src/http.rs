@@ -1,4 +1,4 @@
-//! As much HTTP as a service needs: who asks, an answer, and a request without a body.
+//! Helpers for HTTP: authenticate a caller, send a response, and make a request without a body.
 
 use serde_json::Value;
 use subtle::ConstantTimeEq;
